@@ -1,0 +1,1 @@
+"""What a verifier signed, and what an importer can check."""

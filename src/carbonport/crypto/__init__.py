@@ -1,0 +1,1 @@
+"""Cryptography that knows no carbon."""

@@ -1,0 +1,1 @@
+"""Data stay, models travel."""

@@ -1,0 +1,1 @@
+"""From plant data to specific embedded emissions."""

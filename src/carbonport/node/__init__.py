@@ -1,0 +1,1 @@
+"""A participant: identity, store, exchange log, services, command line."""
