@@ -3,6 +3,7 @@
 The output is committed, so that users need no compiler; `tools/check_generated.py` holds it to the sources.
 """
 
+import os
 import sys
 from importlib.resources import files
 from pathlib import Path
@@ -16,6 +17,8 @@ WIRE = Path("carbonport", "wire")
 def generate(output: Path) -> None:
     """Write the Python modules and their stubs for every .proto file below `output`/carbonport/wire."""
     sources = sorted(str(path) for path in (ROOT / "proto" / WIRE).rglob("*.proto"))
+    # protoc finds the stub generators on PATH; they stand beside this interpreter.
+    os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     well_known = str(files("grpc_tools") / "_proto")
     arguments = ["protoc", f"--proto_path={ROOT / 'proto'}", f"--proto_path={well_known}"]
     arguments += [f"--{kind}={output}" for kind in ("python_out", "grpc_python_out", "mypy_out", "mypy_grpc_out")]
