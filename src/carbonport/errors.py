@@ -13,6 +13,7 @@ stands in `found` may be shown to the person who runs the command; what goes to 
 `expected` and `remedy` (see `carbonport.node.rich_errors`).
 """
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 
@@ -78,3 +79,20 @@ class Unavailable(CarbonportError):
 
     family = "unavailable"
     exit_code = 4
+
+
+FAMILIES: Mapping[str, type[CarbonportError]] = {
+    kind.family: kind for kind in (Malformed, FailedVerification, Misuse, Refused, Unavailable)
+}
+
+
+def error_from_dict(fields: Mapping[str, str]) -> CarbonportError:
+    """The error that `as_dict` described, as it comes back from the node's own process."""
+    family = FAMILIES.get(fields["family"], CarbonportError)
+    return family(
+        fields["id"],
+        found=fields["found"],
+        expected=fields["expected"],
+        remedy=fields["remedy"],
+        where=fields["where"],
+    )
