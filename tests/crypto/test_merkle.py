@@ -166,23 +166,23 @@ def test_proofs_of_large_trees_read_only_full_subtrees_of_that_tree(size: int, d
 
 def test_sizes_and_hashes_without_a_valid_form_are_refused() -> None:
     root = merkle.EMPTY_ROOT
-    with pytest.raises(Malformed, match="log-hash-length"):
+    with pytest.raises(Malformed, match="tree-hash-length"):
         merkle.verify_inclusion(b"", 0, 1, [], root)
-    with pytest.raises(Malformed, match="log-hash-length"):
+    with pytest.raises(Malformed, match="tree-hash-length"):
         merkle.Frontier().append(b"")
-    with pytest.raises(Malformed, match="log-size-range"):
+    with pytest.raises(Malformed, match="tree-size-range"):
         merkle.verify_inclusion(root, 0, 2**60, [], root)
-    with pytest.raises(Malformed, match="log-proof-length"):
+    with pytest.raises(Malformed, match="tree-proof-length"):
         merkle.verify_inclusion(root, 0, 2, [root] * 65, root)
-    with pytest.raises(Malformed, match="log-frontier-shape"):
+    with pytest.raises(Malformed, match="tree-frontier-shape"):
         merkle.Frontier.from_hashes(3, [root])
-    with pytest.raises(FailedVerification, match="log-inclusion"):
+    with pytest.raises(FailedVerification, match="tree-inclusion"):
         merkle.verify_inclusion(root, 0, 0, [], root)
-    with pytest.raises(FailedVerification, match="log-consistency"):
+    with pytest.raises(FailedVerification, match="tree-consistency"):
         merkle.verify_consistency(0, root, 1, root, [])
-    with pytest.raises(FailedVerification, match="log-consistency"):
+    with pytest.raises(FailedVerification, match="tree-consistency"):
         merkle.verify_consistency(2, root, 1, root, [])
-    with pytest.raises(Misuse, match="log-index-outside-tree"):
+    with pytest.raises(Misuse, match="tree-index-outside-tree"):
         merkle.inclusion_path(3, 3)
-    with pytest.raises(Misuse, match="log-sizes-out-of-order"):
+    with pytest.raises(Misuse, match="tree-sizes-out-of-order"):
         merkle.consistency_path(0, 3)

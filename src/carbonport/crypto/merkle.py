@@ -74,7 +74,7 @@ class Frontier:
         _require_size(size)
         if len(hashes) != size.bit_count():
             raise Malformed(
-                "log-frontier-shape",
+                "tree-frontier-shape",
                 found=f"{len(hashes)} hashes for a tree of {size} leaves",
                 expected=f"{size.bit_count()} hashes, one per full subtree of the right edge",
                 remedy="Run `carbonport log fsck`; it derives the edge from the entries.",
@@ -161,7 +161,7 @@ def inclusion_path(index: int, size: int) -> list[Fold]:
     _require_size(size)
     if not 0 <= index < size:
         raise Misuse(
-            "log-index-outside-tree",
+            "tree-index-outside-tree",
             found=f"index {index} in a tree of {size} leaves",
             expected="0 <= index < size",
             remedy="Ask for an entry that the tree holds, or for a later tree.",
@@ -185,7 +185,7 @@ def consistency_path(old: int, new: int) -> list[Fold]:
     _require_size(new)
     if not 0 < old <= new:
         raise Misuse(
-            "log-sizes-out-of-order",
+            "tree-sizes-out-of-order",
             found=f"an old size of {old} and a new size of {new}",
             expected="0 < old size <= new size",
             remedy="Nothing needs to be proved from an empty tree; swap the sizes if they were exchanged.",
@@ -223,7 +223,7 @@ def consistency_proof(old: int, new: int, read: NodeReader) -> list[bytes]:
 def verify_inclusion(leaf: bytes, index: int, size: int, proof: Sequence[bytes], root: bytes) -> None:
     """Check that the leaf *hash* `leaf` stands at `index` in the tree of `size` leaves under `root`.
 
-    Raises FailedVerification (`log-inclusion`) when it does not, Malformed when a hash or a number has no
+    Raises FailedVerification (`tree-inclusion`) when it does not, Malformed when a hash or a number has no
     valid form.
     """
     _require_size(size)
@@ -258,7 +258,7 @@ def verify_consistency(
     """Check that the tree (`old_size`, `old_root`) is a prefix of (`new_size`, `new_root`).
 
     An old size of 0 fails, for nothing can be concluded from it; a witness that sees a log for the first time
-    takes the checkpoint without calling this. Raises FailedVerification (`log-consistency`), or Malformed as
+    takes the checkpoint without calling this. Raises FailedVerification (`tree-consistency`), or Malformed as
     above.
     """
     _require_size(old_size)
@@ -321,7 +321,7 @@ def _fold(hashes: Sequence[bytes]) -> bytes:
 def _require_hash(value: bytes) -> bytes:
     if len(value) != HASH_BYTES:
         raise Malformed(
-            "log-hash-length",
+            "tree-hash-length",
             found=f"a hash of {len(value)} bytes",
             expected=f"{HASH_BYTES} bytes",
             remedy="Ask the sender for the proof again; an empty or cut hash is never accepted.",
@@ -332,7 +332,7 @@ def _require_hash(value: bytes) -> bytes:
 def _require_size(size: int) -> None:
     if not 0 <= size <= MAX_TREE_SIZE:
         raise Malformed(
-            "log-size-range",
+            "tree-size-range",
             found=f"a tree size of {size}",
             expected=f"0 to {MAX_TREE_SIZE}",
             remedy="Ask the sender for the checkpoint again.",
@@ -342,7 +342,7 @@ def _require_size(size: int) -> None:
 def _require_proof(proof: Sequence[bytes]) -> None:
     if len(proof) > MAX_PROOF_HASHES:
         raise Malformed(
-            "log-proof-length",
+            "tree-proof-length",
             found=f"a proof of {len(proof)} hashes",
             expected=f"at most {MAX_PROOF_HASHES}",
             remedy="Ask the sender for the proof again.",
@@ -353,7 +353,7 @@ def _require_proof(proof: Sequence[bytes]) -> None:
 
 def _inclusion_failed(found: str) -> FailedVerification:
     return FailedVerification(
-        "log-inclusion",
+        "tree-inclusion",
         found=found,
         expected="a proof that leads from the entry to the signed root",
         remedy="Do not rely on this entry; keep entry, proof and checkpoint, and ask the log's regulator.",
@@ -362,7 +362,7 @@ def _inclusion_failed(found: str) -> FailedVerification:
 
 def _consistency_failed(found: str) -> FailedVerification:
     return FailedVerification(
-        "log-consistency",
+        "tree-consistency",
         found=found,
         expected="a proof that the older tree is the beginning of the newer",
         remedy="Keep both checkpoints, they show that the log was rewritten, and inform both regulators.",
