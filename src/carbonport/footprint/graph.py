@@ -1,11 +1,12 @@
 """The calculation graph: a footprint as a small, immutable list of nodes that several readers share.
 
 Rules *build* graphs and never calculate; `evaluate` gives the numbers, `explain` tells where each comes from,
-`carbonport.classification` grades it, `carbonport.attestation` signs its digest and later proves it. A graph holds no
-value of an input, only where it stands in the ledger: it can be signed and shown without telling an amount.
+`carbonport.classification` grades it, `carbonport.attestation` signs its digest and later proves it. A graph
+holds no value of an input, only where it stands in the ledger: it can be signed and shown without telling an
+amount.
 
-Every node has an id (unique, readable, a path such as `stream/coke/emissions`), a unit and, where the law defines it,
-the equation. Nodes stand in topological order: a node refers only to nodes before it.
+Every node has an id (unique, readable, a path such as `stream/coke/emissions`), a unit and, where the law
+defines it, the equation. Nodes stand in topological order: a node refers only to nodes before it.
 """
 
 from collections.abc import Iterator, Mapping
@@ -42,7 +43,7 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Input(Node):
-    """A ledger record, by its path. `decimals` and `bits` are those it is declared, and later committed, with."""
+    """A ledger record, by its path; `decimals` and `bits` are those it is declared and later committed with."""
 
     kind: ClassVar[str] = "input"
     path: str
@@ -194,7 +195,8 @@ class Graph:
         """
         return {
             "nodes": [
-                {"kind": node.kind} | {field.name: _plain(getattr(node, field.name)) for field in fields(node)}
+                {"kind": node.kind}
+                | {field.name: _plain(getattr(node, field.name)) for field in fields(node)}
                 for node in self.nodes
             ],
             "outputs": dict(self.outputs),
