@@ -1,8 +1,8 @@
 """Strict reading of the fields of a signed or sealed JSON document.
 
-A document of ours has exactly the fields its format names, each of one type and within a bound. `StrictFields` reads
-them one by one and `finish` refuses whatever was not asked for, so that no document carries a field that one reader
-ignores and another believes. Nothing here judges what a field says.
+A document of ours has exactly the fields its format names, each of one type and within a bound.
+`StrictFields` reads them one by one and `finish` refuses whatever was not asked for, so that no document
+carries a field that one reader ignores and another believes. Nothing here judges what a field says.
 """
 
 import re
@@ -16,7 +16,9 @@ MAX_TEXT_CHARS = 512
 """Longest text of one field unless its reader says otherwise: names and identifiers, not documents."""
 
 MAX_LIST_ITEMS = 100_000
-"""Longest list in one field: leaves of a statement of a site with 10^5 source streams go in chunks of this size."""
+"""Longest list in one field: leaves of a statement of a site with 10^5 source streams go in chunks of this
+size.
+"""
 
 MAX_TIME = 253_402_300_800
 """Unix time of the year 10000: a bound on every time stamp."""
@@ -30,7 +32,7 @@ class StrictFields:
     def __init__(self, value: Json, where: str) -> None:
         if not isinstance(value, dict):
             raise _malformed(where, "something that is not an object", "a JSON object")
-        self._value = value
+        self._value: dict[str, Json] = value
         self._where = where
         self._read: set[str] = set()
 
@@ -78,7 +80,7 @@ class StrictFields:
             )
         return value
 
-    def list(self, name: str, *, max_items: int = MAX_LIST_ITEMS) -> list[Json]:
+    def items(self, name: str, *, max_items: int = MAX_LIST_ITEMS) -> list[Json]:
         """A list of at most `max_items`."""
         value = self._take(name)
         if not isinstance(value, list) or len(value) > max_items:
@@ -93,7 +95,7 @@ class StrictFields:
         """A list of different texts."""
         items = tuple(
             StrictFields({"item": item}, f"{self._where}: {name}").text("item", pattern=pattern)
-            for item in self.list(name, max_items=max_items)
+            for item in self.items(name, max_items=max_items)
         )
         if len(set(items)) != len(items):
             raise _malformed(self._where, f"field {name} with a repeated text", "different texts")
@@ -102,13 +104,13 @@ class StrictFields:
     def each(self, name: str, read: Callable[[Self], T], *, max_items: int = MAX_LIST_ITEMS) -> tuple[T, ...]:
         """A list of objects, each read by `read`, each read to its last field."""
         result = []
-        for index, item in enumerate(self.list(name, max_items=max_items)):
+        for index, item in enumerate(self.items(name, max_items=max_items)):
             fields = type(self)(item, f"{self._where}: {name} {index}")
             result.append(read(fields))
             fields.finish()
         return tuple(result)
 
-    def object(self, name: str) -> Self:
+    def nested(self, name: str) -> Self:
         """A nested object; the caller reads and finishes it."""
         return type(self)(self._take(name), f"{self._where}: {name}")
 

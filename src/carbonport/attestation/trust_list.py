@@ -1,13 +1,14 @@
-"""The trust list of a jurisdiction: who takes part, with which keys, nodes and accreditations, and whom it recognises.
+"""The trust list of a jurisdiction: who takes part, with which keys, nodes and accreditations, and whom it
+recognises.
 
-One list per jurisdiction, a compact JWS (ES256) signed by a list key of that jurisdiction. Lists are numbered and
-chained (`seq`, `prevHash` = SHA-256 of the list before), and say when the next one is due. Each list pins the
-list-signing keys of the jurisdictions it recognises: trust is bilateral, there is no global root. This module is the
-format alone: what a list says, its strict encoding and decoding. Whether a list is believed, and what held at a given
-time, is `carbonport.attestation.trust_store`.
+One list per jurisdiction, a compact JWS (ES256) signed by a list key of that jurisdiction. Lists are
+numbered and chained (`seq`, `prevHash` = SHA-256 of the list before), and say when the next one is due.
+Each list pins the list-signing keys of the jurisdictions it recognises: trust is bilateral, there is no
+global root. This module is the format alone: what a list says, its strict encoding and decoding. Whether a
+list is believed, and what held at a given time, is `carbonport.attestation.trust_store`.
 
-The shape follows X-Road's global configuration, made small; keys are JWKs (RFC 7517) named by their thumbprint
-(RFC 7638), C2SP verifier keys for logs and witnesses, and raw X25519 keys for HPKE (RFC 9180).
+The shape follows X-Road's global configuration, made small; keys are JWKs (RFC 7517) named by their
+thumbprint (RFC 7638), C2SP verifier keys for logs and witnesses, and raw X25519 keys for HPKE (RFC 9180).
 """
 
 import hashlib
@@ -17,7 +18,7 @@ from dataclasses import dataclass, field
 
 from carbonport.attestation.strict_fields import MAX_TIME, StrictFields
 from carbonport.crypto.canonical import Json, canonical_bytes, parse_canonical
-from carbonport.crypto.jws import SigningKey, sign_jws
+from carbonport.crypto.jws import Jwk, SigningKey, sign_jws, thumbprint
 from carbonport.errors import Malformed
 
 TRUST_LIST_TYPE = "carbonport-trust-list+jwt"
@@ -62,7 +63,8 @@ KEY_STATUSES = frozenset({"active", "retired", "revoked"})
 
 @dataclass(frozen=True, slots=True)
 class TrustedKey:
-    """A public key of a participant. Times are unix seconds; it is valid from `valid_from` until before `valid_until`.
+    """A public key of a participant. Times are unix seconds; it is valid from `valid_from` until before
+    `valid_until`.
 
     `jwk` is set for the format `jwk`, `text` otherwise (verifier key line, or base64url of the raw key).
     `revoked_at` is 0 unless the status is `revoked`.
@@ -71,7 +73,7 @@ class TrustedKey:
     kid: str
     usage: str
     format: str
-    jwk: Mapping[str, str]
+    jwk: Jwk
     text: str
     valid_from: int
     valid_until: int
@@ -98,9 +100,11 @@ class Suspension:
 
 @dataclass(frozen=True, slots=True)
 class Accreditation:
-    """A verifier's accreditation: by which body, under which certificate and scheme, for which activity groups.
+    """A verifier's accreditation: by which body, under which certificate and scheme, for which activity
+    groups.
 
-    Activity groups are the aggregated goods categories of the CBAM acts (`Crude steel`, `Cement clinker`, ...).
+    Activity groups are the aggregated goods categories of the CBAM acts (`Crude steel`, `Cement clinker`,
+    ...).
     """
 
     body: str
@@ -114,8 +118,9 @@ class Accreditation:
 
 @dataclass(frozen=True, slots=True)
 class NodeEntry:
-    """A participant's node: `host:port`, the SHA-256 (hex) of the SubjectPublicKeyInfo of each TLS key it may show
-    (one, or two while it changes), and the SPIFFE URI of its certificate."""
+    """A participant's node: `host:port`, the SHA-256 (hex) of the SubjectPublicKeyInfo of each TLS key it
+    may show (one, or two while it changes), and the SPIFFE URI of its certificate.
+    """
 
     endpoint: str
     tls_pins: tuple[str, ...]
@@ -124,7 +129,9 @@ class NodeEntry:
 
 @dataclass(frozen=True, slots=True)
 class Participant:
-    """One participant. `identifiers` holds further public numbers by name: `eori`, `cbam`, `unlocode`, `national`."""
+    """One participant. `identifiers` holds further public numbers by name: `eori`, `cbam`, `unlocode`,
+    `national`.
+    """
 
     id: str
     name: str
@@ -153,8 +160,9 @@ class Participant:
 class WitnessRule:
     """Whose cosignatures a log needs: at least `quorum` of the witness keys of `witnesses` (participant ids).
 
-    The rule of a list holds for the logs of its own participants, and for what its own participants accept. A log's
-    operator never counts as its witness. `quorum` 0 asks for none: then nothing shows the time but the receiver's log.
+    The rule of a list holds for the logs of its own participants, and for what its own participants accept.
+    A log's operator never counts as its witness. `quorum` 0 asks for none: then nothing shows the time but
+    the receiver's log.
     """
 
     quorum: int
@@ -170,7 +178,7 @@ class TrustList:
     issued_at: int
     next_update: int
     prev_hash: str
-    recognised: Mapping[str, tuple[Mapping[str, str], ...]]
+    recognised: Mapping[str, tuple[Jwk, ...]]
     participants: tuple[Participant, ...]
     witness_rule: WitnessRule
 
@@ -181,7 +189,9 @@ def trust_list_hash(token: str) -> str:
 
 
 def issue_trust_list(trust_list: TrustList, key: SigningKey) -> str:
-    """Sign a list; the result is what is published. Reading it back is checked, so that no unreadable list leaves."""
+    """Sign a list; the result is what is published. Reading it back is checked, so that no unreadable list
+    leaves.
+    """
     payload = canonical_bytes(trust_list_to_json(trust_list))
     trust_list_from_json(parse_canonical(payload, max_bytes=MAX_TRUST_LIST_BYTES))
     return sign_jws(key, {"typ": TRUST_LIST_TYPE}, payload)
@@ -212,7 +222,7 @@ def trust_list_from_json(value: Json) -> TrustList:
     fields = StrictFields(value, "trust list")
     jurisdiction = fields.text("iss", pattern=JURISDICTION)
     recognised = fields.each("recognised", _read_recognised, max_items=MAX_KEYS)
-    rule = fields.object("witnessPolicy")
+    rule = fields.nested("witnessPolicy")
     trust_list = TrustList(
         jurisdiction=jurisdiction,
         seq=fields.integer("seq", minimum=1),
@@ -258,23 +268,24 @@ def _contradiction(found: str) -> Malformed:
     )
 
 
-def _read_recognised(fields: StrictFields) -> tuple[str, tuple[Mapping[str, str], ...]]:
+def _read_recognised(fields: StrictFields) -> tuple[str, tuple[Jwk, ...]]:
     name = fields.text("jurisdiction", pattern=JURISDICTION)
-    return name, tuple(_read_jwk(item) for item in fields.list("keys", max_items=MAX_KEYS))
+    return name, tuple(_read_jwk(item) for item in fields.items("keys", max_items=MAX_KEYS))
 
 
-def _read_jwk(value: Json) -> Mapping[str, str]:
+def _read_jwk(value: Json) -> Jwk:
     if not isinstance(value, dict) or not value:
         raise _contradiction("a key that is no JWK")
-    jwk = {name: StrictFields(value, "JWK").text(name) for name in value}
-    if "d" in jwk:
+    if "d" in value:
         raise Malformed(
             "trust-list-private-key",
             found="a private key in a trust list",
             expected="public keys only",
             remedy="Treat the key as lost: revoke it, and publish a list with its successor's public key.",
         )
-    return jwk
+    if value.get("kid", kid := thumbprint(value)) != kid:
+        raise _contradiction("a key under a kid that is not its thumbprint")
+    return value
 
 
 def _participant_to_json(item: Participant) -> Json:
@@ -310,7 +321,7 @@ def _read_participant(fields: StrictFields) -> Participant:
     roles = fields.texts("roles", max_items=len(ROLES))
     if not set(roles) <= ROLES:
         raise _contradiction("a participant with an unknown role")
-    identifiers = fields.object("identifiers")
+    identifiers = fields.nested("identifiers")
     names = [name for name in ("eori", "cbam", "unlocode", "national") if identifiers.has(name)]
     known = {name: identifiers.text(name) for name in names}
     identifiers.finish()
@@ -319,9 +330,9 @@ def _read_participant(fields: StrictFields) -> Participant:
         name=fields.text("name"),
         country=fields.text("country", pattern=JURISDICTION),
         roles=frozenset(roles),
-        node=_read_node(fields.object("node")) if fields.has("node") else None,
+        node=_read_node(fields.nested("node")) if fields.has("node") else None,
         keys=fields.each("keys", _read_key, max_items=MAX_KEYS),
-        accreditation=_read_accreditation(fields.object("accreditation"))
+        accreditation=_read_accreditation(fields.nested("accreditation"))
         if fields.has("accreditation")
         else None,
         identifiers=known,
@@ -355,12 +366,16 @@ def _key_to_json(key: TrustedKey) -> Json:
 
 def _read_key(fields: StrictFields) -> TrustedKey:
     key_format = fields.choice("format", KEY_FORMATS)
+    kid = fields.text("kid")
+    jwk = _read_jwk(fields.value("key")) if key_format == "jwk" else {}
+    if jwk and thumbprint(jwk) != kid:
+        raise _contradiction("a key under a kid that is not its thumbprint")
     status = fields.choice("status", KEY_STATUSES)
     return TrustedKey(
-        kid=fields.text("kid"),
+        kid=kid,
         usage=fields.choice("usage", KEY_USAGES),
         format=key_format,
-        jwk=_read_jwk(fields.value("key")) if key_format == "jwk" else {},
+        jwk=jwk,
         text=fields.text("key") if key_format != "jwk" else "",
         valid_from=fields.integer("validFrom"),
         valid_until=fields.integer("validUntil"),

@@ -1,12 +1,14 @@
 """Verified trust lists, and what held at a given time.
 
-A `TrustStore` starts from anchors (the list-signing keys that its owner pinned by hand, usually those of the home
-jurisdiction) and takes lists in. A list is believed when it is signed by an anchor of its jurisdiction, or by a key
-that the current list of an *anchored* jurisdiction recognises; recognition does not travel further. A lower sequence
-number, a second list under one number, a broken chain, an expired list and an unknown signer are refused.
+A `TrustStore` starts from anchors (the list-signing keys that its owner pinned by hand, usually those of
+the home jurisdiction) and takes lists in. A list is believed when it is signed by an anchor of its
+jurisdiction, or by a key that the current list of an *anchored* jurisdiction recognises; recognition does
+not travel further. A lower sequence number, a second list under one number, a broken chain, an expired list
+and an unknown signer are refused.
 
-Every lookup takes two times: `now` decides whether the list is still current, `at` is the time of the signature in
-question (keys and accreditations are judged as they stood then, retired ones included). Nothing here reads a clock.
+Every lookup takes two times: `now` decides whether the list is still current, `at` is the time of the
+signature in question (keys and accreditations are judged as they stood then, retired ones included).
+Nothing here reads a clock.
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,8 +25,8 @@ from carbonport.attestation.trust_list import (
     trust_list_hash,
 )
 from carbonport.crypto.canonical import parse_canonical
-from carbonport.crypto.jws import jwk_thumbprint, peek_header, verify_jws
-from carbonport.errors import FailedVerification, Misuse
+from carbonport.crypto.jws import Jwk, peek_header, thumbprint, verify_jws
+from carbonport.errors import FailedVerification, Malformed, Misuse
 
 CLOCK_SKEW_SECONDS = 300
 """How far ahead of our clock another jurisdiction's may run."""
@@ -32,13 +34,15 @@ CLOCK_SKEW_SECONDS = 300
 MAX_CHAIN_GAP = 1000
 """Most lists that may be handed over to bridge a gap in a chain."""
 
-Anchors = Mapping[str, Sequence[Mapping[str, str]]]
+Anchors = Mapping[str, Sequence[Jwk]]
 """Per jurisdiction the public JWKs of list-signing keys that the owner of a store pinned by hand."""
 
 
 @dataclass(frozen=True, slots=True)
 class SeenList:
-    """The newest list of a jurisdiction a node ever accepted: kept over restarts, so that no older one comes back."""
+    """The newest list of a jurisdiction a node ever accepted: kept over restarts, so that no older one
+    comes back.
+    """
 
     seq: int
     hash: str
@@ -65,12 +69,12 @@ class TrustStore:
 
     def __init__(self, anchors: Anchors, *, seen: Mapping[str, SeenList] | None = None) -> None:
         """`seen` is what an earlier run wrote down (see `seen_lists`)."""
-        self._anchors = {name: {jwk_thumbprint(jwk): jwk for jwk in keys} for name, keys in anchors.items()}
+        self._anchors = {name: {thumbprint(jwk): jwk for jwk in keys} for name, keys in anchors.items()}
         self._seen = dict(seen or {})
         self._held: dict[str, HeldList] = {}
 
     @property
-    def anchors(self) -> Mapping[str, Sequence[Mapping[str, str]]]:
+    def anchors(self) -> Mapping[str, Sequence[Jwk]]:
         """The pinned keys by jurisdiction."""
         return {name: tuple(keys.values()) for name, keys in self._anchors.items()}
 
@@ -89,8 +93,8 @@ class TrustStore:
     def add(self, token: str, *, now: int, between: Sequence[str] = ()) -> TrustList:
         """Accept the newest list of a jurisdiction, or raise.
 
-        Adding a list again is no error. When lists were missed, `between` holds those after the one last seen, in
-        order: they may have expired, but each must be signed and chained.
+        Adding a list again is no error. When lists were missed, `between` holds those after the one last
+        seen, in order: they may have expired, but each must be signed and chained.
         """
         if len(between) > MAX_CHAIN_GAP:
             raise Misuse(
@@ -141,13 +145,13 @@ class TrustStore:
                 "key-unknown",
                 found=f"no {usage} key {kid} of {participant_id}",
                 expected="a key that the trust list of its jurisdiction holds",
-                remedy="Fetch the newest trust list; if the key is still missing, do not rely on the signature.",
+                remedy="Fetch the newest trust list; while the key is missing, do not rely on the signature.",
             )
         if not key.valid_at(at):
             raise FailedVerification(
                 "key-not-valid-then",
                 found=f"{usage} key {kid} of {participant_id}, {key.status}, not valid at {at}",
-                expected=f"a time from {key.valid_from} until before {key.valid_until}, and no revocation before it",
+                expected=f"a time from {key.valid_from} to before {key.valid_until}, before any revocation",
                 remedy="Ask the signer for a document signed with a key valid at its signing time.",
             )
         return key
@@ -155,7 +159,9 @@ class TrustStore:
     def accreditation(
         self, participant_id: str, activity_groups: Sequence[str], *, at: int, now: int
     ) -> Accreditation:
-        """The accreditation of a verifier, checked to have held at `at` for every one of `activity_groups`."""
+        """The accreditation of a verifier, checked to have held at `at` for every one of
+        `activity_groups`.
+        """
         verifier = self.participant(participant_id, now=now)
         held = verifier.accreditation
         if held is None or "verifier" not in verifier.roles:
@@ -203,20 +209,31 @@ class TrustStore:
             raise _unknown_signer(jurisdiction, held.signer_kid)
         return held
 
-    def _signers(self, jurisdiction: str, now: int) -> Mapping[str, Mapping[str, str]]:
-        """The keys that may sign the lists of a jurisdiction: its anchors, and what anchored lists recognise now."""
+    def _signers(self, jurisdiction: str, now: int) -> Mapping[str, Jwk]:
+        """The keys that may sign the lists of a jurisdiction: its anchors, and what anchored lists
+        recognise now.
+        """
         signers = dict(self._anchors.get(jurisdiction, {}))
         for name, anchored in self._anchors.items():
             held = self._held.get(name)
             if held is None or held.trust_list.next_update <= now or held.signer_kid not in anchored:
                 continue
-            signers |= {jwk_thumbprint(jwk): jwk for jwk in held.trust_list.recognised.get(jurisdiction, ())}
+            signers |= {thumbprint(jwk): jwk for jwk in held.trust_list.recognised.get(jurisdiction, ())}
         return signers
 
     def _read(self, token: str, now: int) -> HeldList:
-        """Signature first, content after. Which jurisdiction the list is of is not known before, hence every signer
-        is looked for by the key id alone, and the content must then name a jurisdiction of that signer."""
-        kid = str(peek_header(token, max_bytes=MAX_TRUST_LIST_BYTES).get("kid", ""))
+        """Signature first, content after. Which jurisdiction the list is of is not known before, hence
+        every signer is looked for by the key id alone, and the content must then name a jurisdiction of
+        that signer.
+        """
+        if len(token) > MAX_TRUST_LIST_BYTES:
+            raise Malformed(
+                "trust-list-size",
+                found=f"a trust list of {len(token)} characters",
+                expected=f"at most {MAX_TRUST_LIST_BYTES}",
+                remedy="Check that the file is a trust list.",
+            )
+        kid = str(peek_header(token).get("kid", ""))
         recognised = {name for held in self._held.values() for name in held.trust_list.recognised}
         candidates = {name: self._signers(name, now) for name in sorted(set(self._anchors) | recognised)}
         jwk = next((signers[kid] for signers in candidates.values() if kid in signers), None)
@@ -274,7 +291,7 @@ def _refuse_expired(trust_list: TrustList, now: int) -> None:
     if trust_list.next_update <= now:
         raise FailedVerification(
             "trust-list-expired",
-            found=f"list {trust_list.seq} of {trust_list.jurisdiction}, due for renewal at {trust_list.next_update}",
+            found=f"list {trust_list.seq} of {trust_list.jurisdiction}, due at {trust_list.next_update}",
             expected=f"a list that is current at {now}",
             remedy="Fetch the newest list of the jurisdiction.",
         )
