@@ -150,6 +150,7 @@ def verify_jws(token: str, jwk: Jwk, *, typ: str, max_bytes: int) -> Verified:
         )
     segments = _segments(token)
     header = _header(segments[0])
+    payload = b64url_decode(segments[1])
     signature = b64url_decode(segments[2])
     public = _public_key(jwk)
     _check_header(header, public, typ)
@@ -172,7 +173,7 @@ def verify_jws(token: str, jwk: Jwk, *, typ: str, max_bytes: int) -> Verified:
         )
     if not public.verify(f"{segments[0]}.{segments[1]}".encode("ascii"), signature):
         raise _signature_failed("a signature that does not hold")
-    return Verified(header, b64url_decode(segments[1]))
+    return Verified(header, payload)
 
 
 def peek_header(token: str) -> dict[str, Json]:
