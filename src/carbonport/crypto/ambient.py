@@ -1,7 +1,8 @@
 """Time and randomness as parameters: what the rest of the code asks for instead of reaching into the machine.
 
-Below the node nothing reads a clock or draws random bytes on its own; functions take a `Clock` or `RandomBytes`, so that
-a test, a replay or a vector decides what they return. The two `system_` functions are what a running node passes in.
+Below the node nothing reads a clock or draws random bytes on its own; functions take a `Clock` or
+`RandomBytes`, so that a test, a replay or a vector decides what they return. The two `system_` functions are
+what a running node passes in.
 """
 
 import secrets

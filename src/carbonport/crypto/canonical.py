@@ -1,9 +1,10 @@
 """Canonical JSON (RFC 8785) and strict base64: one value, one sequence of bytes.
 
-What is signed, hashed or compared goes through here. The dialect is narrower than RFC 8785: no floating-point numbers
-at all, and integers below 2^53 only; other numbers travel as strings. Reading is strict: the size is checked first, then
-UTF-8, then syntax; duplicate keys, lone surrogates and deep nesting are rejected, and `parse_canonical` demands that the
-text is byte for byte what `canonical_bytes` would write. Nothing here knows a schema: unknown fields are the reader's task.
+What is signed, hashed or compared goes through here. The dialect is narrower than RFC 8785: no floating-point
+numbers at all, and integers below 2^53 only; other numbers travel as strings. Reading is strict: the size is
+checked first, then UTF-8, then syntax; duplicate keys, lone surrogates and deep nesting are rejected, and
+`parse_canonical` demands that the text is byte for byte what `canonical_bytes` would write. Nothing here
+knows a schema: unknown fields are the reader's task.
 """
 
 import base64
@@ -17,7 +18,8 @@ Json: TypeAlias = "Mapping[str, Json] | Sequence[Json] | str | int | bool | None
 """What canonical JSON can hold; when read, objects are `dict` and arrays are `list`."""
 
 MAX_INTEGER = 2**53 - 1
-"""Largest magnitude of an integer in JSON (RFC 8785 section 3.2.2.3 and RFC 7493): beyond it, readers round."""
+"""Largest magnitude of an integer in JSON (RFC 8785 section 3.2.2.3 and RFC 7493): beyond it, readers
+round."""
 
 MAX_INTEGER_CHARACTERS = len(str(-MAX_INTEGER))
 """Longer integers are rejected before they are converted."""
@@ -29,8 +31,8 @@ MAX_DEPTH = 32
 def canonical_bytes(value: Json) -> bytes:
     """The RFC 8785 encoding of `value` in UTF-8.
 
-    Raises `Misuse` for a float, an integer of 2^53 or more, a key that is not a string, a lone surrogate, any other
-    type, and nesting beyond `MAX_DEPTH`. Tuples are written as arrays.
+    Raises `Misuse` for a float, an integer of 2^53 or more, a key that is not a string, a lone surrogate, any
+    other type, and nesting beyond `MAX_DEPTH`. Tuples are written as arrays.
     """
     try:
         return _encode(_ordered(value, MAX_DEPTH))
@@ -68,7 +70,7 @@ def b64url_encode(data: bytes) -> str:
 
 
 def b64url_decode(text: str) -> bytes:
-    """Bytes of unpadded base64url; padding, other characters and spare bits that are not zero raise `Malformed`."""
+    """Bytes of unpadded base64url; padding, foreign characters and set spare bits raise `Malformed`."""
     try:
         data = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
     except ValueError:
@@ -129,7 +131,8 @@ def _sorted_keys(value: Mapping[object, object]) -> list[str]:
             raise _NotJsonError(f"a key of the type {type(key).__name__}")
         _check_text(key)
         keys.append(key)
-    # RFC 8785 section 3.2.3 orders by UTF-16 code units; for keys below U+10000 that is the order of code points.
+    # RFC 8785 section 3.2.3 orders by UTF-16 code units; for keys below U+10000 that is the order of code
+    # points.
     if all(map(str.isascii, keys)):
         return sorted(keys)
     return sorted(keys, key=lambda key: key.encode("utf-16-be"))
@@ -177,8 +180,8 @@ def _parse(data: bytes, max_bytes: int, max_depth: int, where: str) -> tuple[Jso
     raise Malformed(
         "json-unreadable",
         found=found,
-        expected=f"JSON in UTF-8 with unique keys, integers below 2^53, no fractions, at most {max_depth} levels deep",
-        remedy="Ask for the file again; it was damaged, or made by a program that does not follow the format.",
+        expected=f"UTF-8 JSON, unique keys, integers below 2^53, no fractions, {max_depth} levels or fewer",
+        remedy="Ask for the file again; it was damaged, or its maker does not follow the format.",
         where=where,
     )
 

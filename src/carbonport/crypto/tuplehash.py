@@ -1,7 +1,9 @@
-"""TupleHash256 and KMAC256 (NIST SP 800-185): the hash of a list of fields, and the keyed function behind blindings.
+"""TupleHash256 and KMAC256 (NIST SP 800-185): the hash of a list of fields, and the keyed function behind
+blindings.
 
-Everywhere in Carbonport's formats `a || b || c` means `tuple_hash(domain, a, b, c)`: every field carries its length, so
-no two different lists of fields give the same input, and the domain string keeps different uses apart.
+Everywhere in Carbonport's formats `a || b || c` means `tuple_hash(domain, a, b, c)`: every field carries its
+length, so no two different lists of fields give the same input, and the domain string keeps different uses
+apart.
 """
 
 from typing import TypeAlias
@@ -23,8 +25,9 @@ HashField: TypeAlias = bytes | str | int
 def tuple_hash(domain: str, *fields: HashField) -> bytes:
     """TupleHash256 over the domain string and the fields, 64 bytes.
 
-    Text and integers are hashed as their bytes: `1`, `"1"` and `b"1"` are the same field, so a format fixes the type of
-    each of its fields. Raises `Misuse` for other types (`bool` among them) and for text with a lone surrogate.
+    Text and integers are hashed as their bytes: `1`, `"1"` and `b"1"` are the same field, so a format fixes
+    the type of each of its fields. Raises `Misuse` for other types (`bool` among them) and for text with a
+    lone surrogate.
     """
     hasher = TupleHash256.new(digest_bytes=TUPLE_HASH_BYTES)
     hasher.update(_field_bytes(domain), *[_field_bytes(field) for field in fields])
