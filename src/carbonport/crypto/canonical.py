@@ -18,8 +18,7 @@ Json: TypeAlias = "Mapping[str, Json] | Sequence[Json] | str | int | bool | None
 """What canonical JSON can hold; when read, objects are `dict` and arrays are `list`."""
 
 MAX_INTEGER = 2**53 - 1
-"""Largest magnitude of an integer in JSON (RFC 8785 section 3.2.2.3 and RFC 7493): beyond it, readers
-round."""
+"""Largest magnitude of an integer in JSON (RFC 7493 section 2.2): beyond it, readers round."""
 
 MAX_INTEGER_CHARACTERS = len(str(-MAX_INTEGER))
 """Longer integers are rejected before they are converted."""
@@ -131,8 +130,7 @@ def _sorted_keys(value: Mapping[object, object]) -> list[str]:
             raise _NotJsonError(f"a key of the type {type(key).__name__}")
         _check_text(key)
         keys.append(key)
-    # RFC 8785 section 3.2.3 orders by UTF-16 code units; for keys below U+10000 that is the order of code
-    # points.
+    # RFC 8785 section 3.2.3 orders by UTF-16 code units, which for ASCII is Python's own order.
     if all(map(str.isascii, keys)):
         return sorted(keys)
     return sorted(keys, key=lambda key: key.encode("utf-16-be"))

@@ -1,14 +1,15 @@
 """The salted fields of a log entry: one root for all, each of them shown on its own or not at all.
 
 A field leaf is `tuple_hash(FIELD_DOMAIN, salt, name, value)`, hashed into an RFC 6962 tree (leaf = SHA-256(00
-|| .), node = SHA-256(01 || L || R)) whose leaves stand in the order of their names' UTF-8 bytes. The salt, 32
-fresh random bytes per field, keeps a reader of the root or of other fields from guessing a value. One opened
-field proves that it is in the tree, not that no second field has its name: who needs that takes all the
-fields and calls `fields_root`, which refuses repeated or unordered names.
+|| .), node = SHA-256(01 || L || R)) whose leaves stand in the order of their names' UTF-8 bytes (the order
+of code points). The salt, 32 fresh random bytes per field, keeps a reader of the root or of other fields from
+guessing a value. One opened field proves that it is in the tree, not that no second field has its name: who
+needs that takes all the fields and calls `fields_root`, which refuses repeated or unordered names.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from carbonport.crypto.ambient import RandomBytes
 from carbonport.crypto.merkle import inclusion_proof, leaf_hash, tree_root, verify_inclusion
@@ -35,12 +36,14 @@ class FieldLeaf:
     salt: bytes = field(repr=False)
 
     def __post_init__(self) -> None:
-        if len(self.salt) != SALT_BYTES or not 0 < len(_ordering(self.name)) <= MAX_NAME_BYTES:
+        # A lone surrogate has no UTF-8 form, and is not printable.
+        named = self.name.isprintable() and 0 < len(self.name.encode("utf-8")) <= MAX_NAME_BYTES
+        if len(self.salt) != SALT_BYTES or not named:
             raise Malformed(
                 "field-leaf",
                 found=f"a salt of {len(self.salt)} bytes and a name of {len(self.name)} characters",
-                expected=f"a salt of {SALT_BYTES} bytes and a name of 1 to {MAX_NAME_BYTES} bytes",
-                remedy="Ask for the receipt or body again; it was damaged, or its maker does not follow the format.",
+                expected=f"a salt of {SALT_BYTES} bytes and a printable name of 1 to {MAX_NAME_BYTES} bytes",
+                remedy="Ask for it again; it was damaged, or its maker does not follow the format.",
             )
 
 
@@ -56,9 +59,7 @@ class OpenedField:
 
 def salted_fields(values: Mapping[str, bytes], random_bytes: RandomBytes) -> tuple[FieldLeaf, ...]:
     """The fields in the order of the tree, each with a fresh salt."""
-    return tuple(
-        FieldLeaf(name, values[name], random_bytes(SALT_BYTES)) for name in sorted(values, key=_ordering)
-    )
+    return tuple(FieldLeaf(name, values[name], random_bytes(SALT_BYTES)) for name in sorted(values))
 
 
 def leaf_digest(leaf: FieldLeaf) -> bytes:
@@ -68,8 +69,8 @@ def leaf_digest(leaf: FieldLeaf) -> bytes:
 
 def fields_root(leaves: Sequence[FieldLeaf]) -> bytes:
     """The root over all fields; raises `Malformed` unless their names are in order and all different."""
-    names = [_ordering(leaf.name) for leaf in leaves]
-    if any(earlier >= later for earlier, later in zip(names, names[1:], strict=False)):
+    names = [leaf.name for leaf in leaves]
+    if any(earlier >= later for earlier, later in pairwise(names)):
         raise Malformed(
             "field-order",
             found="field names that repeat or are out of order",
@@ -102,8 +103,3 @@ def open_field(leaves: Sequence[FieldLeaf], name: str) -> OpenedField:
 def verify_field(root: bytes, opened: OpenedField) -> None:
     """Raise `FailedVerification` unless the opened field is in the tree under `root`."""
     verify_inclusion(leaf_digest(opened.leaf), opened.index, opened.size, opened.path, root)
-
-
-def _ordering(name: str) -> bytes:
-    # A lone surrogate has no bytes: it gives none, and the shape check of `FieldLeaf` refuses the name.
-    return name.encode("utf-8", errors="ignore") if name.isprintable() else b""

@@ -1,7 +1,7 @@
 """Many multiples of one known point: a table of its multiples, then additions only.
 
 Eight bits of the scalar pick one entry of one row, so a multiplication costs at most 32 additions instead of
-a double-and-add of 255 steps, and a commitment about a fifth of the time. The table (1.4 MB, about 10 ms) is
+a double-and-add of 255 steps, and a commitment about a fifth of the time. The table (2 MB, about 10 ms) is
 made at the first use. Not constant time, like the arithmetic below it: which entries are read depends on the
 scalar.
 """

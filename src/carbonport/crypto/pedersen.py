@@ -86,7 +86,7 @@ def derive_blinding(
 
     `KMAC256(K_period, TupleHash("carbonport/blinding/v1", nonce, path, period, unit, decimals, value), 64
     bytes) mod q`. Everything that may differ between two commitments goes in, the value too: two different
-    values under the same name never share a blinding. Hiding rests on the period key; who holds it can open
+    values under the same name do not share a blinding. Hiding rests on the period key; who holds it can open
     every commitment of the period. Raises `Misuse` when key or nonce is not 32 bytes.
     """
     if len(period_key) != PERIOD_KEY_BYTES or len(nonce) != STATEMENT_NONCE_BYTES:
