@@ -311,7 +311,7 @@ def config_text(config: NodeConfig) -> str:
         lines.append("")
         if kind is None:
             lines += [f"# {section.metadata['doc']}", f"[{section.name}]"]
-            lines += [f"{_toml(key)} = {_toml(item)}" for key, item in sorted(value.items())]
+            lines += [f"{_key(key)} = {_toml(item)}" for key, item in sorted(value.items())]
             continue
         lines += [f"# {(kind.__doc__ or '').strip()}", f"[{section.name}]"]
         for setting in fields(kind):
@@ -404,6 +404,10 @@ def _toml(value: Any) -> str:
     if isinstance(value, tuple):
         return "[" + ", ".join(_toml(item) for item in value) + "]"
     return json.dumps(value, ensure_ascii=False)
+
+
+def _key(name: str) -> str:
+    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else _toml(name)
 
 
 def _known(kind: type[Any]) -> str:
