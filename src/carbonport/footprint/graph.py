@@ -43,7 +43,7 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Input(Node):
-    """A ledger record, by its path; `decimals` and `bits` are those it is declared and later committed with."""
+    """A ledger record, by its path; `decimals` and `bits` are those it is declared and committed with."""
 
     kind: ClassVar[str] = "input"
     path: str

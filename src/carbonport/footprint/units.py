@@ -113,6 +113,11 @@ def unit_named(name: str, *, where: str = "") -> Unit:
     return unit
 
 
+def base_unit(kind: str) -> Unit:
+    """The kind's own unit, in which its factors are 1: the one that rules and tables compare with."""
+    return next(unit for unit in UNITS.values() if unit.kind == kind and unit.factor == 1)
+
+
 def convertible(source: Unit, target: Unit) -> bool:
     """Whether `convert` knows a way from `source` to `target`."""
     return source.kind == target.kind or (source.kind, target.kind) in _CROSS_KIND

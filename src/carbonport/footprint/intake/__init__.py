@@ -1,30 +1,38 @@
-"""Intake: what an operator has (the Commission's workbook, or our own YAML) becomes a ledger."""
+"""Intake: what an operator has (the Commission's workbook, or our own YAML) becomes a ledger.
 
-from importlib import import_module
+The readers are imported when they are needed: the process that reads a workbook's cells imports this package
+too, and has to start fast.
+"""
+
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING
 
 from carbonport.errors import Misuse
-from carbonport.footprint.catalogue import Catalogue
-from carbonport.footprint.intake.yaml_ledger import read_yaml_ledger
-from carbonport.footprint.ledger import Ledger
+
+if TYPE_CHECKING:
+    from carbonport.footprint.catalogue import Catalogue
+    from carbonport.footprint.ledger import Ledger
 
 YAML_SUFFIXES = (".yaml", ".yml")
 WORKBOOK_SUFFIXES = (".xlsx", ".xlsm")
+"""The same format; macros are never looked at."""
 
 
-def read_ledger(path: Path, catalogue: Catalogue) -> Ledger:
-    """The ledger in the file `path`, read by its suffix."""
+def read_ledger(path: Path, catalogue: "Catalogue") -> "Ledger":
+    """The ledger in the file `path`, read by its suffix. Malformed or Refused names the place in the file."""
     suffix = path.suffix.lower()
     if suffix in YAML_SUFFIXES:
+        from carbonport.footprint.intake.yaml_ledger import read_yaml_ledger
+
         return read_yaml_ledger(path, catalogue)
     if suffix in WORKBOOK_SUFFIXES:
-        template = import_module("carbonport.footprint.intake.communication_template")
-        return cast(Ledger, template.read_communication_template(path, catalogue))
+        from carbonport.footprint.intake.communication_template import read_communication_template
+
+        return read_communication_template(path, catalogue)
     raise Misuse(
         "intake-suffix",
         found=f"a file called *{suffix or path.name}"[:60],
         expected="a workbook (.xlsx) or a ledger file (.yaml)",
         remedy="Give the Commission's communication template or a ledger in Carbonport's own form.",
-        where=str(path),
+        where=path.name,
     )

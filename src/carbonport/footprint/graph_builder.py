@@ -1,0 +1,86 @@
+"""Building a calculation graph: rules name what they add and get back the node's id.
+
+The same input or constant may be asked for by many rules and stands in the graph once; the same id with
+another content is a defect of the rule and raises.
+"""
+
+from decimal import Decimal
+
+from carbonport.errors import Misuse
+from carbonport.footprint.graph import Constant, Floor, Graph, Input, Node, Product, Quotient, Round, Sum
+from carbonport.footprint.ledger import Ledger
+from carbonport.footprint.tables.rule_tables import PublishedNumber
+
+NodeId = str
+
+
+class GraphBuilder:
+    """Collects nodes in topological order for one graph over one ledger."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._nodes: dict[NodeId, Node] = {}
+        self._outputs: dict[str, NodeId] = {}
+
+    def input(self, path: str, label: str) -> NodeId:
+        """The ledger record at `path`; the node's id is the path."""
+        record = self._ledger.records[path]
+        return self._add(Input(path, record.unit, label, "", path, record.decimals, record.bits))
+
+    def constant(self, node_id: NodeId, number: PublishedNumber, label: str) -> NodeId:
+        """A published number, with its source."""
+        return self._add(Constant(node_id, number.unit, label, "", number.value, number.source))
+
+    def one(self) -> NodeId:
+        """The number 1, as in `1 - BF`."""
+        return self._add(Constant("constant/one", "1", "the whole", "", Decimal(1), "arithmetic"))
+
+    def sum(
+        self, node_id: NodeId, unit: str, terms: list[tuple[int, NodeId]], *, label: str, equation: str
+    ) -> NodeId:
+        """The sum of signed terms; signs are +1 or -1."""
+        return self._add(Sum(node_id, unit, label, equation, tuple(terms)))
+
+    def product(
+        self, node_id: NodeId, unit: str, factors: list[NodeId], *, label: str, equation: str
+    ) -> NodeId:
+        """The product of factors."""
+        return self._add(Product(node_id, unit, label, equation, tuple(factors)))
+
+    def quotient(
+        self, node_id: NodeId, unit: str, numerator: NodeId, denominator: NodeId, *, label: str, equation: str
+    ) -> NodeId:
+        """numerator / denominator."""
+        return self._add(Quotient(node_id, unit, label, equation, numerator, denominator))
+
+    def floor(self, node_id: NodeId, unit: str, of: NodeId, *, label: str, equation: str) -> NodeId:
+        """max(0, x)."""
+        return self._add(Floor(node_id, unit, label, equation, of))
+
+    def round(self, node_id: NodeId, of: NodeId, decimals: int, *, label: str, equation: str) -> NodeId:
+        """x rounded half up to `decimals` decimals."""
+        return self._add(Round(node_id, self._nodes[of].unit, label, equation, of, decimals))
+
+    def output(self, name: str, node_id: NodeId) -> None:
+        """Name `node_id` as the result called `name`."""
+        if self._outputs.setdefault(name, node_id) != node_id:
+            raise _conflict(f"two results called {name}")
+
+    def build(self) -> Graph:
+        """The graph so far."""
+        return Graph(tuple(self._nodes.values()), dict(self._outputs))
+
+    def _add(self, node: Node) -> NodeId:
+        known = self._nodes.setdefault(node.id, node)
+        if known != node:
+            raise _conflict(f"two different nodes with the id {node.id}")
+        return node.id
+
+
+def _conflict(found: str) -> Misuse:
+    return Misuse(
+        "graph-duplicate-node",
+        found=found,
+        expected="one node per id, one node per result name",
+        remedy="Give each stream, process and precursor an id of its own.",
+    )
