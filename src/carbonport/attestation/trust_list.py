@@ -45,8 +45,8 @@ PARTICIPANT_ID = re.compile(r"[A-Z]{2}/[A-Z0-9]{4,35}")
 SHA256_HEX = re.compile(r"[0-9a-f]{64}")
 """A SHA-256 digest in lowercase hex."""
 
-SPIFFE_ID = re.compile(r"spiffe://[A-Z]{2}/node/[A-Z0-9]{4,35}")
-"""The URI that a node's certificate carries."""
+SPIFFE_ID = re.compile(r"spiffe://[a-z]{2}/node/[A-Z0-9]{4,35}")
+"""The URI that a node's certificate carries; SPIFFE trust domains are lowercase."""
 
 ROLES = frozenset({"exporter", "importer", "verifier", "regulator", "coordinator", "key-holder"})
 """The roles of a participant."""

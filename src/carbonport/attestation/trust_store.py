@@ -131,7 +131,7 @@ class TrustStore:
 
     def participant_by_spiffe(self, spiffe: str, *, now: int) -> Participant:
         """The participant whose node's certificate carries this URI."""
-        held = self._current(spiffe.removeprefix("spiffe://").partition("/")[0], now)
+        held = self._current(spiffe.removeprefix("spiffe://").partition("/")[0].upper(), now)
         found = held.by_spiffe.get(spiffe)
         if found is None:
             raise _unknown_participant(spiffe)

@@ -1,0 +1,353 @@
+"""The verifier's bench: recompute an installation's figures from its ledger, compare, sign.
+
+`examine` takes the ledger as the verifier reads it on site and the exporter's opened draft, and believes
+neither about the other: it calculates the goods itself, which builds the graphs anew, takes the declared
+values from the ledger, and recomputes every label, commitment, leaf, the root, every graph digest and every
+result. What does not agree stands in the examination as a deviation. `sign_examined` refuses while there is
+one, when a misstatement is material and the opinion does not say so, when a period overlaps another
+statement's for the same process, and when a version does not follow the one before.
+
+The bench sees the plant's figures; deviations and errors therefore name places, never values. It checks
+arithmetic against the ledger, not the ledger against the plant: that is the verifier's work on site.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import ROUND_HALF_UP, Decimal, localcontext
+from fractions import Fraction
+
+from carbonport.attestation.commitments import (
+    GoodGraph,
+    LabelledValue,
+    LeafLabel,
+    declared_results,
+    good_graphs,
+    labelled_values,
+    leaves_root,
+    period_text,
+)
+from carbonport.attestation.statement import (
+    AccreditationReference,
+    Materiality,
+    Statement,
+    StatusReference,
+    sign_statement,
+    statement_digest,
+)
+from carbonport.attestation.statement_draft import StatementDraft, StatementGood, statement_goods
+from carbonport.crypto.ambient import Clock
+from carbonport.crypto.jws import SigningKey
+from carbonport.errors import Refused
+from carbonport.footprint.calculation import calculate
+from carbonport.footprint.cbam.scope import Scope
+from carbonport.footprint.evaluate import source_values
+from carbonport.footprint.ledger import Ledger
+from carbonport.footprint.tables.rule_tables import RuleTables
+
+MATERIALITY_PERCENT = Decimal(5)
+"""Materiality threshold: 5 % of the reported figure, as Implementing Regulation (EU) 2025/2546 has it."""
+
+PERCENT_STEP = Decimal("0.000001")
+"""Differences are stated in percent, rounded half up to this."""
+
+MAX_DEVIATIONS = 1000
+"""Most deviations that are listed; one is enough to refuse."""
+
+
+@dataclass(frozen=True, slots=True)
+class Deviation:
+    """One thing that does not agree: where, what the draft says and what the bench computed. No values."""
+
+    where: str
+    found: str
+    expected: str
+
+
+@dataclass(frozen=True, slots=True)
+class EarlierStatement:
+    """A statement this verifier signed before, for the checks of periods and versions."""
+
+    digest: str
+    statement: Statement
+
+
+@dataclass(frozen=True, slots=True)
+class Examination:
+    """What the bench found. `deviations` empty means: everything the exporter drafted was recomputed."""
+
+    exporter: str
+    installation: str
+    country: str
+    period: str
+    scope: str
+    nonce: bytes
+    version: int
+    supersedes: str
+    goods: tuple[StatementGood, ...]
+    root: bytes
+    leaf_count: int
+    materiality: Materiality
+    deviations: tuple[Deviation, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SignedStatement:
+    """A statement as signed, its token and its digest (SHA-256, hex): log the digest at once."""
+
+    token: str
+    digest: str
+    statement: Statement
+
+
+OperatorFigures = Mapping[tuple[str, str], Mapping[str, Decimal]]
+"""The operator's own results by (process, CN) and name (`see_direct`, ...)."""
+
+
+def examine(
+    ledger: Ledger,
+    draft: StatementDraft,
+    *,
+    scope: Scope | None = None,
+    tables: RuleTables | None = None,
+    operator_figures: OperatorFigures | None = None,
+    threshold_percent: Decimal = MATERIALITY_PERCENT,
+) -> Examination:
+    """Recompute everything: calculate the ledger in `scope` (by default the one its period asks for) with the
+    bench's own `tables` (by default the packaged ones), then compare the draft with it.
+
+    `operator_figures` are what the operator reported; without them the results from the documents' own values
+    stand in, so that the effect of declared decimals is what is measured.
+    """
+    calculation = calculate(ledger, scope, tables)
+    goods = good_graphs(calculation)
+    values = labelled_values(ledger, goods)
+    deviations = _Deviations()
+    deviations.compare("installation", draft.installation, ledger.installation)
+    deviations.compare("country", draft.country, ledger.country)
+    deviations.compare("period", draft.period, period_text(ledger.period))
+    deviations.compare("scope", draft.scope, calculation.scope.value)
+    _compare_goods(deviations, draft.goods, statement_goods(goods))
+    _compare_leaves(deviations, draft, values)
+    root = leaves_root(item.opening.leaf() for item in draft.leaves)
+    if root != draft.root:
+        deviations.add("root of the leaves", "another root", "the root over the recomputed leaves")
+    return Examination(
+        exporter=draft.exporter,
+        installation=ledger.installation,
+        country=ledger.country,
+        period=period_text(ledger.period),
+        scope=calculation.scope.value,
+        nonce=draft.nonce,
+        version=draft.version,
+        supersedes=draft.supersedes,
+        goods=statement_goods(goods),
+        root=root,
+        leaf_count=len(values),
+        materiality=_materiality(ledger, goods, operator_figures, threshold_percent),
+        deviations=tuple(deviations.found),
+    )
+
+
+def sign_examined(
+    examination: Examination,
+    *,
+    key: SigningKey,
+    verifier: str,
+    accreditation: AccreditationReference,
+    opinion: str,
+    status: StatusReference,
+    clock: Clock,
+    comments: Sequence[str] = (),
+    openings: str = "deleted",
+    earlier: Sequence[EarlierStatement] = (),
+) -> SignedStatement:
+    """Sign what was examined, or raise `Refused` and sign nothing.
+
+    `earlier` holds every statement this verifier signed for the installation. The caller logs the digest at
+    once: that log entry, not the `iat` in the statement, shows when it was signed.
+    """
+    _refuse_deviations(examination)
+    _refuse_hidden_misstatement(examination.materiality, opinion)
+    for before in earlier:
+        if (before.statement.exporter, before.statement.installation) == (
+            examination.exporter,
+            examination.installation,
+        ):
+            _refuse_overlap(examination, before)
+    _refuse_broken_version(examination, earlier)
+    statement = Statement(
+        issuer=verifier,
+        exporter=examination.exporter,
+        installation=examination.installation,
+        country=examination.country,
+        period=examination.period,
+        scope=examination.scope,
+        nonce=examination.nonce,
+        version=examination.version,
+        supersedes=examination.supersedes,
+        root=examination.root,
+        leaf_count=examination.leaf_count,
+        goods=examination.goods,
+        materiality=examination.materiality,
+        opinion=opinion,
+        comments=tuple(comments),
+        accreditation=accreditation,
+        openings=openings,
+        status=status,
+        issued_at=clock(),
+    )
+    token = sign_statement(statement, key)
+    return SignedStatement(token, statement_digest(token), statement)
+
+
+class _Deviations:
+    """Collects what does not agree, up to the bound."""
+
+    def __init__(self) -> None:
+        self.found: list[Deviation] = []
+
+    def add(self, where: str, found: str, expected: str) -> None:
+        if len(self.found) < MAX_DEVIATIONS:
+            self.found.append(Deviation(where, found, expected))
+
+    def compare(self, where: str, found: str, expected: str) -> None:
+        """For texts that are no secrets."""
+        if found != expected:
+            self.add(where, found, expected)
+
+
+def _compare_goods(
+    deviations: _Deviations, found: Sequence[StatementGood], expected: Sequence[StatementGood]
+) -> None:
+    drafted = {(good.process, good.cn): good for good in found}
+    own = {(good.process, good.cn): good for good in expected}
+    if len(drafted) != len(found):
+        deviations.add("goods", "a good that stands twice", "every good once")
+    for name in sorted(drafted.keys() | own.keys()):
+        where = f"good {name[0]}/{name[1]}"
+        if name not in drafted or name not in own:
+            deviations.add(where, *_presence(name in drafted, "the ledger"))
+            continue
+        deviations.compare(f"{where} graph digest", drafted[name].graph_digest, own[name].graph_digest)
+        deviations.compare(f"{where} activity group", drafted[name].activity_group, own[name].activity_group)
+
+
+def _compare_leaves(deviations: _Deviations, draft: StatementDraft, values: Sequence[LabelledValue]) -> None:
+    drafted = [item.opening.label for item in draft.leaves]
+    expected = {item.label.path: item for item in values}
+    if len({label.path for label in drafted}) != len(drafted):
+        deviations.add("leaves", "a path that stands twice", "every path once")
+    if drafted != sorted(drafted):
+        deviations.add("leaves", "another order", "the order of role and path")
+    for path in sorted(expected.keys() - {label.path for label in drafted}):
+        deviations.add(path, "no commitment", "a commitment to every input and result of the ledger's graphs")
+    for item in draft.leaves:
+        label = item.opening.label
+        own = expected.get(label.path)
+        if own is None:
+            deviations.add(label.path, *_presence(True, "the graphs"))
+            continue
+        if label != own.label:
+            deviations.add(label.path, _label_text(label), _label_text(own.label))
+        if item.opening.value != own.value:
+            deviations.add(label.path, "a commitment to another value", "the ledger's declared value")
+        if item.opening.leaf().commitment != item.commitment:
+            deviations.add(label.path, "a commitment that its opening does not open", "its own opening")
+
+
+def _presence(in_draft: bool, where: str) -> tuple[str, str]:
+    return ("in the draft only" if in_draft else f"in {where} only", f"in the draft and in {where}")
+
+
+def _label_text(label: LeafLabel) -> str:
+    return f"{label.role}, {label.unit}, {label.decimals} decimals, {label.bits} bits"
+
+
+def _materiality(
+    ledger: Ledger, goods: Sequence[GoodGraph], figures: OperatorFigures | None, threshold: Decimal
+) -> Materiality:
+    largest = Fraction(0)
+    from_documents = source_values(ledger)
+    for good in goods:
+        own = declared_results(good.graph, ledger)
+        if figures is None:
+            reported = declared_results(good.graph, ledger, from_documents)
+        else:
+            given = figures.get((good.process, good.cn), {})
+            reported = {name: Fraction(value) for name, value in given.items()}
+        for name, value in reported.items():
+            if name in own and value != own[name]:
+                largest = max(largest, abs(value - own[name]) / own[name] if own[name] else Fraction(1))
+    outcome = "none" if not largest else "not-material"
+    if largest * 100 >= Fraction(threshold):
+        outcome = "material"
+    return Materiality(format(threshold, "f"), _percent(largest), outcome)
+
+
+def _percent(fraction: Fraction) -> str:
+    with localcontext(prec=60):
+        percent = Decimal(fraction.numerator * 100) / Decimal(fraction.denominator)
+        return format(percent.quantize(PERCENT_STEP, rounding=ROUND_HALF_UP), "f")
+
+
+def _refuse_deviations(examination: Examination) -> None:
+    if examination.deviations:
+        first = examination.deviations[0]
+        raise Refused(
+            "bench-deviations",
+            found=f"{len(examination.deviations)} deviations, the first at {first.where}: {first.found}",
+            expected=f"none; there {first.expected}",
+            remedy="Have the exporter correct the ledger or draw the statement up again, then examine it again.",
+        )
+
+
+def _refuse_hidden_misstatement(materiality: Materiality, opinion: str) -> None:
+    if materiality.outcome == "material" and opinion != "not-satisfactory":
+        raise Refused(
+            "bench-material-misstatement",
+            found=f"a difference of {materiality.largest_percent} % and the opinion {opinion}",
+            expected=f"differences below {materiality.threshold_percent} %, or the opinion not-satisfactory",
+            remedy="Have the operator correct its figures, or state that the report is not satisfactory.",
+        )
+
+
+def _refuse_overlap(examination: Examination, before: EarlierStatement) -> None:
+    """No two statements about one process for overlapping periods, except one period corrected."""
+    if before.statement.period == examination.period:
+        return
+    shared = {good.process for good in before.statement.goods} & {good.process for good in examination.goods}
+    start, _, end = examination.period.partition("/")
+    other_start, _, other_end = before.statement.period.partition("/")
+    if shared and start <= other_end and other_start <= end:
+        raise Refused(
+            "bench-period-overlap",
+            found=f"{examination.period} for {min(shared)}, verified for {before.statement.period} already",
+            expected="periods that do not overlap, or the same period as a correction",
+            remedy="Correct the ledger's period, or supersede the earlier statement for its own period.",
+        )
+
+
+def _refuse_broken_version(examination: Examination, earlier: Sequence[EarlierStatement]) -> None:
+    """Version n supersedes version n - 1 of the same installation and period, under a nonce of its own."""
+    if any(before.statement.nonce == examination.nonce for before in earlier):
+        raise Refused(
+            "bench-nonce-reused",
+            found="a nonce of an earlier statement",
+            expected="a fresh nonce for every version: the same blindings would reveal differences",
+            remedy="Have the exporter draw the statement up again.",
+        )
+    same = [
+        before
+        for before in earlier
+        if (before.statement.exporter, before.statement.installation, before.statement.period)
+        == (examination.exporter, examination.installation, examination.period)
+    ]
+    last = max(same, key=lambda before: before.statement.version, default=None)
+    expected = (last.statement.version + 1, last.digest) if last is not None else (1, "")
+    if (examination.version, examination.supersedes) != expected:
+        raise Refused(
+            "bench-version",
+            found=f"version {examination.version} superseding {examination.supersedes or 'nothing'}",
+            expected=f"version {expected[0]} superseding {expected[1] or 'nothing'}",
+            remedy="Have the exporter draw up the statement as the successor of the last one signed.",
+        )

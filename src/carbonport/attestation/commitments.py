@@ -1,0 +1,264 @@
+"""From ledger and graphs to committed leaves: what a verification statement signs, without saying an amount.
+
+Every input of every good's graph, and every declared result of it, becomes a Pedersen commitment (BLS12-381
+G1) in a salted leaf
+
+    leaf = TupleHash256("carbonport/statement-leaf/v1", salt, path, role, unit, decimals, bits, commitment)
+
+and the leaves, in the order of role and path, an RFC 6962 tree whose root the statement signs. One leaf can
+be shown with its path in the tree, and says nothing about the others. Inputs are the ledger's *declared*
+values; the role `output` is for the rounded results (`good/<process>/<cn>/see_direct`, ...), so that opening
+one shows that the verifier signed exactly this number. Values are always declared ones, never source values.
+
+Blindings and salts are derived from the period key and the statement's nonce (fresh for every statement
+version), so that nothing but the period key has to be kept, and deleting it deletes them. Whoever knows the
+period key opens everything. A commitment hides perfectly; it binds while discrete logarithms in G1 are hard.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+from carbonport.crypto.group import Point
+from carbonport.crypto.merkle import leaf_hash, tree_root
+from carbonport.crypto.pedersen import Opening, commit, derive_blinding
+from carbonport.crypto.tuplehash import kmac256, tuple_hash
+from carbonport.errors import Misuse, Refused
+from carbonport.footprint.calculation import Calculation
+from carbonport.footprint.evaluate import Values, declared_values, evaluate
+from carbonport.footprint.graph import Graph, Input, Node, Round
+from carbonport.footprint.ledger import Ledger, Period
+
+LEAF_DOMAIN = "carbonport/statement-leaf/v1"
+"""Domain string of a leaf."""
+
+SALT_DOMAIN = "carbonport/statement-leaf-salt/v1"
+"""Domain string of a derived salt."""
+
+SALT_BYTES = 32
+"""Length of a leaf's salt."""
+
+NONCE_BYTES = 32
+"""Length of a statement version's nonce."""
+
+ROLE_INPUT = "input"
+"""A figure of the ledger."""
+
+ROLE_OUTPUT = "output"
+"""A declared, rounded result of a good's graph."""
+
+OUTPUT_BITS = 48
+"""Declared width of a result: 2^48 units of the fifth decimal, 2.8e9 t CO2e per tonne, is out of reach."""
+
+OUTPUT_DECIMALS = 5
+"""Decimals of a declared result that its graph does not round: IR (EU) 2025/2547 asks for at most five."""
+
+OUTPUT_PREFIX = "good/"
+"""Paths of results begin so; a ledger's record must not."""
+
+ROUNDED_SUFFIX = "_rounded"
+"""Outputs of a graph that are declared: the rest of the name is the result's."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class LeafLabel:
+    """What a leaf says of its hidden value: an integer of `bits` bits in units of 10^-`decimals` `unit`."""
+
+    role: str
+    path: str
+    unit: str
+    decimals: int
+    bits: int
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """A label and the commitment to its value."""
+
+    label: LeafLabel
+    commitment: Point
+    salt: bytes
+
+    def entry(self) -> bytes:
+        """The leaf as the tree takes it: 64 bytes."""
+        label = self.label
+        fields = (label.path, label.role, label.unit, label.decimals, label.bits)
+        return tuple_hash(LEAF_DOMAIN, self.salt, *fields, self.commitment.encode())
+
+    def hash(self) -> bytes:
+        """The RFC 6962 leaf hash."""
+        return leaf_hash(self.entry())
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class LeafOpening:
+    """A label with its value (an integer, in units of the last decimal), blinding and salt. Secret."""
+
+    label: LeafLabel
+    value: int
+    blinding: int
+    salt: bytes
+
+    def __repr__(self) -> str:
+        return f"LeafOpening({self.label!r}, ...)"
+
+    def leaf(self) -> Leaf:
+        """The leaf that this opens: the commitment is computed anew."""
+        return Leaf(self.label, commit(Opening(self.value, self.blinding)), self.salt)
+
+
+@dataclass(frozen=True, slots=True)
+class GoodGraph:
+    """A good with the graph of its results. `activity_group` is its aggregated goods category."""
+
+    process: str
+    cn: str
+    activity_group: str
+    graph: Graph
+
+
+def good_graphs(calculation: Calculation) -> tuple[GoodGraph, ...]:
+    """The goods of a calculation; the category is the one that the table of goods gives for the CN code."""
+    return tuple(
+        GoodGraph(result.process, result.cn, result.rules.entry.category, result.graph)
+        for result in calculation.goods
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledValue:
+    """A label and the declared integer that belongs under it. The value is secret."""
+
+    label: LeafLabel
+    value: int
+
+
+def period_text(period: Period) -> str:
+    """A reporting period as an ISO 8601 interval, as it enters blindings, leaves and claims."""
+    return f"{period.start.isoformat()}/{period.end.isoformat()}"
+
+
+def output_path(process: str, cn: str, name: str) -> str:
+    """The path of a good's declared result, such as `see_direct`."""
+    return f"{OUTPUT_PREFIX}{process}/{cn}/{name}"
+
+
+def labelled_values(ledger: Ledger, goods: Sequence[GoodGraph]) -> tuple[LabelledValue, ...]:
+    """Everything a statement about these goods commits to, in leaf order, with the ledger's declared values.
+
+    The one source of labels: exporter and verifier both call it, each on its own reading of the ledger, and
+    compare. Raises `Refused` (`commitment-width`) for a value that does not fit the declared width, `Misuse`
+    for a graph that names a record otherwise than the ledger does.
+    """
+    found: dict[str, LabelledValue] = {}
+    for good in goods:
+        for node in good.graph.inputs():
+            found[node.path] = _input_value(ledger, node)
+        results = declared_results(good.graph, ledger)
+        for name, node, decimals in _declared_outputs(good.graph):
+            path = output_path(good.process, good.cn, name)
+            label = LeafLabel(ROLE_OUTPUT, path, node.unit, decimals, OUTPUT_BITS)
+            found[path] = _within_width(label, results[name] * 10**decimals)
+    return tuple(sorted(found.values(), key=lambda item: item.label))
+
+
+def declared_results(graph: Graph, ledger: Ledger, values: Values | None = None) -> Mapping[str, Fraction]:
+    """The rounded results of a good's graph by name (`see_direct`, ...), from the ledger's declared values,
+    or from others of its figures.
+    """
+    numbers = evaluate(graph, declared_values(ledger) if values is None else values)
+    return {name: numbers[node.id] for name, node, _ in _declared_outputs(graph)}
+
+
+def commit_values(
+    values: Iterable[LabelledValue], *, period: Period, period_key: bytes, nonce: bytes
+) -> tuple[LeafOpening, ...]:
+    """Openings with blindings and salts of this statement version (`nonce`), in the order given."""
+    _require_nonce(nonce)
+    return tuple(
+        LeafOpening(
+            label=item.label,
+            value=item.value,
+            blinding=derive_blinding(
+                period_key,
+                nonce=nonce,
+                path=item.label.path,
+                period=period_text(period),
+                unit=item.label.unit,
+                decimals=item.label.decimals,
+                value=item.value,
+            ),
+            salt=kmac256(
+                period_key,
+                tuple_hash(SALT_DOMAIN, nonce, item.label.role, item.label.path, period_text(period)),
+                SALT_BYTES,
+            ),
+        )
+        for item in values
+    )
+
+
+def leaves_root(leaves: Iterable[Leaf]) -> bytes:
+    """The root of the tree over the leaves, in the order given."""
+    return tree_root(leaf.hash() for leaf in leaves)
+
+
+def _declared_outputs(graph: Graph) -> list[tuple[str, Node, int]]:
+    """Name, node and decimals of every output that is declared; a constant (no default share) has the usual
+    number of decimals."""
+    return [
+        (
+            name.removesuffix(ROUNDED_SUFFIX),
+            node,
+            node.decimals if isinstance(node, Round) else OUTPUT_DECIMALS,
+        )
+        for name, node in ((name, graph[node_id]) for name, node_id in sorted(graph.outputs.items()))
+        if name.endswith(ROUNDED_SUFFIX)
+    ]
+
+
+def _input_value(ledger: Ledger, node: Input) -> LabelledValue:
+    record = ledger.records.get(node.path)
+    if record is None or node.path.startswith(OUTPUT_PREFIX):
+        raise _mismatch(node.path, "an input that is no record of the ledger")
+    if (record.unit, record.decimals, record.bits) != (node.unit, node.decimals, node.bits):
+        raise _mismatch(node.path, "an input with another unit, number of decimals or width than its record")
+    label = LeafLabel(ROLE_INPUT, node.path, node.unit, node.decimals, node.bits)
+    return _within_width(label, Fraction(record.declared_integer))
+
+
+def _within_width(label: LeafLabel, value: Fraction) -> LabelledValue:
+    if value.denominator != 1 or not 0 <= value < 1 << label.bits:
+        raise Refused(
+            "commitment-width",
+            found=f"a value of {label.path} that is no whole number of its last decimal within its width",
+            expected=f"an integer from 0 to 2^{label.bits} - 1 in units of 10^-{label.decimals} {label.unit}",
+            remedy="Correct the record, or widen the field in the catalogue before the statement is signed.",
+            where=label.path,
+        )
+    return LabelledValue(label, value.numerator)
+
+
+def _mismatch(path: str, found: str) -> Misuse:
+    return Misuse(
+        "commitment-input",
+        found=found,
+        expected="graphs built from this ledger",
+        remedy="Calculate the goods again from the ledger.",
+        where=path,
+    )
+
+
+def _require_nonce(nonce: bytes) -> None:
+    if len(nonce) != NONCE_BYTES:
+        raise Misuse(
+            "statement-nonce",
+            found=f"a nonce of {len(nonce)} bytes",
+            expected=f"{NONCE_BYTES} fresh random bytes for every version of a statement",
+            remedy="Draw it from the node's random source.",
+        )
+
+
+def by_path(openings: Iterable[LeafOpening]) -> Mapping[str, LeafOpening]:
+    """Openings by path; paths are unique over both roles."""
+    return {opening.label.path: opening for opening in openings}
