@@ -1,0 +1,134 @@
+"""The Commission's communication template (V2.1, .xlsx) becomes a ledger.
+
+Promises: every figure of the ledger names its cell; a cell that cannot be read, or that this version cannot
+calculate with, is named and nothing is dropped or guessed; the file is read within bounds, in a process of
+its own. Results that the workbook calculated itself are not taken, except DirEm* where a process cannot be
+built from source streams. Source: official template V2.1 (2024-12-13); the places are in `template_map`.
+"""
+
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+from carbonport.errors import Malformed
+from carbonport.footprint.catalogue import Catalogue
+from carbonport.footprint.cbam.attribution import direct_emissions
+from carbonport.footprint.evaluate import evaluate, source_values
+from carbonport.footprint.exact_decimal import round_half_up
+from carbonport.footprint.graph_builder import GraphBuilder
+from carbonport.footprint.intake.record_keeper import RecordKeeper
+from carbonport.footprint.intake.template_cells import TemplateCells
+from carbonport.footprint.intake.template_installation import (
+    read_installation,
+    read_period,
+    read_process_names,
+    refuse_purchased_precursors,
+)
+from carbonport.footprint.intake.template_map import ANCHORS, BALANCE, SHEETS
+from carbonport.footprint.intake.template_processes import (
+    RELATIVE_TOLERANCE,
+    attributed_by_streams,
+    read_process,
+    refuse_unlisted,
+    require_direct_emissions,
+)
+from carbonport.footprint.intake.template_products import read_goods
+from carbonport.footprint.intake.template_streams import read_streams, refuse_other_methods
+from carbonport.footprint.intake.workbook_cells import WorkbookCells, read_workbook_cells
+from carbonport.footprint.ledger import Ledger
+from carbonport.footprint.tables.rule_tables import RuleTables
+
+EMISSIONS_TOLERANCE_T = Fraction(1, 2)
+"""Tonnes by which DirEm* may differ from the sum of the source streams: emissions are reported in whole
+tonnes.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class TemplateReading:
+    """The ledger, and what a person should know about how it was read."""
+
+    ledger: Ledger
+    notes: tuple[str, ...]
+
+
+def read_communication_template(path: Path, catalogue: Catalogue) -> Ledger:
+    """The ledger in the workbook at `path`. Raises Malformed or Refused naming sheet and cells."""
+    return read_template_with_notes(path, catalogue).ledger
+
+
+def read_template_with_notes(path: Path, catalogue: Catalogue) -> TemplateReading:
+    """The ledger in the workbook at `path`, with notes (which may hold protected values: for the operator
+    only).
+    """
+    workbook = read_workbook_cells(path, SHEETS)
+    _check_layout(workbook)
+    cells = TemplateCells(workbook)
+    keeper = RecordKeeper(cells, catalogue, cells.derived_text(BALANCE, "R40"))
+    name, country = read_installation(cells, keeper)
+    period = read_period(cells, keeper)
+    named = read_process_names(cells)
+    only_process = named[0].id if len(named) == 1 else ""
+    streams = read_streams(cells, keeper, only_process)
+    refuse_other_methods(cells)
+    processes = [read_process(cells, keeper, process) for process in named]
+    refuse_unlisted(cells, named)
+    refuse_purchased_precursors(cells)
+    goods = read_goods(cells, keeper, {process.name: process.id for process in named})
+    if not (only_process and streams):
+        for process in named:
+            require_direct_emissions(cells, process)
+    cells.finish()
+    assert period is not None  # noqa: S101 - its absence would have been a fault
+    ledger = Ledger(
+        installation=name,
+        country=country,
+        period=period,
+        records=keeper.records,
+        facts=keeper.facts,
+        streams=streams,
+        processes=tuple(process for process in processes if process is not None),
+        precursors=(),
+        goods=goods,
+    )
+    if only_process and streams:
+        ledger = _attributed(ledger, cells)
+    elif streams:
+        cells.notes.append(
+            "Several processes share the source streams: each one's DirEm* is the operator's own."
+        )
+    return TemplateReading(ledger, tuple(cells.notes))
+
+
+def _check_layout(workbook: WorkbookCells) -> None:
+    """Raises for another version of the template: its row numbers stand elsewhere."""
+    for sheet, place, wanted in ANCHORS:
+        found = workbook.sheets[sheet].get(place)
+        if found is None or (found.kind != "uncached" and found.text != wanted):
+            raise Malformed(
+                "intake-layout",
+                found=f"{found.text[:40]!r}" if found else "a blank cell",
+                expected=f"{wanted!r}, as in version 2.1 of the communication template",
+                remedy="Copy the entries into the template's version 2.1 and do not insert or delete rows.",
+                where=f"{workbook.document} {sheet}!{place}",
+            )
+
+
+def _attributed(ledger: Ledger, cells: TemplateCells) -> Ledger:
+    """The ledger of one process, by its streams where they explain DirEm*, else by the operator's record."""
+    process = ledger.processes[0]
+    stated = ledger.records.get(process.records.get("direct_emissions", ""))
+    by_streams = attributed_by_streams(ledger)
+    if stated is None:
+        cells.notes.append("DirEm* is blank: taken as the sum of the source streams.")
+        return by_streams
+    builder = GraphBuilder(by_streams)
+    node = direct_emissions(builder, by_streams.processes[0], by_streams, RuleTables.load())
+    total = evaluate(builder.build(), source_values(by_streams))[node]
+    if abs(total - Fraction(stated.value)) <= max(EMISSIONS_TOLERANCE_T, RELATIVE_TOLERANCE * abs(total)):
+        return by_streams
+    cells.notes.append(
+        f"{stated.source.location} states {stated.value} t of direct emissions, the source streams give"
+        f" {round_half_up(total, 3)} t: the statement is taken, as the operator's own record."
+    )
+    return ledger

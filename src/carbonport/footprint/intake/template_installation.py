@@ -1,0 +1,123 @@
+"""Who and when: the installation, the reporting period and the names of the processes (A_InstData)."""
+
+from dataclasses import dataclass
+
+from carbonport.footprint.intake.record_keeper import RecordKeeper, plain_id
+from carbonport.footprint.intake.template_cells import TemplateCells
+from carbonport.footprint.intake.template_map import (
+    BALANCE,
+    INSTALLATION,
+    PRECURSORS,
+    PROCESS_ROWS,
+    PURCHASED_ROWS,
+    PrecursorBlock,
+)
+from carbonport.footprint.ledger import Period
+
+FACTS = {
+    "I21": "street",
+    "I22": "economic_activity",
+    "I23": "postcode",
+    "I25": "city",
+    "I27": "unlocode",
+    "I28": "latitude",
+    "I29": "longitude",
+    "I30": "contact_name",
+    "I31": "contact_email",
+    "I32": "contact_telephone",
+    "I37": "verifier",
+    "I53": "verifier_accreditation",
+}
+"""Cells of the installation that become facts as they are."""
+
+
+@dataclass(frozen=True, slots=True)
+class NamedProcess:
+    """A production process as A_InstData lists it; `number` is its block in D_Processes, from 0."""
+
+    id: str
+    number: int
+    name: str
+    category: str
+
+
+def read_installation(cells: TemplateCells, keeper: RecordKeeper) -> tuple[str, str]:
+    """Name of the installation, and its country as ISO 3166 alpha-2; facts are kept on the way."""
+    name_cell = "I19" if cells.blank(INSTALLATION, "I20") else "I20"
+    name = cells.text(INSTALLATION, name_cell)
+    if not name:
+        cells.missing(INSTALLATION, "I20", "the name of the installation")
+    keeper.fact("installation/installation_name", "installation_name", name, INSTALLATION, name_cell)
+    country_cell, country = _country(cells)
+    keeper.fact("installation/country", "country", country, INSTALLATION, country_cell)
+    for cell, field in FACTS.items():
+        keeper.fact(f"installation/{field}", field, cells.text(INSTALLATION, cell), INSTALLATION, cell)
+    quality = cells.derived_text(BALANCE, "H40")
+    keeper.fact("installation/data_quality", "data_quality", quality, BALANCE, "H40")
+    return name, country
+
+
+def _country(cells: TemplateCells) -> tuple[str, str]:
+    """The code that the template derives from the country's name (S26), or the name cell if a code stands
+    there.
+    """
+    name = cells.text(INSTALLATION, "I26")
+    if not name:
+        cells.missing(INSTALLATION, "I26", "the country of the installation")
+        return "I26", ""
+    if _is_code(name):
+        return "I26", name
+    code = cells.text(INSTALLATION, "S26")
+    if code and not _is_code(code):
+        cells.unknown(INSTALLATION, "S26", code, "the two-letter code of the country in I26")
+    elif not code:
+        cells.missing(
+            INSTALLATION, "S26", "the two-letter code of the country, which the template derives from I26"
+        )
+    return "S26", code
+
+
+def _is_code(text: str) -> bool:
+    return len(text) == 2 and text.isascii() and text.isalpha() and text.isupper()
+
+
+def read_period(cells: TemplateCells, keeper: RecordKeeper) -> Period | None:
+    """The reporting period; None (and a fault) when it is none."""
+    start, end = cells.day(INSTALLATION, "I9"), cells.day(INSTALLATION, "L9")
+    if start is None or end is None:
+        return None
+    if end < start:
+        cells.inconsistent(
+            INSTALLATION, "L9", f"a period that ends on {end}", f"a day after its start, {start}"
+        )
+        return None
+    keeper.fact("period/start", "period_start", start.isoformat(), INSTALLATION, "I9")
+    keeper.fact("period/end", "period_end", end.isoformat(), INSTALLATION, "L9")
+    return Period(start, end)
+
+
+def read_process_names(cells: TemplateCells) -> tuple[NamedProcess, ...]:
+    """The production processes; at least one must be named."""
+    taken: set[str] = set()
+    processes = []
+    for number, row in enumerate(PROCESS_ROWS):
+        category, name = cells.text(INSTALLATION, f"E{row}"), cells.text(INSTALLATION, f"L{row}")
+        if name and not category:
+            cells.missing(INSTALLATION, f"E{row}", f"the goods category of the process {name!r}")
+        if category or name:
+            # The template itself names a process without a name so (A_InstData T83).
+            label = name or f"P{number + 1} - {category}"
+            processes.append(NamedProcess(plain_id(label, f"p{number + 1}", taken), number, label, category))
+    if not processes:
+        cells.missing(INSTALLATION, f"E{PROCESS_ROWS.start}", "at least one production process")
+    return tuple(processes)
+
+
+def refuse_purchased_precursors(cells: TemplateCells) -> None:
+    """Notes purchased precursors: the template gives them no CN code, which the rules need."""
+    listed = cells.filled(INSTALLATION, [f"{column}{row}" for row in PURCHASED_ROWS for column in "EFL"])
+    cells.refuse(INSTALLATION, listed, "purchased precursors")
+    figures = [
+        cell for number in range(len(PURCHASED_ROWS)) for cell in PrecursorBlock.numbered(number).inputs()
+    ]
+    cells.refuse(PRECURSORS, cells.filled(PRECURSORS, figures), "purchased precursors")

@@ -1,0 +1,118 @@
+"""Where things stand in the Commission's communication template, V2.1 (2024-12-13): sheets, areas, rows,
+columns.
+
+Source: the official template, read cell by cell. Places only; what they mean is in the modules that read
+them.
+"""
+
+from dataclasses import dataclass
+
+from carbonport.footprint.intake.workbook_cells import SheetRequest
+
+INSTALLATION = "A_InstData"
+EMISSIONS = "B_EmInst"
+BALANCE = "C_Emissions&Energy"
+PROCESSES = "D_Processes"
+PRECURSORS = "E_PurchPrec"
+PRODUCTS = "Summary_Products"
+
+SHEETS = (
+    SheetRequest(INSTALLATION, "A1:AI125", ("I9", "L9", "I19:I32", "S26", "I37:I53", "D83:L92", "D102:L121")),
+    SheetRequest(EMISSIONS, "A1:BW124", ("C17:T91", "C98:AT107", "C113:AD122")),
+    SheetRequest(BALANCE, "A1:X47", ("H26:L26", "H40", "R40")),
+    SheetRequest(PROCESSES, "A1:X664", ("C11:M660",)),
+    SheetRequest(PRECURSORS, "A1:Z897", ("C14:M893",)),
+    SheetRequest(PRODUCTS, "A1:BO314", ("C10:H109",)),
+)
+"""The sheets that are read, where the template has cells in them, and the areas that are wanted."""
+
+ANCHORS = (
+    (INSTALLATION, "D83", "P1"),
+    (INSTALLATION, "D92", "P10"),
+    (INSTALLATION, "D102", "PP1"),
+    (EMISSIONS, "C17", "1"),
+    (EMISSIONS, "C91", "75"),
+    (EMISSIONS, "C98", "1"),
+    (EMISSIONS, "C113", "1"),
+    (PROCESSES, "C11", "1"),
+    (PROCESSES, "C76", "2"),
+    (PROCESSES, "C596", "10"),
+    (PRECURSORS, "C14", "1"),
+    (PRECURSORS, "C850", "20"),
+    (PRODUCTS, "C10", "1"),
+    (PRODUCTS, "C109", "100"),
+)
+"""Row numbers that the template prints, in no language: if one is elsewhere, the layout is another one."""
+
+STREAM_ROWS = range(17, 92)
+PFC_ROWS = range(98, 108)
+PFC_INPUTS = ("D", "E", "F", "AG", "AH", "AI", "AJ", "AK", "AL", "AM", "AT")
+MEASURED_ROWS = range(113, 123)
+MEASURED_INPUTS = ("D", "E", "R", "V", "X", "Z")
+"""Continuous measurement (CEMS)."""
+
+PROCESS_ROWS = range(83, 93)
+"""A_InstData: category in E, name in L."""
+
+PURCHASED_ROWS = range(102, 122)
+"""A_InstData: purchased precursors, category in E, country in F, name in L."""
+
+PRODUCT_ROWS = range(10, 110)
+"""Summary_Products: process in D, CN code in F, product name in H."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessBlock:
+    """The block of one production process in D_Processes, by the row it starts in."""
+
+    start: int
+
+    @classmethod
+    def numbered(cls, number: int) -> "ProcessBlock":
+        """Block `number`, from 0."""
+        return cls(11 + 65 * number)
+
+    @property
+    def route_rows(self) -> range:
+        """Amounts per production route: name in H, unit in K, amount in L."""
+        return range(self.start + 5, self.start + 13)
+
+    @property
+    def total_row(self) -> int:
+        """Total production, the denominator: L."""
+        return self.start + 13
+
+    @property
+    def internal_rows(self) -> range:
+        """Amounts consumed in other processes of the installation: L."""
+        return range(self.start + 21, self.start + 30)
+
+    def cell(self, column: str, offset: int) -> str:
+        """The cell in `column`, `offset` rows below the block's first."""
+        return f"{column}{self.start + offset}"
+
+    def inputs(self) -> list[str]:
+        """Every cell of the block into which an operator writes a figure."""
+        return [
+            *(f"L{row}" for row in self.route_rows),
+            *(f"L{row}" for row in self.internal_rows),
+            *(self.cell(column, offset) for offset in (46, 47, 50, 51) for column in "LM"),
+            *(self.cell("L", offset) for offset in (30, 54, 55, 60, 61)),
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class PrecursorBlock:
+    """The block of one purchased precursor in E_PurchPrec."""
+
+    start: int
+
+    @classmethod
+    def numbered(cls, number: int) -> "PrecursorBlock":
+        """Block `number`, from 0."""
+        return cls(14 + 44 * number)
+
+    def inputs(self) -> list[str]:
+        """Every cell of the block into which an operator writes a figure."""
+        rows = (*range(self.start + 3, self.start + 11), *range(self.start + 14, self.start + 25))
+        return [f"L{row}" for row in (*rows, *range(self.start + 35, self.start + 38))]
