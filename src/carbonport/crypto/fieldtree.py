@@ -28,8 +28,10 @@ MAX_NAME_BYTES = 200
 
 @dataclass(frozen=True, slots=True)
 class FieldLeaf:
-    """One field in the open: its name, its value as bytes, and the salt that hid it. Raises `Malformed` out
-    of shape."""
+    """One field in the open: its name, its value as bytes, and the salt that hid it.
+
+    Raises `Malformed` for a salt of another length and for a name that is empty, too long or not printable.
+    """
 
     name: str
     value: bytes = field(repr=False)
@@ -75,13 +77,13 @@ def fields_root(leaves: Sequence[FieldLeaf]) -> bytes:
             "field-order",
             found="field names that repeat or are out of order",
             expected="each name once, in the order of its UTF-8 bytes",
-            remedy="Ask for the receipt or body again; its maker does not follow the format.",
+            remedy="Ask for it again; its maker does not follow the format.",
         )
     return tree_root(map(leaf_digest, leaves))
 
 
 def open_field(leaves: Sequence[FieldLeaf], name: str) -> OpenedField:
-    """The field `name` with its proof, from all fields in order; raises `Misuse` when there is none of that name."""
+    """The field `name` with its proof, from all fields in order; raises `Misuse` when there is none."""
     index = next((index for index, leaf in enumerate(leaves) if leaf.name == name), None)
     if index is None:
         raise Misuse(

@@ -94,7 +94,7 @@ def derive_blinding(
             "blinding-input",
             found=f"a period key of {len(period_key)} bytes and a nonce of {len(nonce)} bytes",
             expected=f"{PERIOD_KEY_BYTES} and {STATEMENT_NONCE_BYTES} random bytes",
-            remedy="Take the period key from the node's key store and a fresh nonce for each statement version.",
+            remedy="Take the period key from the key store and a fresh nonce for each statement version.",
         )
     message = tuple_hash(BLINDING_DOMAIN, nonce, path, period, unit, decimals, value)
     return scalar_from_wide(kmac256(period_key, message, BLINDING_KMAC_BYTES))
