@@ -25,6 +25,9 @@ SEE_RESULTS = ("see_direct", "see_indirect", "see_total")
 STREAMS_TOLERANCE = Fraction(1, 1_000_000)
 """Relative difference above which an operator's own DirEm and the sum of the streams are worth a word."""
 
+NAMED_PATHS = 20
+"""How many of the figures that are not used one notice names."""
+
 
 @dataclass(frozen=True, slots=True)
 class Notice:
@@ -149,7 +152,9 @@ def _electricity_notices(goods: Iterable[GoodResult]) -> Iterable[Notice]:
     for good in goods:
         if good.process not in seen:
             seen.add(good.process)
-            yield Notice("electricity-factor", good.rules.electricity.reason, good.process)
+            yield Notice(
+                "electricity-factor", f"electricity factor: {good.rules.electricity.reason}", good.process
+            )
 
 
 def _unit_notices(goods: Iterable[GoodResult]) -> Iterable[Notice]:
@@ -184,7 +189,10 @@ def _stream_notices(ledger: Ledger, goods: Iterable[GoodResult], source: Values)
 
 
 def _unused_notices(ledger: Ledger, graphs: Iterable[Graph]) -> Iterable[Notice]:
+    """One notice for all figures that no result depends on: nothing is dropped silently."""
     used = {node.path for graph in graphs for node in graph.inputs()}
-    for path, record in ledger.records.items():
-        if path not in used:
-            yield Notice("figure-not-used", f"{path} is not part of the calculation", record.source.location)
+    unused = [path for path in ledger.records if path not in used]
+    if unused:
+        named = ", ".join(unused[:NAMED_PATHS]) + (", ..." if len(unused) > NAMED_PATHS else "")
+        text = f"{len(unused)} figures of the ledger are not part of this calculation: {named}"
+        yield Notice("figures-not-used", text, "")

@@ -67,8 +67,18 @@ class GraphBuilder:
             raise _conflict(f"two results called {name}")
 
     def build(self) -> Graph:
-        """The graph so far."""
-        return Graph(tuple(self._nodes.values()), dict(self._outputs))
+        """The graph of the named results: what none of them depends on is left out. Without results: all
+        nodes.
+        """
+        if not self._outputs:
+            return Graph(tuple(self._nodes.values()), {})
+        wanted = set(self._outputs.values())
+        kept: list[Node] = []
+        for node in reversed(self._nodes.values()):
+            if node.id in wanted:
+                wanted.update(node.operands())
+                kept.append(node)
+        return Graph(tuple(reversed(kept)), dict(self._outputs))
 
     def _add(self, node: Node) -> NodeId:
         known = self._nodes.setdefault(node.id, node)

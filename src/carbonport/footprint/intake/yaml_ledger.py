@@ -108,7 +108,7 @@ def read_yaml_ledger(path: Path, catalogue: Catalogue) -> Ledger:
         data = path.read_bytes() if size <= MAX_YAML_BYTES else b"\0" * (MAX_YAML_BYTES + 1)
     except OSError as error:
         raise Misuse(
-            "ledger-file-unreadable",
+            "intake-file",
             found=type(error).__name__,
             expected="a readable ledger file",
             remedy="Check the path and its permissions.",

@@ -10,6 +10,7 @@ from rich.console import Console
 
 from carbonport import __version__
 from carbonport.errors import CarbonportError
+from carbonport.node.cli import footprint
 
 UNEXPECTED_EXIT_CODE = 1
 """A defect of ours is reported as a failed check, never as success."""
@@ -40,6 +41,7 @@ def _options(
 
 def register_groups() -> None:
     """Attach every command group to the program."""
+    footprint.register(app)
 
 
 def report(error: CarbonportError, *, as_json: bool) -> None:
