@@ -286,12 +286,13 @@ class NoteSigner:
         return NoteSignature(self.name, self.verifier.key_id, timestamp.to_bytes(_TIME_BYTES, "big") + signed)
 
 
-def verify(note: SignedNote, keys: Iterable[VerifierKey]) -> list[VerifiedSignature]:
+def verify(note: SignedNote, keys: Iterable[VerifierKey], *, at_least: int = 1) -> list[VerifiedSignature]:
     """Check every line of `note` that claims to be of one of `keys`; gives those that hold, in the note's
     order.
 
     Lines of other keys are ignored. Raises FailedVerification: `note-signature` when a line of a known key
-    fails, `note-signed-twice` when a known key signed two lines, `note-unsigned` when no known key signed.
+    fails, `note-signed-twice` when a known key signed two lines, `note-unsigned` when fewer than `at_least`
+    known keys signed.
     """
     known = {(key.name, key.key_id): key for key in keys}
     verified: list[VerifiedSignature] = []
@@ -307,11 +308,12 @@ def verify(note: SignedNote, keys: Iterable[VerifierKey]) -> list[VerifiedSignat
                 remedy="Ask the sender for the note again; keep the one with the later time.",
             )
         verified.append(VerifiedSignature(key, key.check(note.text, line.signature)))
-    if not verified:
+    if len(verified) < at_least:
         raise FailedVerification(
             "note-unsigned",
-            found="no signature of a known key",
-            expected="a signature of " + (", ".join(sorted({name for name, _ in known})) or "a known key"),
+            found=f"{len(verified)} signatures of known keys",
+            expected=f"at least {at_least} signature(s) of "
+            + (", ".join(sorted({name for name, _ in known})) or "a known key"),
             remedy="Check that the trust list pins the key of this log or witness.",
         )
     return verified
