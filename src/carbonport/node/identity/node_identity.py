@@ -184,7 +184,13 @@ class NodeIdentity:
 
     def write_certificate(self) -> None:
         """Write the certificate of the newest issuer key, self-signed, for people and tools."""
-        record = self.ring.records(KeyUse.TLS_ISSUER)[-1]
+        write_public(self.home / CERTIFICATE_NAME, self._anchor_pem(self.ring.records(KeyUse.TLS_ISSUER)[-1]))
+
+    def own_anchor_pem(self) -> bytes:
+        """The certificate of the issuer key in force, self-signed."""
+        return self._anchor_pem(self.record(KeyUse.TLS_ISSUER))
+
+    def _anchor_pem(self, record: KeyRecord) -> bytes:
         key = _p256(self.ring, record)
         certificate = anchor_certificate(
             key.public_key(),
@@ -193,7 +199,7 @@ class NodeIdentity:
             valid_until=record.valid_from + KEY_LIFETIME_S,
             signing_key=key,
         )
-        write_public(self.home / CERTIFICATE_NAME, certificate_pem(certificate))
+        return certificate_pem(certificate)
 
 
 def _p256(ring: KeyRing, record: KeyRecord) -> ec.EllipticCurvePrivateKey:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, x25519
 
-from carbonport.crypto.canonical import b64url_encode
+from carbonport.crypto.canonical import b64url_decode, b64url_encode
 from carbonport.errors import Malformed
 
 P256_COORDINATE_BYTES = 32
@@ -53,3 +53,11 @@ def spki_pin(key: PublicKey) -> str:
     """
     spki = key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
     return hashlib.sha256(spki).hexdigest()
+
+
+def p256_from_jwk(jwk: Mapping[str, object]) -> ec.EllipticCurvePublicKey:
+    """The P-256 key of a JWK; a `ValueError` when it is none."""
+    if jwk.get("kty") != "EC" or jwk.get("crv") != "P-256":
+        raise ValueError("not a P-256 key")
+    x, y = (int.from_bytes(b64url_decode(str(jwk.get(member, ""))), "big") for member in ("x", "y"))
+    return ec.EllipticCurvePublicNumbers(x, y, ec.SECP256R1()).public_key()

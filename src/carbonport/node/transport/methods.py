@@ -1,0 +1,172 @@
+"""Every method a node may serve: who may call it, whether it may be repeated, and the rules of its request.
+
+A method that is not in this table is served to nobody and called by nobody. `idempotent` means that a
+repeated call has the effect of one; only such calls are retried, and only when the peer was unavailable.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from google.protobuf.message import Message
+
+from carbonport.node.identity.names import Role
+from carbonport.node.transport.door import (
+    Door,
+    data,
+    iso_date,
+    matching,
+    number,
+    plain_decimal,
+    repeated,
+    request_id,
+    text,
+)
+from carbonport.wire.v1 import echo_pb2, exchange_pb2, log_pb2, status_pb2
+
+EVERYONE = frozenset(Role)
+"""Any participant that a current trust list names, whatever its role."""
+
+SMALL_REQUEST_BYTES = 16 * 1024
+"""Largest request of a method that takes names and numbers only."""
+
+ECHO_BYTES = 4 * 2**20
+"""Largest payload of the yardstick."""
+
+ADD_CHECKPOINT_BYTES = 96 * 1024
+"""An add-checkpoint body: 63 proof lines and a note of at most 64 KiB."""
+
+MAX_ITEMS = 200
+"""Most items one request may name."""
+
+MAX_ENTRIES = 10_000
+"""Most log entries one answer is asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class MethodRule:
+    """What holds for one unary method. `door` checks the request; `max_request_bytes` before it is parsed."""
+
+    roles: frozenset[Role]
+    idempotent: bool
+    request: type[Message]
+    door: Door
+    max_request_bytes: int = SMALL_REQUEST_BYTES
+
+
+_item = matching(r"[a-z0-9][a-z0-9_./-]{0,127}", "the name of an item")
+_attestation_id = matching(r"[A-Za-z0-9][A-Za-z0-9:/._-]{0,199}", "an attestation id")
+_uri = matching(r"[!-~]{1,512}", "a URI of at most 512 visible characters")
+_origin = matching(r"[!-*,-~]{1,200}", "the origin of a log")
+
+
+def _rule(
+    roles: frozenset[Role],
+    door: Door,
+    request: type[Message],
+    *,
+    max_request_bytes: int = SMALL_REQUEST_BYTES,
+) -> MethodRule:
+    return MethodRule(roles, True, request, door, max_request_bytes)
+
+
+METHODS: Mapping[str, MethodRule] = {
+    "/carbonport.wire.v1.EchoService/Echo": _rule(
+        EVERYONE,
+        Door(echo_pb2.EchoRequest, {"payload": data(max_bytes=ECHO_BYTES)}),
+        echo_pb2.EchoRequest,
+        max_request_bytes=ECHO_BYTES + 64,
+    ),
+    "/carbonport.wire.v1.ExchangeService/RequestAttestation": _rule(
+        frozenset({Role.IMPORTER}),
+        Door(
+            exchange_pb2.RequestAttestationRequest,
+            {
+                "request_id": request_id,
+                "purpose": matching(r"[a-z][a-z0-9-]{0,63}", "a purpose in small letters"),
+                "cn": matching(r"\d{8}", "a CN code of eight digits"),
+                "period_start": iso_date,
+                "period_end": iso_date,
+                "consignment": text(max_characters=128),
+                "net_mass_t": plain_decimal,
+                "items": repeated(_item, max_items=MAX_ITEMS),
+            },
+        ),
+        exchange_pb2.RequestAttestationRequest,
+        max_request_bytes=32 * 1024,
+    ),
+    "/carbonport.wire.v1.ExchangeService/GetRequest": _rule(
+        frozenset({Role.IMPORTER}),
+        Door(exchange_pb2.GetRequestRequest, {"request_id": request_id}),
+        exchange_pb2.GetRequestRequest,
+    ),
+    "/carbonport.wire.v1.ExchangeService/FetchAttestation": _rule(
+        frozenset({Role.IMPORTER}),
+        Door(
+            exchange_pb2.FetchAttestationRequest,
+            {"request_id": request_id, "attestation_id": _attestation_id},
+        ),
+        exchange_pb2.FetchAttestationRequest,
+    ),
+    "/carbonport.wire.v1.LogService/GetCheckpoint": _rule(
+        EVERYONE, Door(log_pb2.GetCheckpointRequest, {}), log_pb2.GetCheckpointRequest
+    ),
+    "/carbonport.wire.v1.LogService/ListEntries": _rule(
+        frozenset({Role.REGULATOR}),
+        Door(
+            log_pb2.ListEntriesRequest,
+            {"start": number(0, 2**53), "limit": number(1, MAX_ENTRIES)},
+        ),
+        log_pb2.ListEntriesRequest,
+    ),
+    "/carbonport.wire.v1.WitnessService/AddCheckpoint": _rule(
+        EVERYONE,
+        Door(
+            log_pb2.AddCheckpointRequest,
+            {"request": data(min_bytes=1, max_bytes=ADD_CHECKPOINT_BYTES)},
+        ),
+        log_pb2.AddCheckpointRequest,
+        max_request_bytes=ADD_CHECKPOINT_BYTES + 64,
+    ),
+    "/carbonport.wire.v1.WitnessService/GetWitnessedSize": _rule(
+        EVERYONE,
+        Door(log_pb2.GetWitnessedSizeRequest, {"origin": _origin}),
+        log_pb2.GetWitnessedSizeRequest,
+    ),
+    "/carbonport.wire.v1.StatusService/GetStatusList": _rule(
+        EVERYONE,
+        Door(status_pb2.GetStatusListRequest, {"uri": _uri}),
+        status_pb2.GetStatusListRequest,
+    ),
+}
+"""The whole table. All are idempotent: what has an effect carries a request id."""
+
+STANDARD_METHODS = frozenset(
+    {
+        "/grpc.health.v1.Health/Check",
+        "/grpc.health.v1.Health/List",
+        "/grpc.health.v1.Health/Watch",
+        "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
+    }
+)
+"""gRPC's own services: any listed participant may call them; they tell service names and whether they
+serve.
+"""
+
+
+def retry_policy() -> dict[str, object]:
+    """gRPC's service config: idempotent methods are retried when the peer was unavailable, nothing else
+    ever is.
+    """
+    names = [
+        {"service": path.split("/")[1], "method": path.split("/")[2]}
+        for path, rule in METHODS.items()
+        if rule.idempotent
+    ]
+    policy = {
+        "maxAttempts": 4,
+        "initialBackoff": "0.1s",
+        "maxBackoff": "1s",
+        "backoffMultiplier": 2,
+        "retryableStatusCodes": ["UNAVAILABLE"],
+    }
+    return {"methodConfig": [{"name": names, "retryPolicy": policy}]}
