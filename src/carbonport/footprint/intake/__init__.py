@@ -4,6 +4,7 @@ The readers are imported when they are needed: the process that reads a workbook
 too, and has to start fast.
 """
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,13 +19,26 @@ WORKBOOK_SUFFIXES = (".xlsx", ".xlsm")
 """The same format; macros are never looked at."""
 
 
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A ledger, and what its reader had to decide. Notes may hold protected values: for the operator only."""
+
+    ledger: "Ledger"
+    notes: tuple[str, ...]
+
+
 def read_ledger(path: Path, catalogue: "Catalogue") -> "Ledger":
     """The ledger in the file `path`, read by its suffix. Malformed or Refused names the place in the file."""
+    return read_with_notes(path, catalogue).ledger
+
+
+def read_with_notes(path: Path, catalogue: "Catalogue") -> Reading:
+    """The ledger in the file `path` with the reader's notes; errors as `read_ledger`."""
     suffix = path.suffix.lower()
     if suffix in YAML_SUFFIXES:
         from carbonport.footprint.intake.yaml_ledger import read_yaml_ledger
 
-        return read_yaml_ledger(path, catalogue)
+        return Reading(read_yaml_ledger(path, catalogue), ())
     if suffix in WORKBOOK_SUFFIXES:
         from carbonport.footprint.intake.communication_template import read_communication_template
 

@@ -6,7 +6,6 @@ its own. Results that the workbook calculated itself are not taken, except DirEm
 built from source streams. Source: official template V2.1 (2024-12-13); the places are in `template_map`.
 """
 
-from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from carbonport.footprint.cbam.attribution import direct_emissions
 from carbonport.footprint.evaluate import evaluate, source_values
 from carbonport.footprint.exact_decimal import round_half_up
 from carbonport.footprint.graph_builder import GraphBuilder
+from carbonport.footprint.intake import Reading
 from carbonport.footprint.intake.record_keeper import RecordKeeper
 from carbonport.footprint.intake.template_cells import TemplateCells
 from carbonport.footprint.intake.template_installation import (
@@ -44,23 +44,8 @@ tonnes.
 """
 
 
-@dataclass(frozen=True, slots=True)
-class TemplateReading:
-    """The ledger, and what a person should know about how it was read."""
-
-    ledger: Ledger
-    notes: tuple[str, ...]
-
-
-def read_communication_template(path: Path, catalogue: Catalogue) -> Ledger:
-    """The ledger in the workbook at `path`. Raises Malformed or Refused naming sheet and cells."""
-    return read_template_with_notes(path, catalogue).ledger
-
-
-def read_template_with_notes(path: Path, catalogue: Catalogue) -> TemplateReading:
-    """The ledger in the workbook at `path`, with notes (which may hold protected values: for the operator
-    only).
-    """
+def read_communication_template(path: Path, catalogue: Catalogue) -> Reading:
+    """The ledger in the workbook at `path`, and notes. Raises Malformed or Refused naming sheet and cells."""
     workbook = read_workbook_cells(path, SHEETS)
     _check_layout(workbook)
     cells = TemplateCells(workbook)
@@ -97,7 +82,7 @@ def read_template_with_notes(path: Path, catalogue: Catalogue) -> TemplateReadin
         cells.notes.append(
             "Several processes share the source streams: each one's DirEm* is the operator's own."
         )
-    return TemplateReading(ledger, tuple(cells.notes))
+    return Reading(ledger, tuple(cells.notes))
 
 
 def _check_layout(workbook: WorkbookCells) -> None:

@@ -13,6 +13,7 @@ from carbonport.footprint.intake.template_map import (
     PrecursorBlock,
 )
 from carbonport.footprint.ledger import Period
+from carbonport.footprint.tables.rule_tables import RuleTables
 
 FACTS = {
     "I21": "street",
@@ -58,27 +59,21 @@ def read_installation(cells: TemplateCells, keeper: RecordKeeper) -> tuple[str, 
 
 
 def _country(cells: TemplateCells) -> tuple[str, str]:
-    """The code that the template derives from the country's name (S26), or the name cell if a code stands
-    there.
-    """
+    """The code that the template derives from the country's name (S26); without it, our own table's."""
     name = cells.text(INSTALLATION, "I26")
+    derived = cells.derived_text(INSTALLATION, "S26")
     if not name:
         cells.missing(INSTALLATION, "I26", "the country of the installation")
         return "I26", ""
-    if _is_code(name):
-        return "I26", name
-    code = cells.text(INSTALLATION, "S26")
-    if code and not _is_code(code):
-        cells.unknown(INSTALLATION, "S26", code, "the two-letter code of the country in I26")
-    elif not code:
-        cells.missing(
-            INSTALLATION, "S26", "the two-letter code of the country, which the template derives from I26"
-        )
-    return "S26", code
-
-
-def _is_code(text: str) -> bool:
-    return len(text) == 2 and text.isascii() and text.isalpha() and text.isupper()
+    if derived:
+        if not (len(derived) == 2 and derived.isascii() and derived.isalpha() and derived.isupper()):
+            cells.unknown(INSTALLATION, "S26", derived, "the two-letter code of the country in I26")
+        return "S26", derived
+    country = RuleTables.load().country(name)
+    if country is None:
+        cells.unknown(INSTALLATION, "I26", name, "a country of the template's list, or its two-letter code")
+        return "I26", ""
+    return "I26", country.code
 
 
 def read_period(cells: TemplateCells, keeper: RecordKeeper) -> Period | None:
@@ -99,7 +94,7 @@ def read_period(cells: TemplateCells, keeper: RecordKeeper) -> Period | None:
 def read_process_names(cells: TemplateCells) -> tuple[NamedProcess, ...]:
     """The production processes; at least one must be named."""
     taken: set[str] = set()
-    processes = []
+    processes: list[NamedProcess] = []
     for number, row in enumerate(PROCESS_ROWS):
         category, name = cells.text(INSTALLATION, f"E{row}"), cells.text(INSTALLATION, f"L{row}")
         if name and not category:
@@ -107,6 +102,8 @@ def read_process_names(cells: TemplateCells) -> tuple[NamedProcess, ...]:
         if category or name:
             # The template itself names a process without a name so (A_InstData T83).
             label = name or f"P{number + 1} - {category}"
+            if any(label == process.name for process in processes):
+                cells.inconsistent(INSTALLATION, f"L{row}", f"the name {label!r} again", "a name per process")
             processes.append(NamedProcess(plain_id(label, f"p{number + 1}", taken), number, label, category))
     if not processes:
         cells.missing(INSTALLATION, f"E{PROCESS_ROWS.start}", "at least one production process")

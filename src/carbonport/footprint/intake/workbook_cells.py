@@ -101,37 +101,37 @@ def read_workbook_cells(path: Path, wanted: Sequence[SheetRequest]) -> WorkbookC
 def _opened(path: Path) -> IO[bytes]:
     """The file, checked for kind and size; a pipe or a device is not waited for."""
     try:
-        file = os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb")
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
-        raise Misuse(
-            "intake-file",
-            found=type(error).__name__,
-            expected="a readable file",
-            remedy="Check the path and its permissions.",
-            where=path.name,
-        ) from None
+        raise _no_file(type(error).__name__, path.name) from None
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode):
+        os.close(descriptor)
+        raise _no_file("a folder, pipe or device", path.name)
+    file = os.fdopen(descriptor, "rb")
     try:
-        _check_kind(file, path.name)
+        _check_kind(file, status.st_size, path.name)
     except BaseException:
         file.close()
         raise
     return file
 
 
-def _check_kind(file: IO[bytes], document: str) -> None:
-    status = os.fstat(file.fileno())
-    if not stat.S_ISREG(status.st_mode):
-        raise Misuse(
-            "intake-file",
-            found="a folder, pipe or device",
-            expected="a plain file",
-            remedy="Give the path of the workbook itself.",
-            where=document,
-        )
-    if status.st_size > MAX_FILE_BYTES:
+def _no_file(found: str, document: str) -> Misuse:
+    return Misuse(
+        "intake-file",
+        found=found,
+        expected="a readable file",
+        remedy="Check the path and its permissions.",
+        where=document,
+    )
+
+
+def _check_kind(file: IO[bytes], size: int, document: str) -> None:
+    if size > MAX_FILE_BYTES:
         raise Malformed(
             "intake-file-size",
-            found=f"{status.st_size} bytes",
+            found=f"{size} bytes",
             expected=f"at most {MAX_FILE_BYTES}; a filled template has about 1.3 million",
             remedy="Check that this is the right file; remove pictures and foreign sheets.",
             where=document,
