@@ -194,5 +194,5 @@ def _unused_notices(ledger: Ledger, graphs: Iterable[Graph]) -> Iterable[Notice]
     unused = [path for path in ledger.records if path not in used]
     if unused:
         named = ", ".join(unused[:NAMED_PATHS]) + (", ..." if len(unused) > NAMED_PATHS else "")
-        text = f"{len(unused)} figures of the ledger are not part of this calculation: {named}"
+        text = f"figures that this calculation does not need ({len(unused)}): {named}"
         yield Notice("figures-not-used", text, "")

@@ -116,7 +116,7 @@ class Catalogue:
         `source_value` is in `source_unit`. Amounts are positive or zero: an output is an output by its
         stream's direction, never by its sign.
         """
-        where = f"{source.document} {source.location}"
+        where = source.place
         entry = self.field(field)
         if entry.is_text:
             raise _misfit(where, "a number", f"text in the field {field}")
@@ -134,6 +134,14 @@ class Catalogue:
                 found=f"a negative {entry.label.lower()}",
                 expected="zero or a positive figure; what leaves is marked by its direction, not by a sign",
                 remedy="Correct the figure, or mark the stream as an output of a mass balance.",
+                where=where,
+            )
+        if figure.parsed_unit.kind == "ratio" and value > 1:
+            raise Malformed(
+                "number-above-whole",
+                found=f"a {entry.label.lower()} above 100 %",
+                expected="a share between 0 and 1 (0 and 100 %)",
+                remedy="Check whether the figure is in percent: 16 % is `16 %` or 0.16.",
                 where=where,
             )
         record = Record(
@@ -161,7 +169,7 @@ class Catalogue:
 
     def fact(self, path: str, field: str, text: str, source: Source) -> Fact:
         """One text as a ledger fact: trimmed, NFC, bounded, without control characters."""
-        where = f"{source.document} {source.location}"
+        where = source.place
         entry = self.field(field)
         if not entry.is_text:
             raise _misfit(where, "text", f"a number in the field {field}")

@@ -185,7 +185,4 @@ def _unit(unit: str) -> str:
 def _origin(node: Input, ledger: Ledger) -> str:
     record = ledger.records[node.path]
     stated = f"{format(record.source_value, 'f')} {_unit(record.source_unit)}".rstrip()
-    place = record.source.location
-    if not place.startswith(record.source.document):
-        place = f"{record.source.document}, {place}"
-    return f"{place}: {stated} ({record.quality.value})"
+    return f"{record.source.place}: {stated} ({record.quality.value})"

@@ -51,6 +51,13 @@ class Source:
     document: str
     location: str
 
+    @property
+    def place(self) -> str:
+        """Document and place in one line, the document once."""
+        if self.location.startswith(self.document):
+            return self.location
+        return f"{self.document} {self.location}"
+
 
 @dataclass(frozen=True, slots=True)
 class Record:

@@ -226,13 +226,12 @@ class _StreamRule:
             raise Malformed(
                 "unit-does-not-fit",
                 found=f"the {factor.label} in {factor.unit}, the activity in {self._activity.unit}",
-                expected=f"a {factor.label} in {base_unit(kind).name}",
+                expected=f"a {factor.label} that is {kind}",
                 remedy="State the factor per unit of the activity.",
                 where=self._where(),
             )
 
     def _where(self) -> str:
         path = self._stream.records.get("activity_data")
-        source = self._ledger.records[path].source if path else None
-        place = f", {source.document} {source.location}" if source else ""
+        place = f", {self._ledger.records[path].source.place}" if path else ""
         return f"source stream {self._stream.id}{place}"
