@@ -13,7 +13,7 @@ from carbonport.footprint.cbam.attribution import BY_STREAMS
 from carbonport.footprint.cbam.installation import installation_graph
 from carbonport.footprint.cbam.scope import Scope, scope_of
 from carbonport.footprint.cbam.specific_emissions import SEE_DECIMALS, GoodRules, Problem, good_rules
-from carbonport.footprint.evaluate import Values, declared_values, evaluate, source_values
+from carbonport.footprint.evaluate import Values, declared_values, evaluate, evaluate_outputs, source_values
 from carbonport.footprint.exact_decimal import decimal_text, round_half_up
 from carbonport.footprint.graph import Graph
 from carbonport.footprint.ledger import Ledger
@@ -114,7 +114,9 @@ def calculate(ledger: Ledger, scope: Scope | None = None, tables: RuleTables | N
         for good in sorted(ledger.goods, key=lambda good: (good.process, good.cn))
     )
     graph = installation_graph(ledger, scope, tables)
-    installation = InstallationResult(graph, _results(graph, source), _results(graph, declared))
+    installation = InstallationResult(
+        graph, evaluate_outputs(graph, source), evaluate_outputs(graph, declared)
+    )
     notices = [
         *_declared_notices(goods),
         *_electricity_notices(goods),
@@ -126,12 +128,7 @@ def calculate(ledger: Ledger, scope: Scope | None = None, tables: RuleTables | N
 
 
 def _good_result(rules: GoodRules, source: Values, declared: Values) -> GoodResult:
-    return GoodResult(rules, _results(rules.graph, source), _results(rules.graph, declared))
-
-
-def _results(graph: Graph, values: Values) -> Mapping[str, Fraction]:
-    numbers = evaluate(graph, values)
-    return {name: numbers[node_id] for name, node_id in graph.outputs.items()}
+    return GoodResult(rules, evaluate_outputs(rules.graph, source), evaluate_outputs(rules.graph, declared))
 
 
 def _declared_notices(goods: Iterable[GoodResult]) -> Iterable[Notice]:
