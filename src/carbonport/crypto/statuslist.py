@@ -152,7 +152,7 @@ def verify_status(
             remedy="Fetch a fresh status token from the issuer; check this machine's clock.",
         )
     bits = _bits(claims)
-    if index >= bits.entries:
+    if not 0 <= index < bits.entries:
         raise FailedVerification(
             "status-index-unknown",
             found=f"the index {index} in a list of {bits.entries} entries",
