@@ -31,7 +31,7 @@ EU_LIST_KEY, CN_LIST_KEY, STRANGER = (SigningKey.generate() for _ in range(3))
 SEAL, RETIRED, REVOKED = (SigningKey.generate() for _ in range(3))
 VERIFIER = "CN/529900VERIFIER000010"
 EXPORTER = "CN/529900EXPORTER000010"
-SPIFFE = "spiffe://CN/node/529900EXPORTER000010"
+SPIFFE = "spiffe://cn/node/529900EXPORTER000010"
 
 
 def key(signing: SigningKey, usage: str = "seal", **changes: object) -> TrustedKey:
@@ -217,7 +217,7 @@ def test_keys_are_judged_at_the_time_of_the_signature() -> None:
         )
     expect("key-unknown", lambda: held.signing_key(EXPORTER, SEAL.kid, "log", at=NOW, now=NOW))
     expect("participant-unknown", lambda: held.participant("CN/529900NOBODY0000010", now=NOW))
-    expect("participant-unknown", lambda: held.participant_by_spiffe("spiffe://CN/node/NOBODY", now=NOW))
+    expect("participant-unknown", lambda: held.participant_by_spiffe("spiffe://cn/node/NOBODY", now=NOW))
 
 
 def test_accreditations_are_judged_at_the_time_of_the_signature() -> None:
