@@ -297,7 +297,7 @@ def _refuse_deviations(examination: Examination) -> None:
             "bench-deviations",
             found=f"{len(examination.deviations)} deviations, the first at {first.where}: {first.found}",
             expected=f"none; there {first.expected}",
-            remedy="Have the exporter correct the ledger or draw the statement up again, then examine it again.",
+            remedy="Have the exporter correct the ledger or draw the statement up again; examine it again.",
         )
 
 

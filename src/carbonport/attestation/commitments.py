@@ -155,9 +155,9 @@ def labelled_values(ledger: Ledger, goods: Sequence[GoodGraph]) -> tuple[Labelle
         for node in good.graph.inputs():
             found[node.path] = _input_value(ledger, node)
         results = declared_results(good.graph, ledger)
-        for name, node, decimals in _declared_outputs(good.graph):
+        for name, output, decimals in _declared_outputs(good.graph):
             path = output_path(good.process, good.cn, name)
-            label = LeafLabel(ROLE_OUTPUT, path, node.unit, decimals, OUTPUT_BITS)
+            label = LeafLabel(ROLE_OUTPUT, path, output.unit, decimals, OUTPUT_BITS)
             found[path] = _within_width(label, results[name] * 10**decimals)
     return tuple(sorted(found.values(), key=lambda item: item.label))
 

@@ -14,6 +14,7 @@ import hashlib
 from dataclasses import dataclass
 
 from carbonport.attestation.commitments import NONCE_BYTES
+from carbonport.attestation.participants import PARTICIPANT_ID
 from carbonport.attestation.statement_draft import (
     HEX_DIGEST,
     MAX_GOODS,
@@ -25,7 +26,6 @@ from carbonport.attestation.statement_draft import (
     read_statement_good,
 )
 from carbonport.attestation.strict_fields import StrictFields
-from carbonport.attestation.trust_list import PARTICIPANT_ID
 from carbonport.crypto.canonical import Json, canonical_bytes, parse_canonical
 from carbonport.crypto.jws import Jwk, SigningKey, peek_header, sign_jws, verify_jws
 from carbonport.errors import Malformed

@@ -25,8 +25,8 @@ from carbonport.attestation.commitments import (
     leaves_root,
     period_text,
 )
+from carbonport.attestation.participants import PARTICIPANT_ID
 from carbonport.attestation.strict_fields import StrictFields
-from carbonport.attestation.trust_list import PARTICIPANT_ID
 from carbonport.crypto.canonical import Json, b64url_decode, b64url_encode, canonical_bytes, parse_canonical
 from carbonport.crypto.group import Point, decode_scalar, encode_scalar
 from carbonport.crypto.sealing import hpke_open, hpke_seal

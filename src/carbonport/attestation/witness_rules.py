@@ -33,10 +33,6 @@ class WitnessRequirement:
         """A policy per rule, with every key a witness ever had, or only those valid at `at`."""
         return tuple(_policy(rule, witnesses, at) for rule, witnesses in self.rules)
 
-    def keys(self) -> tuple[VerifierKey, ...]:
-        """Every witness key that may count: what a bundle's writer keeps of a note, beside the log's."""
-        return tuple(key for policy in self.policies() for key in policy.keys)
-
     def check(self, note: SignedNote) -> int | None:
         """Hold a note against every rule; gives the time its quorums vouch for (unix seconds, the latest of
         the rules'), None when no rule asks for any.
@@ -70,6 +66,17 @@ def witness_requirement(store: TrustStore, *, log_owner: str, reader: str, now: 
             )
         rules.append((rule, tuple(store.participant(name, now=now) for name in others)))
     return WitnessRequirement(tuple(rules))
+
+
+def known_note_keys(store: TrustStore) -> tuple[VerifierKey, ...]:
+    """Every log and witness key of every list held: lines of other keys have no business in a bundle."""
+    return tuple(
+        VerifierKey.parse(key.text)
+        for held in store.held_lists()
+        for participant in held.trust_list.participants
+        for key in participant.keys
+        if key.usage in ("log", "witness")
+    )
 
 
 def _policy(rule: WitnessRule, witnesses: Sequence[Participant], at: int | None) -> WitnessPolicy:

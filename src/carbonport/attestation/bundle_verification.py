@@ -1,0 +1,396 @@
+"""The steps of a bundle's offline check: what each reads, verifies and leaves for the next.
+
+Each step returns what it found or raises; `carbonport.attestation.checks` runs them in order and knows which
+rests on which. Nothing is believed before its signature held with a key of a believed trust list, and names
+inside unverified parts lead nowhere.
+"""
+
+from collections.abc import Mapping
+
+from carbonport.attestation.bundle import Bundle, read_bundle
+from carbonport.attestation.credential import Attestation, attestation_kid, verify_attestation
+from carbonport.attestation.evidence import check_evidence
+from carbonport.attestation.presentation import Presentation
+from carbonport.attestation.statement import (
+    Statement,
+    StatusReference,
+    statement_digest,
+    statement_kid,
+    verify_statement,
+)
+from carbonport.attestation.trust_list import Participant, TrustedKey
+from carbonport.attestation.trust_store import Anchors, SeenList, TrustStore
+from carbonport.attestation.witness_rules import known_note_keys, witness_requirement
+from carbonport.crypto.jws import peek_header
+from carbonport.crypto.log_entry import EntryType, FieldName
+from carbonport.crypto.notes import VerifierKey
+from carbonport.crypto.receipt import Receipt, verify_receipt
+from carbonport.crypto.statuslist import verify_status
+from carbonport.crypto.witness_policy import WitnessPolicy
+from carbonport.errors import CarbonportError, FailedVerification
+
+NO_WITNESS = WitnessPolicy.of(0, ())
+"""For checking a receipt apart from its witnesses, which are a check of their own."""
+
+
+class BundleVerification:
+    """One run over one bundle; the steps are called in the order of their dependence."""
+
+    _bundle: Bundle
+    _presentation: Presentation
+    _receipt: Receipt
+    _store: TrustStore
+    _attestation: Attestation
+    _statement: Statement
+    _statement_key: TrustedKey
+    _log_key: TrustedKey
+    _crossed_at: int
+    _signed_at: int
+    _problem: CarbonportError | None
+
+    def __init__(
+        self,
+        data: bytes,
+        *,
+        now: int,
+        anchors: Anchors | None,
+        importer: str | None,
+        consignment: str | None,
+        allowed_staleness: int,
+        seen: Mapping[str, SeenList],
+    ) -> None:
+        self._data, self._now, self._anchors = data, now, anchors
+        self._importer, self._consignment = importer, consignment
+        self._allowed_staleness, self._seen = allowed_staleness, seen
+
+    def read(self) -> str:
+        self._bundle = read_bundle(self._data)
+        self._presentation = Presentation.decode(self._bundle.presentation)
+        self._receipt = Receipt.decode(self._bundle.receipt)
+        return f"{len(self._data)} bytes"
+
+    def anchor(self) -> str:
+        """Lists of anchored jurisdictions come in first: what they recognise decides about the others."""
+        chosen = self._bundle.anchors if self._anchors is None else self._anchors
+        self._store = TrustStore(chosen)
+        kids = self._store.anchor_kids()
+        self._problem = self._add_lists()
+        if not any(
+            held.signer_kid in kids.get(held.trust_list.jurisdiction, ()) for held in self._store.held_lists()
+        ):
+            raise self._problem or FailedVerification(
+                "bundle-anchor-unused",
+                found="no trust list signed by a pinned key",
+                expected="a trust list in the bundle signed by one of the anchors",
+                remedy="Do not rely on the bundle: it rests on keys that are not yours.",
+            )
+        named = "; ".join(f"{name} {', '.join(keys)}" for name, keys in kids.items())
+        return f"{named}, {'pinned in the bundle' if self._anchors is None else 'given by the reader'}"
+
+    def _add_lists(self) -> CarbonportError | None:
+        """Add what can be added, in whatever order they stand; gives the error of the first that cannot."""
+        waiting = list(self._bundle.trust_lists)
+        problem: CarbonportError | None = None
+        for _ in range(len(waiting)):
+            problem, left = None, []
+            for token in waiting:
+                try:
+                    self._store.add(token, now=self._now)
+                except CarbonportError as error:
+                    problem = problem or error
+                    left.append(token)
+            if len(left) == len(waiting) or not left:
+                return problem
+            waiting = left
+        return problem
+
+    def lists(self) -> str:
+        if self._problem is not None:
+            raise self._problem
+        found = []
+        for held in self._store.held_lists():
+            content = held.trust_list
+            newest = self._seen.get(content.jurisdiction, held.seen)
+            if newest.seq > content.seq or (newest.seq == content.seq and newest != held.seen):
+                raise FailedVerification(
+                    "bundle-older-list",
+                    found=f"list {content.seq} of {content.jurisdiction}",
+                    expected=f"list {newest.seq} or a newer one: it has been seen here",
+                    remedy="Ask the importer for a bundle with the current trust lists.",
+                )
+            age = self._now - content.issued_at
+            found.append(
+                f"{content.jurisdiction} list {content.seq}, {age} s old, due at {content.next_update}"
+            )
+        return "; ".join(found)
+
+    def seal(self) -> str:
+        bundle = self._bundle
+        if self._importer is not None and bundle.importer != self._importer:
+            raise _differs("importer of the bundle", bundle.importer, self._importer)
+        key = self._store.signing_key(
+            bundle.importer, bundle.seal_kid(), "seal", at=bundle.received_at, now=self._now
+        )
+        bundle.verify_seal(key.jwk)
+        return f"sealed by {bundle.importer}"
+
+    def attestation_signature(self) -> str:
+        """The issuer is whoever's key it is: an unverified name leads nowhere."""
+        credential = self._presentation.credential
+        kid = attestation_kid(credential)
+        owners = {owner.id: key for owner, key in self._owners(kid, "seal")}
+        if not owners:
+            raise _unknown_key(kid)
+        # The kid is the key's thumbprint: whoever lists it lists the same key.
+        attestation = verify_attestation(credential, next(iter(owners.values())).jwk)
+        issuer = attestation.header.issuer
+        if issuer not in owners:
+            raise _differs("attestation issuer", issuer, " or ".join(sorted(owners)))
+        self._attestation = attestation
+        return f"attestation {attestation.header.id} of {issuer}"
+
+    def exporter_receipt(self) -> str:
+        header = self._attestation.header
+        self._log_key = self._verified_log_key(
+            self._receipt,
+            header.issuer,
+            payload=self._bundle.presentation,
+            expected={FieldName.RECIPIENT: header.importer.encode()},
+            entry_type=EntryType.CROSSING,
+        )
+        known = {(key.name, key.key_id) for key in known_note_keys(self._store)}
+        unknown = [
+            line.name for line in self._receipt.checkpoint.signatures if (line.name, line.key_id) not in known
+        ]
+        if unknown:
+            raise FailedVerification(
+                "bundle-unknown-cosignature",
+                found=f"{len(unknown)} signature lines of keys in none of the trust lists",
+                expected="lines of listed logs and witnesses only",
+                remedy="Ask the importer for a bundle written by the program, which drops such lines.",
+            )
+        return f"entry {self._receipt.index} of the log of {header.issuer}"
+
+    def exporter_witnessed(self) -> str:
+        witnessed = self._witnessed_time(self._receipt, self._attestation.header.issuer, self._log_key)
+        self._crossed_at = self._bundle.received_at if witnessed is None else witnessed
+        source = "the importer's own log" if witnessed is None else "its witnesses"
+        return f"crossed by {self._crossed_at}, as {source} have it"
+
+    def issuer_key(self) -> str:
+        issuer = self._store.participant(self._attestation.header.issuer, now=self._now)
+        kid = attestation_kid(self._presentation.credential)
+        self._store.signing_key(issuer.id, kid, "seal", at=self._crossed_at, now=self._now)
+        if "exporter" not in issuer.roles:
+            raise _differs(
+                "attestation issuer role", f"{issuer.id}, no exporter", "an exporter of the trust list"
+            )
+        return f"{issuer.name}, key {kid}, valid at {self._crossed_at}"
+
+    def attestation_status(self) -> str:
+        header = self._attestation.header
+        return self._status(self._bundle.attestation_status, header.issuer, header.status, "seal")
+
+    def importer_binding(self) -> str:
+        found, expected = self._attestation.header.importer, self._importer or self._bundle.importer
+        if found != expected:
+            raise _differs("attestation importer", found, expected)
+        return found
+
+    def consignment_binding(self) -> str:
+        found = self._attestation.text("consignment")
+        if self._consignment is not None and found != self._consignment:
+            raise _differs("attestation consignment", found, self._consignment)
+        return f"{found}, net mass {self._attestation.text('net_mass')} t"
+
+    def statement_signature(self) -> str:
+        token, pointer = self._presentation.statement, self._attestation.header.statement
+        digest = statement_digest(token)
+        if digest != pointer.digest:
+            raise FailedVerification(
+                "statement-swapped",
+                found=f"statement {digest}",
+                expected=f"statement {pointer.digest}, which the attestation names",
+                remedy="Ask the exporter for the statement that the attestation rests on.",
+            )
+        key = self._store.participant(pointer.issuer, now=self._now).key(
+            statement_kid(token), "verifier-seal"
+        )
+        if key is None:
+            raise _unknown_key(statement_kid(token))
+        statement = verify_statement(token, key.jwk)
+        if statement.issuer != pointer.issuer:
+            raise _differs("statement issuer", statement.issuer, pointer.issuer)
+        self._statement, self._statement_key = statement, key
+        return f"version {statement.version} of {statement.issuer}, {statement.leaf_count} commitments"
+
+    def statement_receipt(self) -> str:
+        receipt, issuer = self._presentation.statement_receipt, self._statement.issuer
+        key = self._verified_log_key(
+            receipt,
+            issuer,
+            payload=self._presentation.statement.encode(),
+            expected={},
+            entry_type=EntryType.STATEMENT,
+        )
+        witnessed = self._witnessed_time(receipt, issuer, key)
+        self._signed_at = self._bundle.received_at if witnessed is None else witnessed
+        source = "as received" if witnessed is None else "witnessed"
+        return f"entry {receipt.index} of the log of {issuer}, signed by {self._signed_at} ({source})"
+
+    def verifier_accredited(self) -> str:
+        statement = self._statement
+        if statement.issuer == statement.exporter:
+            raise FailedVerification(
+                "verifier-not-independent",
+                found=f"{statement.issuer} as exporter and verifier",
+                expected="a verifier independent of the operator",
+                remedy="Do not rely on the statement.",
+            )
+        self._store.signing_key(
+            statement.issuer, self._statement_key.kid, "verifier-seal", at=self._signed_at, now=self._now
+        )
+        held = self._store.accreditation(
+            statement.issuer, statement.activity_groups, at=self._signed_at, now=self._now
+        )
+        claimed = statement.accreditation
+        if (claimed.body, claimed.certificate, claimed.scheme) != (held.body, held.certificate, held.scheme):
+            raise _differs("statement accreditation", claimed.certificate, held.certificate)
+        return (
+            f"{held.body} {held.certificate} for {', '.join(statement.activity_groups)} at {self._signed_at}"
+        )
+
+    def statement_status(self) -> str:
+        statement = self._statement
+        return self._status(
+            self._bundle.statement_status, statement.issuer, statement.status, "verifier-seal"
+        )
+
+    def statement_opinion(self) -> str:
+        statement = self._statement
+        if statement.opinion == "not-satisfactory" or statement.materiality.outcome == "material":
+            raise FailedVerification(
+                "statement-opinion",
+                found=f"opinion {statement.opinion}, materiality {statement.materiality.outcome}",
+                expected="a satisfactory opinion, no material misstatement",
+                remedy="Do not declare these values; ask the exporter for a corrected report.",
+            )
+        if "verification_opinion" in self._attestation.items:
+            stated = self._attestation.text("verification_opinion")
+            if stated != statement.opinion:
+                raise _differs("opinion in the attestation", stated, statement.opinion)
+        return f"{statement.opinion}, largest difference {statement.materiality.largest_percent} %"
+
+    def statement_scope(self) -> str:
+        statement, header = self._statement, self._attestation.header
+        cn, period = self._attestation.text("cn"), self._attestation.period
+        if statement.exporter != header.issuer:
+            raise _differs("statement exporter", statement.exporter, header.issuer)
+        if statement.period != period:
+            raise _differs("statement period", statement.period, period)
+        if statement.good(header.process, cn) is None:
+            raise _differs("statement good", "no such good", f"{header.process}/{cn}")
+        return f"{statement.installation}, {period}, {statement.scope}, {header.process}/{cn}"
+
+    def attested_values(self) -> str:
+        attestation = self._attestation
+        if "see_direct" not in attestation.results:
+            raise FailedVerification(
+                "attestation-no-result",
+                found="no see_direct",
+                expected="specific direct embedded emissions",
+                remedy="Ask the exporter for a complete attestation.",
+            )
+        check_evidence(
+            self._presentation.evidence,
+            self._statement,
+            process=attestation.header.process,
+            cn=attestation.text("cn"),
+            results=attestation.results,
+        )
+        return ", ".join(f"{name} {value}" for name, value in attestation.results.items())
+
+    def _owners(self, kid: str, usage: str) -> list[tuple[Participant, TrustedKey]]:
+        """Who lists a key of this id and usage."""
+        return [
+            (participant, key)
+            for held in self._store.held_lists()
+            for participant in held.trust_list.participants
+            if (key := participant.key(kid, usage)) is not None
+        ]
+
+    def _verified_log_key(
+        self,
+        receipt: Receipt,
+        owner: str,
+        *,
+        payload: bytes,
+        expected: Mapping[str, bytes],
+        entry_type: EntryType,
+    ) -> TrustedKey:
+        """Check a receipt of the log of `owner` but for its witnesses; gives the log key that signed it."""
+        lines = {(line.name, line.key_id) for line in receipt.checkpoint.signatures}
+        for key in self._store.participant(owner, now=self._now).keys:
+            if key.usage != "log":
+                continue
+            log_key = VerifierKey.parse(key.text)
+            if (log_key.name, log_key.key_id) in lines:
+                verify_receipt(
+                    receipt,
+                    log_key=log_key,
+                    policy=NO_WITNESS,
+                    payload=payload,
+                    expected=expected,
+                    entry_type=entry_type,
+                )
+                return key
+        raise _unknown_key(f"of a log of {owner}")
+
+    def _witnessed_time(self, receipt: Receipt, owner: str, key: TrustedKey) -> int | None:
+        """The time the witnesses vouch for, with the log key valid then; None when no witness is asked
+        for.
+        """
+        reader = self._importer or self._bundle.importer
+        requirement = witness_requirement(self._store, log_owner=owner, reader=reader, now=self._now)
+        time = requirement.check(receipt.checkpoint)
+        at = self._bundle.received_at if time is None else time
+        self._store.signing_key(owner, key.kid, "log", at=at, now=self._now)
+        return time
+
+    def _status(self, token: str, issuer: str, reference: StatusReference, seal_usage: str) -> str:
+        """A status token is signed by a key of its own or by the issuer's seal, valid when it was made."""
+        kid = str(peek_header(token).get("kid", ""))
+        participant = self._store.participant(issuer, now=self._now)
+        key = participant.key(kid, "status") or participant.key(kid, seal_usage)
+        if key is None:
+            raise _unknown_key(kid)
+        as_of = verify_status(
+            token,
+            key.jwk,
+            issuer=issuer,
+            uri=reference.uri,
+            index=reference.index,
+            now=self._now,
+            max_age_seconds=self._allowed_staleness,
+        )
+        self._store.signing_key(issuer, kid, key.usage, at=as_of, now=self._now)
+        return f"valid as of {as_of}, {self._now - as_of} s ago"
+
+
+def _differs(where: str, found: str, expected: str) -> FailedVerification:
+    return FailedVerification(
+        "bundle-mismatch",
+        found=found,
+        expected=expected,
+        remedy="Do not rely on the bundle for this purpose; ask the exporter or importer for the right one.",
+        where=where,
+    )
+
+
+def _unknown_key(kid: str) -> FailedVerification:
+    return FailedVerification(
+        "bundle-unknown-key",
+        found=f"a signature by the key {kid or '(none)'}",
+        expected="a key that the trust lists hold for this signer and use",
+        remedy="Do not rely on the bundle; ask the signer which key it signed with.",
+    )

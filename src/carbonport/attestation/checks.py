@@ -1,0 +1,165 @@
+"""The offline check of a bundle: every check by name, each with what was found and what was expected.
+
+`verify_bundle` needs nothing but the file, a time, and, where the reader has them, anchors of its own. It
+never raises for a failed check and never crashes on a hostile file: the report says which check failed and
+which others could not be made because of it. Times of signatures are taken from log receipts (the time a
+quorum of witnesses vouches for), never from the signer's own `iat`.
+
+A report that is ok says: this exporter attested these values for this importer and consignment, an accredited
+verifier had signed exactly these values, neither has withdrawn since (as of the status tokens), and the
+crossing is in the exporter's log. It does not say that the plant's figures are physically true, and under
+anchors that are merely *pinned in the bundle* it says so only if those keys are compared by another channel.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+
+from carbonport.attestation.bundle_verification import BundleVerification
+from carbonport.attestation.check_report import CheckRun, Report
+from carbonport.attestation.trust_store import Anchors, SeenList
+
+ALLOWED_STALENESS_SECONDS = 7 * 24 * 3600
+"""How old a status token may be unless the reader says otherwise: what was withdrawn since is not seen."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    id: str
+    expected: str
+    action: Callable[[BundleVerification], str]
+    needs: tuple[str, ...] = ()
+
+
+_STEPS = (
+    _Step("bundle-form", "canonical JSON of the bundle format, nothing else in it", BundleVerification.read),
+    _Step(
+        "trust-anchor",
+        "a list-signing key compared by another channel",
+        BundleVerification.anchor,
+        ("bundle-form",),
+    ),
+    _Step(
+        "trust-lists", "current lists, signed under the anchors", BundleVerification.lists, ("trust-anchor",)
+    ),
+    _Step("bundle-seal", "the importer's seal over every byte", BundleVerification.seal, ("trust-lists",)),
+    _Step(
+        "attestation-signature",
+        "the exporter's signature over credential and disclosures",
+        BundleVerification.attestation_signature,
+        ("trust-lists",),
+    ),
+    _Step(
+        "exporter-receipt",
+        "the exporter's log holds a crossing of exactly these bytes to this importer",
+        BundleVerification.exporter_receipt,
+        ("attestation-signature",),
+    ),
+    _Step(
+        "exporter-receipt-witnessed",
+        "the witness quorums of both jurisdictions: not provisional",
+        BundleVerification.exporter_witnessed,
+        ("exporter-receipt",),
+    ),
+    _Step(
+        "issuer-key",
+        "a listed exporter whose key was valid when the attestation crossed",
+        BundleVerification.issuer_key,
+        ("exporter-receipt-witnessed",),
+    ),
+    _Step(
+        "attestation-status",
+        "not revoked, in a fresh status token of the exporter",
+        BundleVerification.attestation_status,
+        ("attestation-signature",),
+    ),
+    _Step(
+        "importer-binding",
+        "the importer it was made for",
+        BundleVerification.importer_binding,
+        ("attestation-signature",),
+    ),
+    _Step(
+        "consignment-binding",
+        "the consignment it was made for",
+        BundleVerification.consignment_binding,
+        ("attestation-signature",),
+    ),
+    _Step(
+        "statement-signature",
+        "the statement that the attestation names, signed by its verifier",
+        BundleVerification.statement_signature,
+        ("attestation-signature",),
+    ),
+    _Step(
+        "statement-receipt",
+        "the verifier's log holds the statement, and a quorum vouches for the time",
+        BundleVerification.statement_receipt,
+        ("statement-signature",),
+    ),
+    _Step(
+        "verifier-accredited",
+        "key and accreditation valid at the signing time, for every activity group",
+        BundleVerification.verifier_accredited,
+        ("statement-receipt",),
+    ),
+    _Step(
+        "statement-status",
+        "not withdrawn, in a fresh status token of the verifier",
+        BundleVerification.statement_status,
+        ("statement-signature",),
+    ),
+    _Step(
+        "statement-opinion",
+        "a satisfactory opinion and no material misstatement",
+        BundleVerification.statement_opinion,
+        ("statement-signature",),
+    ),
+    _Step(
+        "statement-scope",
+        "a statement about this exporter, period and good",
+        BundleVerification.statement_scope,
+        ("statement-signature",),
+    ),
+    _Step(
+        "attested-values",
+        "exactly the values that the verifier signed",
+        BundleVerification.attested_values,
+        ("statement-scope",),
+    ),
+)
+
+CHECK_IDS = tuple(step.id for step in _STEPS)
+"""The checks of a report, in order; the names are a public contract."""
+
+
+def verify_bundle(
+    data: bytes,
+    *,
+    now: int,
+    anchors: Anchors | None = None,
+    importer: str | None = None,
+    consignment: str | None = None,
+    allowed_staleness: int = ALLOWED_STALENESS_SECONDS,
+    seen: Mapping[str, SeenList] | None = None,
+) -> Report:
+    """Check a bundle as of `now` (unix seconds).
+
+    `anchors` are the reader's own list-signing keys by jurisdiction; without them those pinned in the
+    bundle count, and the check `trust-anchor` shows their fingerprints. `importer` and `consignment` are
+    whose and which the bundle should be. `allowed_staleness` is in seconds. `seen` are the newest trust
+    lists the reader ever accepted: an older one in the bundle fails.
+    """
+    steps = BundleVerification(
+        data,
+        now=now,
+        anchors=anchors,
+        importer=importer,
+        consignment=consignment,
+        allowed_staleness=allowed_staleness,
+        seen=seen or {},
+    )
+    run = CheckRun()
+    for step in _STEPS:
+        run.step(step.id, step.expected, partial(step.action, steps), *step.needs)
+    return run.report()
