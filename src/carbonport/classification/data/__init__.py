@@ -1,0 +1,1 @@
+"""Packaged data of this room: the default grading table, the egress policy and its schema."""

@@ -1,0 +1,347 @@
+"""The egress gate: it decides, pulls, composes and serialises; nothing else makes a message that leaves.
+
+A caller names items and never hands in a value. The gate finds each item in the graded ledger or the
+evaluated results, demands that the grading table and the Cedar policy both let this role have this class and
+grade in this form for this purpose, and only then reads the values, writes the message itself and gives it
+out as finished bytes.
+
+Refuses closed: an unknown item, a missing attribute, a value that cannot be written exactly, an approval that
+does not hold, an error anywhere, and the whole request is refused, with a decision to record. One refused
+item refuses all.
+
+Composes raw values only. Commitments, proofs, aggregates and model updates are decided with `assess`; what
+makes them comes from their own rooms. Not covered: what several disclosures tell together.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+from carbonport.classification.approvals import approval_problem, no_approvals
+from carbonport.classification.egress import (
+    Approvals,
+    CrossedItem,
+    Decision,
+    Disclosure,
+    EgressRefused,
+    EgressRequest,
+    ItemDecision,
+    Seal,
+    Subject,
+)
+from carbonport.classification.field_classes import FieldClass
+from carbonport.classification.forms import Form, Purpose, Role
+from carbonport.classification.graded_ledger import GradedLedger
+from carbonport.classification.grades import Grade
+from carbonport.classification.hidden_values import looks_packed
+from carbonport.classification.items import (
+    DECLARATION_ITEMS,
+    REQUIRED_DECLARATION_ITEMS,
+    Item,
+    ItemSource,
+    Part,
+)
+from carbonport.classification.policy import Policy, Question
+from carbonport.classification.results import Results
+from carbonport.crypto.ambient import Clock, RandomBytes
+from carbonport.crypto.canonical import Json, canonical_bytes
+from carbonport.errors import CarbonportError, Misuse
+
+CLAIMS_VERSION = 1
+
+MAX_ITEMS = 64
+"""Items of one request."""
+
+MAX_ITEM_NAME_CHARACTERS = 200
+"""Length of an item's name, ledger paths included."""
+
+MAX_PAYLOAD_BYTES = 1024 * 1024
+"""Length of a finished message."""
+
+MAX_REMEMBERED_REQUESTS = 4096
+"""Requests whose item decisions are remembered, for repeated fetches."""
+
+DECISION_ID_BYTES = 16
+
+AS_IF_APPROVED = "as-if-approved"
+"""Stands for the reference in a decision that only asks what an approval would change."""
+
+RECIPIENT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9./:_-]{0,99}")
+JURISDICTION = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,31}")
+
+ALLOWED = "Every item may leave."
+REFUSED = "At least one item may not leave."
+UNKNOWN_ITEM = "No such item, or not exactly one."
+TABLE_SAYS_NO = "The grading table does not let this role have it in this form."
+NOT_COMPOSED = "This gate writes raw values only; other forms come from the rooms that make them."
+HIDDEN_IN_TEXT = "A name in it carries the digits of a protected value."
+HIDDEN_IN_PAYLOAD = "The message would show the digits of a protected value."
+NO_MESSAGE = "No message of a permitted size came back from the signer."
+
+
+class Gate:
+    """The gate over one graded ledger and its results. Immutable but for what it remembers of pure decisions.
+
+    `home` is the node's own jurisdiction, as the trust list writes it; `approvals` looks up stored approvals.
+    """
+
+    def __init__(
+        self,
+        policy: Policy,
+        graded: GradedLedger,
+        results: Results,
+        *,
+        home: str,
+        clock: Clock,
+        random_bytes: RandomBytes,
+        approvals: Approvals = no_approvals,
+    ) -> None:
+        """Raises `Misuse` when policy, ledger and results are not of one piece."""
+        if results.graded.ledger is not graded.ledger or graded.table.data != policy.table.data or not home:
+            raise Misuse(
+                "gate-parts-disagree",
+                found="results of another ledger, another grading table, or no jurisdiction",
+                expected="one ledger, graded with the policy's own table, and the node's jurisdiction",
+                remedy="Grade the ledger with policy.table; evaluate the results from that graded ledger.",
+            )
+        self._policy, self._results, self._home = policy, results, home
+        self._source = ItemSource(graded, results)
+        self._clock, self._random_bytes, self._approvals = clock, random_bytes, approvals
+        self._remembered: dict[tuple[object, ...], tuple[ItemDecision, ...]] = {}
+
+    def release(self, request: EgressRequest, seal: Seal | None = None) -> Disclosure:
+        """Compose what `request` names, or raise `EgressRefused` with the decision to record.
+
+        Without `seal` the payload is the canonical JSON of the claims; with it, what `seal` makes of them.
+        """
+        decision = self._decided(request, counted=False)
+        if not decision.allowed:
+            raise EgressRefused(decision)
+        if request.form is not Form.RAW:
+            raise EgressRefused(_turned_down(decision, NOT_COMPOSED))
+        try:
+            payload, problem = self._composed(request, decision, seal)
+        except CarbonportError as error:
+            raise EgressRefused(_turned_down(decision, f"It could not be composed: {error.id}.")) from None
+        except Exception as error:  # noqa: BLE001 - nothing leaves; its message may hold a value
+            reason = f"It could not be composed: {type(error).__name__}."
+            raise EgressRefused(_turned_down(decision, reason)) from None
+        if problem:
+            raise EgressRefused(_turned_down(decision, problem))
+        return Disclosure(
+            payload=payload,
+            items=tuple(
+                CrossedItem(item.name, item.field_class, item.grade, item.form, item.reason, decision.id)
+                for item in decision.items
+            ),
+            policy_hash=decision.policy_hash,
+            decision_id=decision.id,
+            recipient=request.recipient.id,
+            purpose=request.purpose,
+            form=request.form,
+            subject=request.subject,
+            approval=decision.approval,
+        )
+
+    def decide(self, request: EgressRequest, disclosure: Disclosure) -> Decision:
+        """Decide anew that a stored `disclosure` may cross to `request.recipient`: for every fetch, and
+        cheap.
+
+        The request has to be the disclosure's own (recipient, purpose, form, subject, items, approval);
+        today's policy, grades and approval decide. Raises `EgressRefused`; else the decision names the
+        disclosure's digest.
+        """
+        decision = self._decided(request, counted=True, disclosure=disclosure)
+        if not decision.allowed:
+            raise EgressRefused(decision)
+        return decision
+
+    def assess(self, request: EgressRequest, *, as_if_approved: bool = False) -> Decision:
+        """What table and policy say to `request`, without composing anything and without raising.
+
+        With `as_if_approved` it tells what an approval would change: refused either way, or a case for a
+        person.
+        """
+        return self._decided(request, counted=False, as_if_approved=as_if_approved)
+
+    def declaration_items(self, subject: Subject) -> tuple[str, ...]:
+        """The items of a CBAM declaration that exist for `subject`; required ones are named even when
+        absent."""
+        return tuple(
+            name
+            for name in DECLARATION_ITEMS
+            if name in REQUIRED_DECLARATION_ITEMS or self._source.find(name, subject) is not None
+        )
+
+    def _decided(
+        self,
+        request: EgressRequest,
+        *,
+        counted: bool,
+        as_if_approved: bool = False,
+        disclosure: Disclosure | None = None,
+    ) -> Decision:
+        now = self._clock()
+        problem = _request_problem(request)
+        if not problem and disclosure is not None:
+            problem = _fetch_problem(request, disclosure)
+        items = tuple(_unknown_item(name, request) for name in request.items[:MAX_ITEMS])
+        approval = AS_IF_APPROVED if as_if_approved else request.approval
+        if not problem:
+            try:
+                if request.approval and not as_if_approved:
+                    problem = approval_problem(request, self._approvals, now, counted=counted)
+                items = self._item_decisions(request, "" if problem else approval)
+            except Exception as error:  # noqa: BLE001 - an error in a check is a refusal
+                problem = f"A check failed: {type(error).__name__}."
+        if problem:
+            items = tuple(replace(item, allowed=False, reason=problem) for item in items)
+        allowed = not problem and bool(items) and all(item.allowed for item in items)
+        return Decision(
+            id=self._random_bytes(DECISION_ID_BYTES).hex(),
+            time=now,
+            policy_hash=self._policy.hash,
+            recipient=request.recipient,
+            purpose=request.purpose,
+            form=request.form,
+            subject=request.subject,
+            items=items,
+            allowed=allowed,
+            reason=problem or (ALLOWED if allowed else REFUSED),
+            approval=approval if not problem else "",
+            disclosure=disclosure.digest if disclosure is not None else "",
+        )
+
+    def _item_decisions(self, request: EgressRequest, approval: str) -> tuple[ItemDecision, ...]:
+        recipient = request.recipient
+        key = (
+            recipient.role,
+            recipient.jurisdiction,
+            request.purpose,
+            request.form,
+            request.subject,
+            request.items,
+            approval,
+        )
+        known = self._remembered.get(key)
+        if known is None:
+            known = tuple(self._item_decision(name, request, approval) for name in request.items[:MAX_ITEMS])
+            if len(self._remembered) >= MAX_REMEMBERED_REQUESTS:
+                self._remembered.clear()
+            self._remembered[key] = known
+        return known
+
+    def _item_decision(self, name: str, request: EgressRequest, approval: str) -> ItemDecision:
+        item = self._source.find(name, request.subject)
+        if item is None or not item.parts:
+            return _unknown_item(name, request)
+        policies: set[str] = set()
+        for part in item.parts:
+            allowed, reason, decided = self._part_decision(part, request, approval)
+            policies.update(decided)
+            if not allowed:
+                return ItemDecision(name, part.field_class, part.grade, request.form, False, reason, decided)
+        leading = item.leading
+        return ItemDecision(
+            name,
+            leading.field_class,
+            leading.grade,
+            request.form,
+            True,
+            leading.reason,
+            tuple(sorted(policies)),
+        )
+
+    def _part_decision(
+        self, part: Part, request: EgressRequest, approval: str
+    ) -> tuple[bool, str, tuple[str, ...]]:
+        """Both locks, table and policy; the reason and policies of the one that holds."""
+        role = request.recipient.role
+        ruling = self._policy.rule(
+            Question(
+                role=role,
+                purpose=request.purpose,
+                form=request.form,
+                field_class=part.field_class,
+                grade=part.grade,
+                cross_border=request.recipient.jurisdiction != self._home,
+                approval=approval or None,
+            )
+        )
+        if not ruling.allowed:
+            return False, ruling.reason, ruling.policies
+        if not part.rule.permits(role, request.form, approved=bool(approval)):
+            return False, TABLE_SAYS_NO, ruling.policies
+        return True, ruling.reason, ruling.policies
+
+    def _composed(self, request: EgressRequest, decision: Decision, seal: Seal | None) -> tuple[bytes, str]:
+        """The finished message and nothing, or whatever there is and the reason why it must not leave."""
+        items = [self._source.find(name, request.subject) for name in request.items]
+        found = [item for item in items if item is not None]
+        hidden = self._results.hidden_from(request.recipient.role, approved=bool(decision.approval))
+        if _carries_text(found, hidden.in_text):
+            return b"", HIDDEN_IN_TEXT
+        values: Mapping[str, Json] = {item.name: item.read() for item in found}
+        if hidden.in_payload(canonical_bytes(values)):
+            return b"", HIDDEN_IN_PAYLOAD
+        claims: Mapping[str, Json] = {
+            "v": CLAIMS_VERSION,
+            "purpose": str(request.purpose),
+            "recipient": request.recipient.id,
+            "decision": decision.id,
+            "items": values,
+        }
+        payload = canonical_bytes(claims) if seal is None else bytes(seal(claims))
+        if not 0 < len(payload) <= MAX_PAYLOAD_BYTES:
+            return b"", NO_MESSAGE
+        if hidden.in_payload(payload):
+            return b"", HIDDEN_IN_PAYLOAD
+        return payload, ""
+
+
+def _carries_text(items: list[Item], carries: Callable[[str], bool]) -> bool:
+    """Whether a name in `items`, or all of them in a row, carries what it must not."""
+    names = [name for item in items for name in item.names]
+    return any(carries(text) or looks_packed(text) for text in (*names, "".join(names)))
+
+
+def _request_problem(request: EgressRequest) -> str:
+    """Why the request as such cannot be decided, or nothing."""
+    recipient = request.recipient
+    if recipient.role not in tuple(Role) or request.purpose not in tuple(Purpose):
+        return "The role or the purpose is not one that the policy knows."
+    if request.form not in tuple(Form):
+        return "The form is not one that the policy knows."
+    if not (RECIPIENT_ID.fullmatch(recipient.id) and JURISDICTION.fullmatch(recipient.jurisdiction)):
+        return "The recipient's id or jurisdiction is missing or is not one."
+    if not request.items or len(request.items) > MAX_ITEMS:
+        return f"A request names 1 to {MAX_ITEMS} items."
+    if len(set(request.items)) != len(request.items):
+        return "An item is named twice."
+    return ""
+
+
+def _fetch_problem(request: EgressRequest, disclosure: Disclosure) -> str:
+    """Why the stored disclosure is not what the request is about, or nothing."""
+    asked = (request.recipient.id, request.purpose, request.form, request.subject, request.approval)
+    stored = (
+        disclosure.recipient,
+        disclosure.purpose,
+        disclosure.form,
+        disclosure.subject,
+        disclosure.approval,
+    )
+    if asked != stored or request.items != tuple(item.name for item in disclosure.items):
+        return "The disclosure was composed for another request."
+    return ""
+
+
+def _unknown_item(name: str, request: EgressRequest) -> ItemDecision:
+    shown = name[:MAX_ITEM_NAME_CHARACTERS].encode("utf-8", "replace").decode()
+    return ItemDecision(shown, FieldClass.UNKNOWN, Grade.IMPORTANT, request.form, False, UNKNOWN_ITEM, ())
+
+
+def _turned_down(decision: Decision, reason: str) -> Decision:
+    """An allowed decision that became a refusal while the message was composed."""
+    items = tuple(replace(item, allowed=False, reason=reason) for item in decision.items)
+    return replace(decision, items=items, allowed=False, reason=reason)
