@@ -10,7 +10,7 @@ from rich.console import Console
 
 from carbonport import __version__
 from carbonport.errors import CarbonportError
-from carbonport.node.cli import footprint
+from carbonport.node.cli import footprint, identity, trust
 
 UNEXPECTED_EXIT_CODE = 1
 """A defect of ours is reported as a failed check, never as success."""
@@ -33,7 +33,8 @@ def _print_version(wanted: bool) -> None:
 @app.callback()
 def _options(
     version: Annotated[
-        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and stop.")
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and stop."),
     ] = False,
 ) -> None:
     """A data port for carbon: raw plant data stay, values that can be checked travel."""
@@ -42,6 +43,8 @@ def _options(
 def register_groups() -> None:
     """Attach every command group to the program."""
     footprint.register(app)
+    identity.register(app)
+    trust.register(app)
 
 
 def report(error: CarbonportError, *, as_json: bool) -> None:
@@ -70,7 +73,7 @@ def main() -> None:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(UNEXPECTED_EXIT_CODE)
-    except Exception as error:  # noqa: BLE001 - the last line of defence: a defect of ours must not print a traceback
+    except Exception as error:
         if os.environ.get("CARBONPORT_DEBUG") == "1":
             raise
         typer.echo(

@@ -131,22 +131,28 @@ def spiffe_ids(certificate: x509.Certificate) -> tuple[str, ...]:
 class TlsSource:
     """Gives the TLS material in force and renews it in time; safe to ask from any thread."""
 
-    def __init__(self, issue: Callable[[int], TlsMaterial], clock: Callable[[], int]) -> None:
+    def __init__(
+        self, issue: Callable[[int], TlsMaterial], issuer: Callable[[int], str], clock: Callable[[], int]
+    ) -> None:
+        """`issuer` names the issuer key in force: when it changes, so does the material."""
         self._issue = issue
+        self._issuer = issuer
         self._clock = clock
+        self._issued_by = ""
         self._lock = threading.Lock()
         self._material: TlsMaterial | None = None
 
     def current(self) -> TlsMaterial:
-        """The same object until two thirds of its lifetime have passed."""
+        """The same object until two thirds of its lifetime have passed or the issuer key was rotated."""
         with self._lock:
             now = self._clock()
-            if self._material is None or now >= self._material.renew_at:
-                self._material = self._issue(now)
+            issuer = self._issuer(now)
+            if self._material is None or now >= self._material.renew_at or issuer != self._issued_by:
+                self._material, self._issued_by = self._issue(now), issuer
             return self._material
 
     def renew(self) -> None:
-        """Issue anew at the next use: the issuer key was rotated."""
+        """Issue anew at the next use."""
         with self._lock:
             self._material = None
 

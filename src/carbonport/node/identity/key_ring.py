@@ -138,6 +138,7 @@ class KeyRing:
         self._salt = salt
         self._password = password
         self._loaded: dict[str, PrivateKey] = {}
+        self._stamp = self._look()
 
     def __repr__(self) -> str:
         return f"KeyRing({len(self._records)} keys in {self._folder})"
@@ -205,8 +206,18 @@ class KeyRing:
         """
         return any(record.use is use for record in self._records)
 
+    def refresh(self) -> None:
+        """Read the list again if another process rotated a key."""
+        stamp = self._look()
+        if stamp != self._stamp and stamp is not None:
+            path = self._folder / LIST_NAME
+            records, salt, _ = _parse_list(read_private(path, max_bytes=MAX_LIST_BYTES), self._folder)
+            if salt == self._salt:
+                self._records, self._stamp = records, stamp
+
     def current(self, use: KeyUse, at: int) -> KeyRecord:
-        """The key of this use that is in force at `at`."""
+        """The key of this use that is in force at `at`, also when another process has rotated it since."""
+        self.refresh()
         for record in reversed(self._records):
             if record.use is use and record.valid_at(at):
                 return record
@@ -245,6 +256,7 @@ class KeyRing:
 
         Until then the old key stays in force, so that the trust list can name both beforehand.
         """
+        self.refresh()
         old = self.records(use)[-1] if self.holds(use) else self.current(use, now)
         if effective_at < now or effective_at <= old.valid_from:
             raise Misuse(
@@ -259,6 +271,13 @@ class KeyRing:
         self._save((*(retired if record is old else record for record in self._records), new))
         self._erase_retired(now)
         return retired, new
+
+    def _look(self) -> tuple[int, int, int] | None:
+        try:
+            status = (self._folder / LIST_NAME).stat()
+        except FileNotFoundError:
+            return None
+        return status.st_mtime_ns, status.st_size, status.st_ino
 
     def _path(self, record: KeyRecord) -> Path:
         return self._folder / f"{record.use.value}-{record.kid}.pem"
@@ -310,7 +329,7 @@ class KeyRing:
             "keys": [record.as_json() for record in records],
         }
         write_private(self._folder / LIST_NAME, (json.dumps(content, indent=1) + "\n").encode())
-        self._records = records
+        self._records, self._stamp = records, self._look()
 
     def _erase_retired(self, now: int) -> None:
         for record in self._records:

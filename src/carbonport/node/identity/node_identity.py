@@ -139,8 +139,11 @@ class NodeIdentity:
                 ends.append(record.valid_until)
             return issue_tls(_p256(ring, record), name, now=now, not_after=min(ends))
 
+        def issuer(now: int) -> str:
+            return ring.current(KeyUse.TLS_ISSUER, now).kid
+
         period_keys = PeriodKeys(home / PERIOD_KEY_FOLDER, ring, clock=clock, random_bytes=random_bytes)
-        return cls(home, name, ring, period_keys, TlsSource(issue, clock), clock)
+        return cls(home, name, ring, period_keys, TlsSource(issue, issuer, clock), clock)
 
     def record(self, use: KeyUse) -> KeyRecord:
         """The key of this use in force now."""
@@ -178,7 +181,6 @@ class NodeIdentity:
         """Make the successor of a key, in force from `effective_at`; returns (retired, new)."""
         retired, new = self.ring.rotate(use, now=self.clock(), effective_at=effective_at)
         if use is KeyUse.TLS_ISSUER:
-            self.tls.renew()
             self.write_certificate()
         return retired, new
 
