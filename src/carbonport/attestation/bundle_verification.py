@@ -29,6 +29,9 @@ from carbonport.crypto.statuslist import verify_status
 from carbonport.crypto.witness_policy import WitnessPolicy
 from carbonport.errors import CarbonportError, FailedVerification
 
+NO_QUORUM_ID = "witness-quorum"
+"""The error of a checkpoint whose cosignatures do not suffice."""
+
 NO_WITNESS = WitnessPolicy.of(0, ())
 """For checking a receipt apart from its witnesses, which are a check of their own."""
 
@@ -352,7 +355,18 @@ class BundleVerification:
         """
         reader = self._importer or self._bundle.importer
         requirement = witness_requirement(self._store, log_owner=owner, reader=reader, now=self._now)
-        time = requirement.check(receipt.checkpoint)
+        try:
+            time = requirement.check(receipt.checkpoint)
+        except FailedVerification as error:
+            if error.id != NO_QUORUM_ID:
+                raise
+            raise FailedVerification(
+                "receipt-provisional",
+                found=f"provisional: {error.found}",
+                expected=error.expected,
+                remedy="Keep the bundle, do not rely on it yet; upgrade the receipt once witnesses cosigned.",
+                where=f"log of {owner}",
+            ) from None
         at = self._bundle.received_at if time is None else time
         self._store.signing_key(owner, key.kid, "log", at=at, now=self._now)
         return time
