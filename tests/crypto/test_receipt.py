@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from carbonport.crypto.canonical import Json
+from carbonport.crypto.canonical import Json, canonical_bytes, parse_json
 from carbonport.crypto.checkpoint import Checkpoint, cosign, sign_checkpoint
 from carbonport.crypto.fieldtree import FieldLeaf, fields_root, leaf_digest, salted_fields
 from carbonport.crypto.log_body import Body, SealedBody, open_body, open_with_key, seal_body
@@ -217,3 +217,18 @@ def test_a_body_that_was_sealed_for_another_event_is_found() -> None:
         )
         with pytest.raises(FailedVerification, match="log-body-leaf"):
             open_body(sealed, origin=ORIGIN, entry=entry, reader="r", private=pair.private)
+
+
+NAMES = st.text(st.characters(exclude_categories=["Cs", "Cc", "Zl", "Zp"]), min_size=1, max_size=20)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.dictionaries(NAMES.filter(str.isprintable), st.binary(max_size=60), min_size=1, max_size=5))
+def test_events_and_bodies_are_written_in_canonical_json(fields: dict[str, bytes]) -> None:
+    leaves = salted_fields(fields, os.urandom)
+    event = Event(EntryType.CROSSING, EXCHANGE, 1_790_000_000, fields_root(leaves))
+    assert event.encode() == canonical_bytes(parse_json(event.encode(), max_bytes=1000))
+    body = Body(event.encode(), os.urandom(32), leaves)
+    assert Body.parse(body.encode()) == body
+    sealed = SealedBody(os.urandom(50), {"b/2": os.urandom(80), 'a"\\': os.urandom(80)})
+    assert SealedBody.parse(sealed.encode()) == sealed

@@ -7,12 +7,13 @@ opens differently for two readers is possible until that recomputation, and is w
 anything after erasure; without the body and its keys the leaf reveals nothing.
 """
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from carbonport.crypto.ambient import RandomBytes
-from carbonport.crypto.canonical import Json, b64url_decode, b64url_encode, canonical_bytes, parse_canonical
+from carbonport.crypto.canonical import Json, b64url_decode, b64url_encode, parse_canonical
 from carbonport.crypto.fieldtree import FieldLeaf, fields_root
 from carbonport.crypto.log_entry import ENTRY_KEY_BYTES, Entry, Event, body_aad, body_key_info
 from carbonport.crypto.sealing import BODY_KEY_BYTES, decrypt_body, encrypt_body, hpke_open, hpke_seal
@@ -38,17 +39,16 @@ class Body:
 
     def encode(self) -> bytes:
         """The plaintext, canonical JSON."""
-        return canonical_bytes(
-            {
-                "v": _VERSION,
-                "event": self.event.decode(),
-                "key": b64url_encode(self.key),
-                "fields": [
-                    {"name": each.name, "value": b64url_encode(each.value), "salt": b64url_encode(each.salt)}
-                    for each in self.fields
-                ],
-            }
+        # Written out by hand, keys in order: every entry takes this way, and base64url needs no escaping.
+        # `parse` demands the canonical form, and a test holds both to each other.
+        fields = ",".join(
+            f'{{"name":{_quoted(each.name)},"salt":"{b64url_encode(each.salt)}",'
+            f'"value":"{b64url_encode(each.value)}"}}'
+            for each in self.fields
         )
+        key = b64url_encode(self.key)
+        event = _quoted(self.event.decode())
+        return f'{{"event":{event},"fields":[{fields}],"key":"{key}","v":{_VERSION}}}'.encode()
 
     @classmethod
     def parse(cls, data: bytes) -> "Body":
@@ -89,8 +89,11 @@ class SealedBody:
 
     def encode(self) -> bytes:
         """Canonical JSON: what the store keeps and regulators fetch."""
-        keys: dict[str, Json] = {reader: b64url_encode(sealed) for reader, sealed in self.keys.items()}
-        return canonical_bytes({"v": _VERSION, "body": b64url_encode(self.ciphertext), "keys": keys})
+        # By hand as above; key ids are ASCII, whose order is the canonical one.
+        keys = ",".join(
+            f'{_quoted(reader)}:"{b64url_encode(self.keys[reader])}"' for reader in sorted(self.keys)
+        )
+        return f'{{"body":"{b64url_encode(self.ciphertext)}","keys":{{{keys}}},"v":{_VERSION}}}'.encode()
 
     @classmethod
     def parse(cls, data: bytes) -> "SealedBody":
@@ -105,14 +108,21 @@ class SealedBody:
 
 
 def seal_body(
-    body: bytes, *, origin: str, leaf: bytes, readers: Mapping[str, bytes], random_bytes: RandomBytes
+    body: bytes,
+    *,
+    origin: str,
+    leaf: bytes,
+    readers: Mapping[str, bytes],
+    random_bytes: RandomBytes,
+    aad: bytes | None = None,
 ) -> tuple[SealedBody, bytes]:
     """Encrypt an encoded `Body` for `readers` (raw X25519 keys by key id); also gives the fresh body key.
 
-    The caller forgets the body key, or keeps it wrapped for itself.
+    The caller forgets the body key, or keeps it wrapped for itself. `aad` is `body_aad(origin, leaf)` for a
+    caller who has computed it already.
     """
     key = random_bytes(BODY_KEY_BYTES)
-    ciphertext = encrypt_body(key, body_aad(origin, leaf), body, random_bytes)
+    ciphertext = encrypt_body(key, aad or body_aad(origin, leaf), body, random_bytes)
     sealed = {
         reader: hpke_seal(public, body_key_info(origin, leaf, reader), key)
         for reader, public in readers.items()
@@ -149,6 +159,11 @@ def require_reader_id(reader: str) -> None:
     characters."""
     if not _KEY_ID.fullmatch(reader):
         raise _malformed("a reader's key id that is empty, too long or not visible ASCII")
+
+
+def _quoted(text: str) -> str:
+    """`text` as a canonical JSON string."""
+    return json.dumps(text, ensure_ascii=False)
 
 
 def _leaf(value: Json) -> FieldLeaf:

@@ -138,10 +138,14 @@ def _migrated_copy(backup: Path, clock: Clock) -> Iterator[Store]:
 
 
 def _put_in_place(partial: Path, target: Path) -> None:
-    for path in (partial, partial.parent):
-        descriptor = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+    _flush(partial)
     partial.rename(target)
+    _flush(target.parent)
+
+
+def _flush(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

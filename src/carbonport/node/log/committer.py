@@ -1,0 +1,268 @@
+"""The one writer of a log, in one thread: a batch of drafts becomes one durable transaction.
+
+Entries, tree nodes, head and the companions' own rows are inserted together or not at all. Nothing here
+signs: the caller signs the head it gets back, which is durable by then. After any failure the state is read
+from the store again before the next batch, because a connection that broke during COMMIT does not say whether
+it happened.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from sqlalchemy import Connection, insert, select
+
+from carbonport.crypto.ambient import Clock
+from carbonport.crypto.merkle import Frontier
+from carbonport.errors import CarbonportError, Misuse
+from carbonport.node.log.draft import Draft
+from carbonport.node.log.preparation import EntryMaker, PreparedEntry
+from carbonport.node.log.tree_rows import (
+    Head,
+    NodeCache,
+    advance_head,
+    found_log,
+    insert_nodes,
+    keep_note,
+    read_frontier,
+)
+from carbonport.node.store import Writer
+from carbonport.node.store.failures import store_failures
+from carbonport.node.store.schema import log_bodies, log_entries
+
+_INSERT_ENTRIES = insert(log_entries)
+_INSERT_BODIES = insert(log_bodies)
+
+RequestKey: TypeAlias = tuple[str, int, bytes]
+"""(exchange id, type, request digest): what finds an entry again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """A draft that is durable: its index, and what the receipt shows when the entry is new (None:
+    repeated)."""
+
+    index: int
+    prepared: PreparedEntry | None
+
+
+DurableHead: TypeAlias = tuple[int, bytes]
+"""Number of entries and root of a durable tree."""
+
+Outcome: TypeAlias = Committed | Exception
+"""What became of one draft of a batch."""
+
+
+@dataclass(frozen=True, slots=True)
+class NoteToKeep:
+    """A published checkpoint note that the next transaction stores."""
+
+    size: int
+    note: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class _State:
+    log: int
+    frontier: Frontier
+    root: bytes
+
+
+class _CompanionFailedError(Exception):
+    """A draft's own write failed; the batch is tried again without that draft."""
+
+    def __init__(self, place: int, cause: Exception) -> None:
+        super().__init__(place)
+        self.place = place
+        self.cause = cause
+
+
+class Committer:
+    """Appends batches; used from one thread at a time."""
+
+    def __init__(self, writer: Writer, origin: str, maker: EntryMaker, clock: Clock) -> None:
+        """`load` comes before the first batch."""
+        self._writer = writer
+        self._origin = origin
+        self._maker = maker
+        self._clock = clock
+        self._state: _State | None = None
+        self.cache = NodeCache()
+
+    @property
+    def head(self) -> DurableHead:
+        """Size and root of what is durable; only after `load` or a batch."""
+        if self._state is None:
+            raise Misuse(
+                "log-not-loaded",
+                found="a question before the log was read from its store",
+                expected="load first",
+                remedy="This is a defect of the calling program.",
+            )
+        return self._state.frontier.size, self._state.root
+
+    def load(self) -> Head:
+        """Read the log's state from the store and check its right edge; makes the log when there is none."""
+        self._read_state()
+        with self._writer.writing() as connection:
+            return found_log(connection, self._origin)
+
+    def commit(self, drafts: Sequence[Draft], note: NoteToKeep | None) -> tuple[list[Outcome], DurableHead]:
+        """One outcome per draft, in order, and the new size and root: all durable when this returns.
+
+        A draft that is out of shape or whose companion write fails gets its error, the others go on. A
+        failure of the store itself is raised and concerns the whole batch.
+        """
+        outcomes: dict[int, Outcome] = {}
+        prepared: dict[int, PreparedEntry] = {}
+        now = self._clock()
+        for place, draft in enumerate(drafts):
+            try:
+                prepared[place] = self._maker.prepare(draft, now)
+            except CarbonportError as error:
+                outcomes[place] = error
+        known: Mapping[RequestKey, int] = {}
+        while True:
+            try:
+                outcomes.update(self._transaction(drafts, prepared, known, note))
+            except _CompanionFailedError as failed:
+                outcomes[failed.place] = failed.cause
+                del prepared[failed.place]
+            except Misuse as error:
+                # Some key is in the log already. Looking first would cost every batch a query for a rare
+                # case.
+                if error.id != "store-constraint" or known:
+                    self._state = None
+                    raise
+                known = self._find(drafts)
+                if not known:
+                    self._state = None
+                    raise
+            except BaseException:
+                self._state = None
+                raise
+            else:
+                return [outcomes[place] for place in range(len(drafts))], self.head
+
+    def _transaction(
+        self,
+        drafts: Sequence[Draft],
+        prepared: Mapping[int, PreparedEntry],
+        known: Mapping[RequestKey, int],
+        note: NoteToKeep | None,
+    ) -> dict[int, Outcome]:
+        state = self._state or self._read_state()
+        placed, fresh = _place(drafts, prepared, known, state.frontier.size)
+        if not fresh and note is None:
+            return placed
+        frontier = state.frontier.copy()
+        completed = frontier.extend(each.tree_leaf for _, _, each in fresh)
+        root = frontier.root()
+        with self._writer.writing() as connection:
+            if fresh:
+                _insert(connection, state.log, fresh)
+                insert_nodes(connection, state.log, completed)
+                advance_head(connection, state.log, state.frontier.size, frontier.size, root)
+                _run_companions(connection, placed, fresh)
+            if note is not None:
+                keep_note(connection, state.log, note.size, note.note)
+        self._state = _State(state.log, frontier, root)
+        self.cache.add(completed)
+        return placed
+
+    def _read_state(self) -> _State:
+        with self._writer.writing() as connection:
+            head = found_log(connection, self._origin)
+            state = _State(head.log, read_frontier(connection, head), head.root)
+        self.cache.clear()
+        self._state = state
+        return state
+
+    def _find(self, drafts: Sequence[Draft]) -> dict[RequestKey, int]:
+        with self._writer.writing() as connection:
+            log = found_log(connection, self._origin).log
+            rows = connection.execute(
+                select(
+                    log_entries.c.exchange,
+                    log_entries.c.type,
+                    log_entries.c.request_digest,
+                    log_entries.c.position,
+                ).where(
+                    log_entries.c.log == log,
+                    log_entries.c.exchange.in_({draft.exchange for draft in drafts}),
+                )
+            )
+            found = {(row.exchange, row.type, bytes(row.request_digest)): row.position for row in rows}
+        return {key: found[key] for draft in drafts if (key := _key(draft)) in found}
+
+
+_Fresh: TypeAlias = list[tuple[int, Draft, PreparedEntry]]
+"""New entries of a batch: index in the log, draft, rows."""
+
+
+def _key(draft: Draft) -> RequestKey:
+    return draft.exchange, int(draft.type), draft.request_digest
+
+
+def _place(
+    drafts: Sequence[Draft],
+    prepared: Mapping[int, PreparedEntry],
+    known: Mapping[RequestKey, int],
+    size: int,
+) -> tuple[dict[int, Outcome], _Fresh]:
+    """Where each draft stands: at its old index when its key is known or comes twice, else at the next free
+    one."""
+    placed: dict[int, Outcome] = {}
+    fresh: _Fresh = []
+    seen = dict(known)
+    for place, entry in prepared.items():
+        draft = drafts[place]
+        index = seen.get(_key(draft))
+        if index is not None:
+            placed[place] = Committed(index, None)
+            continue
+        index = size + len(fresh)
+        seen[_key(draft)] = index
+        placed[place] = Committed(index, entry)
+        fresh.append((index, draft, entry))
+    return placed, fresh
+
+
+def _insert(connection: Connection, log: int, fresh: _Fresh) -> None:
+    connection.execute(
+        _INSERT_ENTRIES,
+        [
+            {
+                "log": log,
+                "position": index,
+                "entry": each.entry,
+                "exchange": draft.exchange,
+                "type": int(draft.type),
+                "request_digest": draft.request_digest,
+            }
+            for index, draft, each in fresh
+        ],
+    )
+    connection.execute(
+        _INSERT_BODIES,
+        [
+            {"log": log, "position": index, "body": each.body, "own_key": each.own_key}
+            for index, _, each in fresh
+        ],
+    )
+
+
+def _run_companions(connection: Connection, placed: Mapping[int, Outcome], fresh: _Fresh) -> None:
+    places = {
+        outcome.index: place
+        for place, outcome in placed.items()
+        if isinstance(outcome, Committed) and outcome.prepared is not None
+    }
+    for index, draft, _ in fresh:
+        if draft.write is None:
+            continue
+        try:
+            with store_failures("a companion write"):
+                draft.write(connection, index)
+        except Exception as error:  # noqa: BLE001 - whatever it is belongs to this draft alone
+            raise _CompanionFailedError(places[index], error) from None

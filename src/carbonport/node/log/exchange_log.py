@@ -1,0 +1,477 @@
+"""The exchange log of a node: `await append(draft)` gives a durable entry with its receipt.
+
+The way of an entry: queued; committed in one transaction with everything else that was waiting (group commit,
+no lingering); the new head signed, only now; cosigned once for all of the batch; receipts released. While one
+batch waits for its witnesses the next is committed already.
+
+Promised: no receipt before its entry is durable, no signature over a tree that is not, and no signature at
+all when a witness has seen more of this log than the store holds, or another history. A provisional receipt
+leaves when the quorum does not answer in time; after `quorum_patience_s` without a quorum nothing is appended
+any more. Not promised: completeness; only reconciling with the counterparty's log shows what was never
+logged.
+"""
+
+import asyncio
+import secrets
+from collections import deque
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from carbonport.crypto.ambient import Clock, RandomBytes, system_clock
+from carbonport.crypto.checkpoint import Checkpoint, sign_checkpoint
+from carbonport.crypto.merkle import consistency_proof, inclusion_proof
+from carbonport.crypto.notes import NoteSigner, SignedNote, VerifierKey
+from carbonport.crypto.receipt import Receipt
+from carbonport.crypto.witness_policy import WitnessPolicy
+from carbonport.errors import CarbonportError, FailedVerification, Misuse, Unavailable
+from carbonport.node.log.add_checkpoint import Cosigner
+from carbonport.node.log.batch_proofs import BatchProver
+from carbonport.node.log.committer import Committed, Committer, DurableHead, NoteToKeep, Outcome
+from carbonport.node.log.cosigners import Cosigners, require_independent
+from carbonport.node.log.draft import Draft, Logged
+from carbonport.node.log.preparation import EntryMaker, shown_fields
+from carbonport.node.log.recovery import require_known_note
+from carbonport.node.log.settings import DEFAULT_SETTINGS, LogSettings
+from carbonport.node.log.stored_log import StoredLog, unpublished
+from carbonport.node.store import Store, Writer
+
+RETRY_DELAY_MS = 250
+"""What a caller is told to wait after `log-queue-full` (RESOURCE_EXHAUSTED on the wire)."""
+
+NOTE_STORING_DELAY_S = 0.25
+"""A published note is stored with the next batch, or after this long without one; losing it costs one
+re-signing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """The newest signed checkpoint: its note, its size, and what the quorum vouched for."""
+
+    note: SignedNote
+    size: int
+    quorum_time: int | None
+    provisional: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    """An append on its way."""
+
+    draft: Draft
+    done: "asyncio.Future[Logged]"
+
+
+_Durable: TypeAlias = tuple[_Waiting, Committed]
+"""An append whose entry is committed and waits for its receipt."""
+
+
+class ExchangeLog:
+    """An open log. All methods belong to the event loop that opened it."""
+
+    def __init__(
+        self,
+        *,
+        stored: StoredLog,
+        writer: Writer,
+        committer: Committer,
+        maker: EntryMaker,
+        signer: NoteSigner,
+        policy: WitnessPolicy,
+        cosigners: Cosigners,
+        settings: LogSettings,
+        clock: Clock,
+    ) -> None:
+        """Use `open`."""
+        self._stored = stored
+        self._writer = writer
+        self._committer = committer
+        self._maker = maker
+        self._signer = signer
+        self._policy = policy
+        self._cosigners = cosigners
+        self._settings = settings
+        self._clock = clock
+        self._loop = asyncio.get_running_loop()
+        self._commit_thread = ThreadPoolExecutor(1, "carbonport-log")
+        self._queue: deque[_Waiting] = deque()
+        self._unpublished: list[_Durable] = []
+        self._in_flight = 0
+        self._wake_committer = asyncio.Event()
+        self._wake_publisher = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._head = committer.head
+        self._published: Published | None = None
+        self._note: NoteToKeep | None = None
+        self._note_timer: asyncio.TimerHandle | None = None
+        self._halted: CarbonportError | None = None
+        self._closing = False
+        self._confirmed = False
+        self._one_confirmation = asyncio.Lock()
+        self._quorum_seen_at = clock()
+        self._tasks = [
+            asyncio.create_task(self._commit_batches()),
+            asyncio.create_task(self._publish_batches()),
+        ]
+
+    @classmethod
+    async def open(
+        cls,
+        store: Store,
+        *,
+        origin: str,
+        signer: NoteSigner,
+        own_key: bytes,
+        readers: Mapping[str, bytes],
+        policy: WitnessPolicy,
+        cosigners: Sequence[Cosigner] = (),
+        retired_keys: Sequence[VerifierKey] = (),
+        settings: LogSettings = DEFAULT_SETTINGS,
+        clock: Clock = system_clock,
+        random_bytes: RandomBytes = secrets.token_bytes,
+    ) -> "ExchangeLog":
+        """Take the writer's lock, check the right edge against head and last note, and be ready to append.
+
+        `signer` is the log's Ed25519 key named like `origin`; `own_key` 32 bytes that wrap body keys for this
+        node; `readers` the regulators' raw X25519 keys by key id; `retired_keys` what earlier notes were
+        signed with. The witnesses are asked before the first entry, not here, so that nodes can start in any
+        order. Raises Unavailable (`store-writer-elsewhere`) or FailedVerification (`log-root-mismatch`,
+        `log-note-mismatch`).
+        """
+        require_independent(origin, signer.verifier, policy)
+        maker = EntryMaker(origin, own_key=own_key, readers=readers, random_bytes=random_bytes)
+        stored = StoredLog(store, origin)
+
+        def recover() -> tuple[Writer, Committer]:
+            writer = store.lock_writer()
+            try:
+                committer = Committer(writer, origin, maker, clock)
+                head = committer.load()
+                with store.reading() as connection:
+                    require_known_note(connection, head, [signer.verifier, *retired_keys])
+            except BaseException:
+                writer.release()
+                raise
+            return writer, committer
+
+        writer, committer = await asyncio.to_thread(recover)
+        return cls(
+            stored=stored,
+            writer=writer,
+            committer=committer,
+            maker=maker,
+            signer=signer,
+            policy=policy,
+            cosigners=Cosigners(origin, cosigners, policy, timeout_s=settings.witness_timeout_s),
+            settings=settings,
+            clock=clock,
+        )
+
+    @property
+    def origin(self) -> str:
+        """The log's name: the first line of its checkpoints."""
+        return self._stored.origin
+
+    @property
+    def stored(self) -> StoredLog:
+        """The log's rows, for whoever lists entries (auditors) or looks for earlier ones; not for the event
+        loop."""
+        return self._stored
+
+    @property
+    def size(self) -> int:
+        """The number of durable entries."""
+        return self._head[0]
+
+    @property
+    def waiting(self) -> int:
+        """Appends that have no receipt yet (a counter for health)."""
+        return self._in_flight
+
+    @property
+    def halted(self) -> CarbonportError | None:
+        """Why this log signs nothing any more; None while it works."""
+        return self._halted
+
+    async def append(self, draft: Draft) -> Logged:
+        """Log an event: durable and signed when this returns, cosigned unless the answer says provisional.
+
+        Raises Unavailable (`log-queue-full`, `log-witness-unreachable`, `log-without-quorum`, or of the
+        store: then nothing was logged, or the same draft finds its entry again), FailedVerification when the
+        log is halted, Misuse for a draft out of shape, and whatever the draft's own `write` raised.
+        """
+        self._require_open()
+        if self._in_flight >= self._settings.max_waiting:
+            raise Unavailable(
+                "log-queue-full",
+                where=self.origin,
+                found=f"{self._in_flight} appends waiting",
+                expected=f"fewer than {self._settings.max_waiting}",
+                remedy=f"Try again in {RETRY_DELAY_MS} ms.",
+            )
+        if not self._confirmed:
+            await self._confirm()
+        await self._require_quorum_in_time()
+        # The node may have begun to close, or been halted, during the waits above.
+        self._require_open()
+        each = _Waiting(draft, self._loop.create_future())
+        self._in_flight += 1
+        self._idle.clear()
+        self._queue.append(each)
+        self._wake_committer.set()
+        try:
+            return await asyncio.shield(each.done)
+        finally:
+            # A caller that gave up does not take its entry back: it is logged, and a retry finds it.
+            if not each.done.done():
+                each.done.add_done_callback(_seen)
+
+    async def receipt(self, index: int, opened: Sequence[str]) -> Logged:
+        """A receipt for an earlier entry under the newest checkpoint, to upgrade a provisional one."""
+        self._require_open()
+        if not self._confirmed:
+            await self._confirm()
+        if self._published is None or self._published.provisional or index >= self._published.size:
+            await self._publish([])
+        return await self._logged_again(index, opened)
+
+    async def checkpoint(self) -> bytes:
+        """The newest signed note with its cosignatures; signs the current head when nothing was signed
+        yet."""
+        self._require_open()
+        if not self._confirmed:
+            await self._confirm()
+        if self._published is None or self._published.provisional or self._published.size < self.size:
+            await self._publish([])
+        return self._newest().note.encode()
+
+    async def close(self) -> None:
+        """Finish what waits, store the last note, and give the writer's lock up."""
+        if self._closing:
+            return
+        self._closing = True
+        await self._idle.wait()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._note_timer is not None:
+            self._note_timer.cancel()
+        await self._cosigners.close()
+        try:
+            if self._note is not None:
+                await self._in_commit_thread([], self._note)
+        except CarbonportError:
+            # The note is a convenience: the next process signs the same head again.
+            pass
+        finally:
+            self._commit_thread.shutdown()
+            self._writer.release()
+
+    async def _commit_batches(self) -> None:
+        while True:
+            await self._wake_committer.wait()
+            self._wake_committer.clear()
+            while self._queue:
+                await self._commit_batch()
+
+    async def _commit_batch(self) -> None:
+        batch = [self._queue.popleft() for _ in range(min(len(self._queue), self._settings.max_batch))]
+        note, self._note = self._note, None
+        try:
+            outcomes, head = await self._in_commit_thread([each.draft for each in batch], note)
+        except Exception as error:  # noqa: BLE001 - every waiting caller gets it; the next batch starts afresh
+            self._note = self._note or note
+            for each in batch:
+                self._fail(each, error)
+            return
+        self._head = max(self._head, head)
+        for each, outcome in zip(batch, outcomes, strict=True):
+            if isinstance(outcome, Committed):
+                self._unpublished.append((each, outcome))
+            else:
+                self._fail(each, outcome)
+        self._wake_publisher.set()
+
+    async def _in_commit_thread(
+        self, drafts: Sequence[Draft], note: NoteToKeep | None
+    ) -> tuple[list[Outcome], DurableHead]:
+        return await self._loop.run_in_executor(self._commit_thread, self._committer.commit, drafts, note)
+
+    async def _publish_batches(self) -> None:
+        while True:
+            await self._wake_publisher.wait()
+            self._wake_publisher.clear()
+            batch, self._unpublished = self._unpublished, []
+            try:
+                await self._publish(batch)
+            except Exception as error:  # noqa: BLE001 - every waiting caller gets it
+                for each, _ in batch:
+                    self._fail(each, error)
+
+    async def _publish(self, batch: Sequence[_Durable]) -> None:
+        """Sign the durable head, have it cosigned, release the receipts of `batch`."""
+        if self._halted is not None:
+            raise self._halted
+        size, root = self._head
+        note = sign_checkpoint(Checkpoint(self.origin, size, root), self._signer)
+        if size:
+            try:
+                note = await self._cosigners.gather(note, size, self._consistency)
+            except FailedVerification as error:
+                self._halted = error
+                raise
+        published = self._judge(note, size)
+        if self._published is None or size > self._published.size or not published.provisional:
+            self._published = published
+            self._keep(published)
+        prover = self._prover(size) if batch else None
+        for each, outcome in batch:
+            await self._release(each, outcome, published, prover)
+
+    def _judge(self, note: SignedNote, size: int) -> Published:
+        try:
+            time = self._policy.check(note)
+        except FailedVerification:
+            return Published(note, size, None, provisional=True)
+        self._quorum_seen_at = self._clock()
+        return Published(note, size, time, provisional=False)
+
+    def _keep(self, published: Published) -> None:
+        self._note = NoteToKeep(published.size, published.note.encode())
+        if self._note_timer is None and not self._closing:
+            self._note_timer = self._loop.call_later(NOTE_STORING_DELAY_S, self._store_note_when_idle)
+
+    def _store_note_when_idle(self) -> None:
+        self._note_timer = None
+        if self._note is not None and not self._queue and not self._closing:
+            self._tasks.append(asyncio.create_task(self._commit_batch()))
+            self._tasks = [task for task in self._tasks if not task.done()]
+
+    def _prover(self, size: int) -> BatchProver | None:
+        try:
+            return BatchProver(size, self._committer.cache.read)
+        except KeyError:
+            return None
+
+    async def _release(
+        self, each: _Waiting, outcome: Committed, published: Published, prover: BatchProver | None
+    ) -> None:
+        prepared = outcome.prepared
+        try:
+            if prepared is None:
+                logged = await self._logged_again(outcome.index, tuple(each.draft.opened))
+            else:
+                proof = await self._inclusion(outcome.index, published.size, prover)
+                receipt = Receipt(
+                    outcome.index, proof, published.note, prepared.event, prepared.key, prepared.shown
+                )
+                logged = _logged(receipt, published, repeated=False)
+        except Exception as error:  # noqa: BLE001 - it concerns this caller alone
+            self._fail(each, error)
+            return
+        self._finish()
+        if not each.done.done():
+            each.done.set_result(logged)
+
+    async def _logged_again(self, index: int, opened: Sequence[str]) -> Logged:
+        published = self._newest()
+        if not 0 <= index < published.size:
+            raise Misuse(
+                "log-index",
+                where=self.origin,
+                found=f"index {index} in a log of {published.size} entries",
+                expected="the index of a logged entry",
+                remedy="Ask for an entry that the log has given a receipt for.",
+            )
+
+        def read() -> Receipt:
+            with self._stored.reading() as rows:
+                body = self._maker.reopen(*rows.body(index))
+                proof = inclusion_proof(index, published.size, rows.nodes)
+            shown = shown_fields(body, opened)
+            return Receipt(index, tuple(proof), published.note, body.event, body.key, shown)
+
+        return _logged(await asyncio.to_thread(read), published, repeated=True)
+
+    async def _inclusion(self, index: int, size: int, prover: BatchProver | None) -> tuple[bytes, ...]:
+        try:
+            if prover is not None:
+                return prover.proof(index)
+        except KeyError:
+            # The node gave way to newer ones, or the writer read its state again: the rows have it.
+            pass
+        return tuple(await asyncio.to_thread(self._stored.inclusion, index, size))
+
+    async def _consistency(self, old: int, new: int) -> Sequence[bytes]:
+        try:
+            return consistency_proof(old, new, self._committer.cache.read)
+        except KeyError:
+            return await asyncio.to_thread(self._stored.consistency, old, new)
+
+    async def _confirm(self) -> None:
+        async with self._one_confirmation:
+            if self._confirmed:
+                return
+            self._require_open()
+            try:
+                await self._cosigners.require_not_ahead(self.size)
+            except FailedVerification as error:
+                self._halted = error
+                raise
+            self._confirmed = True
+
+    async def _require_quorum_in_time(self) -> None:
+        if self._policy.asks_for_none or self._published is None or not self._published.provisional:
+            return
+        if self._clock() - self._quorum_seen_at <= self._settings.quorum_patience_s:
+            return
+        async with self._one_confirmation:
+            if self._published.provisional:
+                await self._publish([])
+        if self._published.provisional:
+            raise Unavailable(
+                "log-without-quorum",
+                where=self.origin,
+                found=f"no quorum of witnesses for more than {self._settings.quorum_patience_s} seconds",
+                expected="cosignatures as the trust list asks",
+                remedy="Bring the witnesses back; until then no data leave this node.",
+            )
+
+    def _require_open(self) -> None:
+        if self._halted is not None:
+            raise self._halted
+        if self._closing:
+            raise Unavailable(
+                "log-closing",
+                where=self.origin,
+                found="a log that is being closed",
+                expected="an open log",
+                remedy="Try again when the node has started again.",
+            )
+
+    def _newest(self) -> Published:
+        if self._published is None:
+            raise unpublished(self.origin)
+        return self._published
+
+    def _fail(self, each: _Waiting, error: Exception) -> None:
+        self._finish()
+        if not each.done.done():
+            each.done.set_exception(error)
+
+    def _finish(self) -> None:
+        self._in_flight -= 1
+        if not self._in_flight:
+            self._idle.set()
+
+
+def _logged(receipt: Receipt, published: Published, *, repeated: bool) -> Logged:
+    return Logged(receipt.index, repeated, published.provisional, published.quorum_time, receipt)
+
+
+def _seen(done: "asyncio.Future[Logged]") -> None:
+    """Take note of an outcome nobody waits for, so that asyncio does not report it as lost."""
+    if not done.cancelled():
+        done.exception()
