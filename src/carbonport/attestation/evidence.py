@@ -19,7 +19,6 @@ from typing import ClassVar
 from carbonport.attestation.commitments import (
     ROLE_OUTPUT,
     SALT_BYTES,
-    Leaf,
     LeafLabel,
     LeafOpening,
     output_path,
@@ -99,18 +98,22 @@ def read_evidence(value: Json) -> OpeningEvidence:
 
 
 def open_results(
-    openings: Sequence[LeafOpening], *, process: str, cn: str, results: Sequence[str]
+    openings: Sequence[LeafOpening],
+    *,
+    process: str,
+    cn: str,
+    results: Sequence[str],
+    tree: "StatementTree | None" = None,
 ) -> OpeningEvidence:
     """Open the outputs named `results` of one good, and nothing else.
 
-    `openings` are all of the statement's, in leaf order. What is opened gives away the value: the gate
-    decides about that, before.
+    `openings` are all of the statement's, in leaf order; `tree` is the tree over them when the caller keeps
+    it. What is opened gives away the value: the gate decides about that, before.
     """
-    tree = StatementTree([opening.leaf() for opening in openings])
-    positions = {opening.label.path: index for index, opening in enumerate(openings)}
+    tree = StatementTree(openings) if tree is None else tree
     opened = []
     for name in results:
-        index = positions.get(output_path(process, cn, name))
+        index = tree.position(output_path(process, cn, name))
         if index is None:
             raise Misuse(
                 "evidence-result",
@@ -159,15 +162,24 @@ def check_evidence(
 
 
 class StatementTree:
-    """The RFC 6962 tree over a statement's leaves, with every full subtree kept: 2n hashes."""
+    """The RFC 6962 tree over a statement's leaves, with every full subtree kept: 2n hashes, no secret.
 
-    def __init__(self, leaves: Sequence[Leaf]) -> None:
-        """`leaves` in leaf order."""
-        self._levels = [[leaf.hash() for leaf in leaves]]
+    Building it commits to every opening again, so a node that answers many requests under one statement
+    builds it once.
+    """
+
+    def __init__(self, openings: Sequence[LeafOpening]) -> None:
+        """`openings` are all of the statement's, in leaf order."""
+        self._positions = {opening.label.path: index for index, opening in enumerate(openings)}
+        self._levels = [[opening.leaf().hash() for opening in openings]]
         while len(self._levels[-1]) > 1:
             below = self._levels[-1]
             pairs = zip(below[0::2], below[1::2], strict=False)
             self._levels.append([node_hash(left, right) for left, right in pairs])
+
+    def position(self, path: str) -> int | None:
+        """The index of the leaf of this path, if there is one."""
+        return self._positions.get(path)
 
     def inclusion_proof(self, index: int) -> tuple[bytes, ...]:
         """The path of leaf `index`, from the leaf upwards."""

@@ -17,7 +17,7 @@ from carbonport.attestation.credential import (
     StatementPointer,
     issue_attestation,
 )
-from carbonport.attestation.evidence import OpeningEvidence, open_results, read_evidence
+from carbonport.attestation.evidence import OpeningEvidence, StatementTree, open_results, read_evidence
 from carbonport.attestation.participants import PARTICIPANT_ID
 from carbonport.attestation.statement import MAX_STATEMENT_BYTES, StatusReference, statement_digest
 from carbonport.attestation.strict_fields import StrictFields
@@ -85,8 +85,9 @@ class PresentationSeal:
     """The signer that the exporter hands to its gate: from the gate's claims to the bytes that cross.
 
     It takes every item from the claims and no value from anywhere else: of the results it opens, it adds
-    blinding, salt and path only. `openings` are the statement's, in leaf order, and secret. `issued_at` is in
-    unix seconds; `policy` is the hash of the policy the gate decides under.
+    blinding, salt and path only. `openings` are the statement's, in leaf order, and secret. `issued_at` is
+    in unix seconds; `tree` is the tree over the openings when the node keeps it; `policy` is the hash of
+    the policy the gate decides under.
     """
 
     key: SigningKey
@@ -102,6 +103,7 @@ class PresentationSeal:
     policy: str
     random_bytes: RandomBytes
     supersedes: str = ""
+    tree: StatementTree | None = None
 
     def __call__(self, claims: Mapping[str, Json]) -> bytes:
         """Sign the claims (`recipient`, `purpose`, `decision`, `items`) and put the presentation together."""
@@ -138,6 +140,7 @@ class PresentationSeal:
                 process=self.process,
                 cn=StrictFields(items, "items").text("cn"),
                 results=sorted(ATTESTED_RESULTS & items.keys()),
+                tree=self.tree,
             ),
         )
         return presentation.encode()
