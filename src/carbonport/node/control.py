@@ -99,12 +99,14 @@ async def call_control(
     async with aio.insecure_channel(f"unix:{socket_path(home)}", options=_message_options()) as channel:
         request = control_pb2.RunOperationRequest(operation=operation, arguments=canonical_bytes(arguments))
         try:
-            response = await control_pb2_grpc.ControlServiceStub(channel).RunOperation(request, timeout=wait_seconds)
+            response = await control_pb2_grpc.ControlServiceStub(channel).RunOperation(
+                request, timeout=wait_seconds
+            )
         except aio.AioRpcError as error:
             raise _not_answering(error.code(), home) from None
     answer = parse_canonical(response.result, max_bytes=MAX_MESSAGE_BYTES)
     if isinstance(answer, dict) and isinstance(answer.get("error"), dict):
-        raise error_from_dict(answer["error"])  # type: ignore[arg-type]  # our own process wrote it
+        raise error_from_dict({name: str(text) for name, text in answer["error"].items()})
     if not isinstance(answer, dict) or "result" not in answer:
         raise Malformed(
             "control-answer",
@@ -113,7 +115,8 @@ async def call_control(
             remedy="Restart the serving process after an upgrade.",
             where=str(home),
         )
-    return answer["result"]
+    result: Json = answer["result"]
+    return result
 
 
 def _not_answering(code: grpc.StatusCode, home: Path) -> Unavailable:
@@ -127,4 +130,7 @@ def _not_answering(code: grpc.StatusCode, home: Path) -> Unavailable:
 
 
 def _message_options() -> list[tuple[str, int]]:
-    return [("grpc.max_receive_message_length", MAX_MESSAGE_BYTES), ("grpc.max_send_message_length", MAX_MESSAGE_BYTES)]
+    return [
+        ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
+        ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
+    ]

@@ -145,16 +145,25 @@ Global___AddCheckpointRequest: _TypeAlias = AddCheckpointRequest  # noqa: Y015
 class AddCheckpointResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
+    STATUS_FIELD_NUMBER: _builtins.int
     COSIGNATURE_FIELD_NUMBER: _builtins.int
+    SIZE_FIELD_NUMBER: _builtins.int
+    status: _builtins.int
+    """The status that the specification's HTTP answer would have: 200, 400, 403, 404, 409 or 422."""
     cosignature: _builtins.bytes
+    """A signature line of a note, when the status is 200."""
+    size: _builtins.int
+    """What the witness has recorded, when the status is 409."""
     def __init__(
         self,
         *,
+        status: _builtins.int = ...,
         cosignature: _builtins.bytes = ...,
+        size: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cosignature", b"cosignature"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cosignature", b"cosignature", "size", b"size", "status", b"status"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -174,7 +174,7 @@ class WitnessServiceServicer:
     """
 
     def AddCheckpoint(self, request, context):
-        """`request` is the body of the specification's add-checkpoint; the answer is the cosignature line.
+        """`request` is the body of the specification's add-checkpoint; refusals are answers too.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

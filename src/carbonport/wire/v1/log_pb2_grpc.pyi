@@ -80,7 +80,7 @@ class WitnessServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> WitnessServiceAsyncStub: ...
     AddCheckpoint: _grpc.UnaryUnaryMultiCallable[_log_pb2.AddCheckpointRequest, _log_pb2.AddCheckpointResponse]
-    """`request` is the body of the specification's add-checkpoint; the answer is the cosignature line."""
+    """`request` is the body of the specification's add-checkpoint; refusals are answers too."""
     GetWitnessedSize: _grpc.UnaryUnaryMultiCallable[_log_pb2.GetWitnessedSizeRequest, _log_pb2.GetWitnessedSizeResponse]
     """The last size this witness has cosigned for an origin; 0 when it has seen none."""
 
@@ -90,7 +90,7 @@ class WitnessServiceAsyncStub(WitnessServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     AddCheckpoint: _aio.UnaryUnaryMultiCallable[_log_pb2.AddCheckpointRequest, _log_pb2.AddCheckpointResponse]  # type: ignore[assignment]
-    """`request` is the body of the specification's add-checkpoint; the answer is the cosignature line."""
+    """`request` is the body of the specification's add-checkpoint; refusals are answers too."""
     GetWitnessedSize: _aio.UnaryUnaryMultiCallable[_log_pb2.GetWitnessedSizeRequest, _log_pb2.GetWitnessedSizeResponse]  # type: ignore[assignment]
     """The last size this witness has cosigned for an origin; 0 when it has seen none."""
 
@@ -103,7 +103,7 @@ class WitnessServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _log_pb2.AddCheckpointRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_log_pb2.AddCheckpointResponse, _abc.Awaitable[_log_pb2.AddCheckpointResponse]]:
-        """`request` is the body of the specification's add-checkpoint; the answer is the cosignature line."""
+        """`request` is the body of the specification's add-checkpoint; refusals are answers too."""
 
     @_abc_1.abstractmethod
     def GetWitnessedSize(

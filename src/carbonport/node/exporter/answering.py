@@ -1,0 +1,195 @@
+"""Answering importers: from a request, by way of policy and person, to an issued attestation or a refusal.
+
+The gate composes the items, the signer turns them into a credential, and exactly the bytes that may cross are stored. All
+that an answer leaves behind (the attestation, the settled request) is written in the transaction of its log entry: after
+a crash there is all of it or nothing, and a repeated request finds what the first one did.
+"""
+
+from collections.abc import Mapping
+from functools import partial
+
+from sqlalchemy import Connection
+
+from carbonport.attestation.credential import (
+    ATTESTED_RESULTS,
+    AttestationHeader,
+    StatementPointer,
+    issue_attestation,
+)
+from carbonport.attestation.evidence import open_results
+from carbonport.attestation.presentation import Presentation
+from carbonport.attestation.statement import StatusReference
+from carbonport.classification.egress import Decision, Disclosure, EgressRefused
+from carbonport.crypto.canonical import Json
+from carbonport.crypto.log_entry import EntryType, FieldName, payload_digest
+from carbonport.errors import CarbonportError
+from carbonport.node.exporter import inbox, issued
+from carbonport.node.exporter.composition import Composer, Composition
+from carbonport.node.exporter.inbox import AttestationRequest, InboxEntry, RequestState
+from carbonport.node.exporter.log_fields import items_field, refusal_fields
+from carbonport.node.identity.key_ring import KeyUse
+from carbonport.node.log.draft import Draft
+from carbonport.node.log.exchange_log import ExchangeLog
+from carbonport.node.participant import Participant
+
+BY_PERSON = "person"
+"""Setting `[exchange] approval`: every request waits for a person."""
+
+
+class AnswerDesk:
+    """Answers the requests of importers on one node."""
+
+    def __init__(self, participant: Participant, log: ExchangeLog, composer: Composer) -> None:
+        self._participant = participant
+        self._log = log
+        self._composer = composer
+
+    async def answer(self, request: AttestationRequest) -> InboxEntry:
+        """What becomes of a request: issued, refused, or pending until a person has looked at it."""
+        now = self._participant.clock()
+        with self._participant.store.writing() as connection:
+            entry = inbox.receive(connection, request, now=now)
+            approval = inbox.approval_for(connection, request.importer, request.id)
+        if entry.state is not RequestState.PENDING:
+            return entry
+        try:
+            composition = self._composer.compose(request, approval)
+        except CarbonportError as error:
+            return await self.refuse(entry, reason=error.id)
+        gate, egress = composition.gate, composition.egress
+        at_best = gate.assess(egress, as_if_approved=True)
+        if not at_best.allowed:
+            return await self.refuse(entry, reason="egress-refused", decision=at_best)
+        by_person = self._participant.config.exchange.approval == BY_PERSON
+        if approval is None and (by_person or not gate.assess(egress).allowed):
+            return entry
+        return await self._issue(entry, composition)
+
+    async def refuse(
+        self, entry: InboxEntry, *, reason: str, decision: Decision | None = None, said: str = ""
+    ) -> InboxEntry:
+        """Refuse a pending request. The importer learns `reason` (an error id); the log keeps `said` too."""
+        now, request = self._participant.clock(), entry.request
+
+        def write(connection: Connection, _index: int) -> None:
+            inbox.settle(
+                connection,
+                entry,
+                RequestState.REFUSED,
+                now=now,
+                decision=decision.id if decision is not None else "",
+                reason=reason,
+            )
+
+        await self._log.append(
+            Draft(
+                type=EntryType.REFUSAL,
+                exchange=request.id,
+                request_digest=request.digest,
+                fields=refusal_fields(request.importer, request.purpose, said or reason, decision),
+                write=write,
+            )
+        )
+        return self._settled(request)
+
+    async def _issue(self, entry: InboxEntry, composition: Composition) -> InboxEntry:
+        attestation_id = self._participant.new_id()
+        with self._participant.store.reading() as connection:
+            index = issued.free_status_index(connection, self._participant.random_bytes)
+            supersedes = issued.revoked_predecessor(connection, entry.request)
+        try:
+            disclosure = composition.gate.release(
+                composition.egress, partial(self._seal, composition, attestation_id, index, supersedes)
+            )
+        except EgressRefused as refusal:
+            return await self.refuse(entry, reason="egress-refused", decision=refusal.decision)
+        now, request = self._participant.clock(), entry.request
+
+        def write(connection: Connection, _index: int) -> None:
+            issued.add_attestation(
+                connection,
+                attestation_id,
+                disclosure,
+                request_id=request.id,
+                statement_id=composition.prepared.version.id,
+                status_index=index,
+                now=now,
+            )
+            if supersedes:
+                issued.mark_superseded(connection, supersedes, superseded_by=attestation_id)
+            inbox.settle(
+                connection,
+                entry,
+                RequestState.ISSUED,
+                now=now,
+                attestation=attestation_id,
+                decision=disclosure.decision_id,
+            )
+
+        await self._log.append(
+            Draft(
+                type=EntryType.ISSUE,
+                exchange=request.id,
+                request_digest=request.digest,
+                fields=_issue_fields(attestation_id, disclosure),
+                write=write,
+            )
+        )
+        return self._settled(request)
+
+    def _seal(
+        self,
+        composition: Composition,
+        attestation_id: str,
+        index: int,
+        supersedes: str,
+        claims: Mapping[str, Json],
+    ) -> bytes:
+        """Sign the gate's items as an SD-JWT VC, and open exactly the signed outputs among them."""
+        participant, prepared = self._participant, composition.prepared
+        items = claims["items"]
+        assert isinstance(items, dict), "the gate composes a mapping"
+        subject = composition.egress.subject
+        header = AttestationHeader(
+            id=attestation_id,
+            issuer=participant.id,
+            importer=composition.egress.recipient.id,
+            process=subject.process,
+            purpose=str(claims["purpose"]),
+            statement=StatementPointer(prepared.version.digest, prepared.statement.issuer),
+            status=StatusReference(issued.status_uri(participant), index),
+            issued_at=participant.clock(),
+            decision=str(claims["decision"]),
+            policy=self._composer.policy.hash,
+            supersedes=supersedes,
+        )
+        credential = issue_attestation(
+            header, items, participant.signing_key(KeyUse.SEAL), random_bytes=participant.random_bytes
+        )
+        evidence = open_results(
+            prepared.openings,
+            process=subject.process,
+            cn=subject.cn,
+            results=sorted(ATTESTED_RESULTS & items.keys()),
+        )
+        receipt = prepared.version.statement_receipt()
+        return Presentation(credential, prepared.version.token, receipt, evidence).encode()
+
+    def _settled(self, request: AttestationRequest) -> InboxEntry:
+        with self._participant.store.reading() as connection:
+            entry = inbox.entry_of(connection, request.importer, request.id)
+        assert entry is not None, "it was received before it was settled"
+        return entry
+
+
+def _issue_fields(attestation_id: str, disclosure: Disclosure) -> dict[str, bytes]:
+    return {
+        FieldName.PAYLOAD: payload_digest(disclosure.payload),
+        FieldName.RECIPIENT: disclosure.recipient.encode(),
+        FieldName.PURPOSE: disclosure.purpose.encode(),
+        FieldName.ITEMS: items_field(disclosure.items, disclosure.decision_id),
+        FieldName.POLICY: disclosure.policy_hash.encode(),
+        FieldName.DECISION: disclosure.decision_id.encode(),
+        FieldName.APPROVAL: disclosure.approval.encode(),
+        FieldName.SUBJECT: attestation_id.encode(),
+    }

@@ -1,0 +1,313 @@
+"""What the exporter's operator does: take data in, draw a statement up, add the signed one, decide, revoke.
+
+Each function is an operation (`carbonport.node.operations`): arguments and results are JSON data, so that it runs the
+same in a command's own process and in the serving one.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from sqlalchemy import Connection
+
+from carbonport.attestation.commitments import good_graphs
+from carbonport.attestation.statement import statement_digest, statement_kid, verify_statement
+from carbonport.attestation.statement_draft import draft_statement, seal_draft
+from carbonport.classification.graded_ledger import graded_ledger
+from carbonport.crypto.canonical import Json, b64url_decode
+from carbonport.crypto.log_entry import EntryType, FieldName
+from carbonport.errors import Misuse, Refused
+from carbonport.footprint.calculation import Calculation, calculate
+from carbonport.footprint.catalogue import Catalogue
+from carbonport.footprint.cbam.scope import Scope
+from carbonport.footprint.exact_decimal import decimal_text
+from carbonport.footprint.intake import read_ledger
+from carbonport.node.exporter import inbox, issued
+from carbonport.node.exporter.inbox import RequestState, StoredApproval
+from carbonport.node.exporter.ledgers import add_ledger, newest_ledger
+from carbonport.node.exporter.statement_versions import (
+    accept_signed,
+    add_draft,
+    all_versions,
+    draft_with_nonce,
+    last_signed,
+)
+from carbonport.node.identity.names import Role
+from carbonport.node.identity.private_files import write_private
+from carbonport.node.log.draft import Draft
+from carbonport.node.open_node import OpenNode
+from carbonport.node.signed_statement_file import read_signed_statement
+
+NONCE_BYTES = 32
+"""Length of a statement version's nonce."""
+
+SECONDS_PER_DAY = 86_400
+
+Arguments = Mapping[str, Json]
+
+
+async def intake(node: OpenNode, arguments: Arguments) -> Json:
+    """Read a workbook or YAML ledger into the store; says what declaring the values at their decimals changes."""
+    node.participant.require_role(Role.EXPORTER)
+    path = Path(str(arguments["path"]))
+    catalogue_file = str(arguments.get("catalogue", ""))
+    catalogue = Catalogue.load(Path(catalogue_file)) if catalogue_file else Catalogue.load()
+    ledger = read_ledger(path, catalogue)
+    scope = Scope(str(arguments["scope"])) if arguments.get("scope") else None
+    calculation = calculate(ledger, scope)
+    now = node.participant.clock()
+    with node.participant.store.writing() as connection:
+        stored = add_ledger(
+            connection, ledger, calculation.scope, ledger_id=node.participant.new_id(), now=now
+        )
+    grades = graded_ledger(ledger, node.policy.table).counts()
+    return {
+        "ledger": stored.id,
+        "version": stored.version,
+        "installation": ledger.installation,
+        "period": {"start": ledger.period.start.isoformat(), "end": ledger.period.end.isoformat()},
+        "scope": calculation.scope.value,
+        "records": len(ledger.records),
+        "grades": {str(grade): count for grade, count in grades.items() if count},
+        "goods": _goods_json(calculation),
+        "notices": [{"id": item.id, "text": item.text, "where": item.where} for item in calculation.notices],
+    }
+
+
+async def commit(node: OpenNode, arguments: Arguments) -> Json:
+    """Draw up the next statement version of the newest ledger, and seal its openings to the verifier."""
+    participant = node.participant
+    participant.require_role(Role.EXPORTER)
+    verifier, out = str(arguments["verifier"]), Path(str(arguments["out"]))
+    entry = participant.trust.participant(verifier, now=participant.clock())
+    if "verifier" not in entry.roles:
+        raise Misuse(
+            "commit-verifier",
+            found=f"{verifier}, which is no verifier in the trust list",
+            expected="an accredited verifier",
+            remedy="Name the verifier by its id in the trust list.",
+        )
+    hpke = participant.key_of(verifier, "hpke")
+    nonce = participant.random_bytes(NONCE_BYTES)
+    with participant.store.reading() as connection:
+        stored = newest_ledger(connection)
+        before = last_signed(connection, stored.id)
+    calculation = calculate(stored.ledger, stored.scope)
+    period = f"{stored.ledger.period.start.isoformat()}/{stored.ledger.period.end.isoformat()}"
+    version = before.version + 1 if before is not None else 1
+    supersedes = before.digest if before is not None else ""
+    draft = draft_statement(
+        stored.ledger,
+        good_graphs(calculation),
+        exporter=participant.id,
+        scope=stored.scope.value,
+        period_key=participant.identity.period_keys.obtain(period),
+        nonce=nonce,
+        version=version,
+        supersedes=supersedes,
+    )
+    sealed = seal_draft(draft, verifier=verifier, hpke_kid=hpke.kid, hpke_public=b64url_decode(hpke.text))
+    statement_id = participant.new_id()
+    with participant.store.writing() as connection:
+        add_draft(
+            connection,
+            statement_id=statement_id,
+            ledger_id=stored.id,
+            version=version,
+            supersedes=supersedes,
+            verifier=verifier,
+            nonce=nonce,
+            now=participant.clock(),
+        )
+    write_private(out, sealed)
+    return {
+        "draft": statement_id,
+        "version": version,
+        "ledger": stored.id,
+        "commitments": len(draft.leaves),
+        "openings": str(out),
+    }
+
+
+async def add_statement(node: OpenNode, arguments: Arguments) -> Json:
+    """Check a signed statement against its draft and keep it; it is what attestations rest on from now."""
+    participant = node.participant
+    participant.require_role(Role.EXPORTER)
+    token, receipt = read_signed_statement(Path(str(arguments["path"])))
+    with participant.store.reading() as connection:
+        versions = {version.nonce: version for version in all_versions(connection)}
+    now = participant.clock()
+    kid = statement_kid(token)
+    for verifier in {version.verifier for version in versions.values()}:
+        key = participant.trust.participant(verifier, now=now).key(kid, "verifier-seal")
+        if key is not None:
+            break
+    else:
+        raise Refused(
+            "statement-foreign-verifier",
+            found="a statement signed by nobody a draft was sealed for",
+            expected="the verifier that the openings were sealed to",
+            remedy="Ask the verifier for the statement it signed about the last draft.",
+        )
+    statement = verify_statement(token, key.jwk)
+    digest = statement_digest(token)
+    with participant.store.writing() as connection:
+        draft = draft_with_nonce(connection, statement.nonce)
+        accept_signed(connection, draft, digest=digest, token=token, receipt=receipt.encode(), now=now)
+        # Preparing compares every commitment and graph with what was signed; a mismatch undoes the transaction.
+        start, _, end = statement.period.partition("/")
+        node.composer.prepared(connection, start, end)
+    return {
+        "statement": digest,
+        "version": statement.version,
+        "verifier": statement.issuer,
+        "period": statement.period,
+        "opinion": statement.opinion,
+        "commitments": statement.leaf_count,
+    }
+
+
+async def list_statements(node: OpenNode, _arguments: Arguments) -> Json:
+    """Every statement version of this node."""
+    with node.participant.store.reading() as connection:
+        found = all_versions(connection)
+    return {
+        "statements": [
+            {
+                "statement": version.digest,
+                "version": version.version,
+                "state": version.state.value,
+                "verifier": version.verifier,
+                "ledger": version.ledger_id,
+            }
+            for version in found
+        ]
+    }
+
+
+async def list_requests(node: OpenNode, arguments: Arguments) -> Json:
+    """The inbox: pending requests, or all of them."""
+    state = None if arguments.get("all") else RequestState.PENDING
+    with node.participant.store.reading() as connection:
+        found = inbox.entries(connection, state)
+    return {
+        "requests": [
+            {
+                "request": entry.request.id,
+                "importer": entry.request.importer,
+                "cn": entry.request.cn,
+                "consignment": entry.request.consignment,
+                "net_mass_t": entry.request.net_mass_t,
+                "purpose": entry.request.purpose,
+                "items": list(entry.request.items),
+                "state": entry.state.value,
+                "attestation": entry.attestation,
+                "decision": entry.decision,
+                "reason": entry.reason,
+                "asked_at": entry.asked_at,
+            }
+            for entry in found
+        ]
+    }
+
+
+async def approve(node: OpenNode, arguments: Arguments) -> Json:
+    """A person approves a pending request: stored, counted, expiring; then it is answered."""
+    participant = node.participant
+    settings, now = participant.config.exchange, participant.clock()
+    days = int(str(arguments.get("days") or settings.approval_days))
+    uses = int(str(arguments.get("uses") or settings.approval_fetches))
+    by = str(arguments["by"])
+    reference = participant.new_id()
+    with participant.store.reading() as connection:
+        entry = inbox.pending_request(connection, str(arguments["request"]))
+    approval = StoredApproval(
+        reference=reference,
+        importer=entry.request.importer,
+        request_id=entry.request.id,
+        purpose=entry.request.purpose,
+        approved_by=by,
+        expires_at=now + days * SECONDS_PER_DAY,
+        uses_allowed=uses,
+        uses=0,
+    )
+
+    def write(connection: Connection, _index: int) -> None:
+        inbox.add_approval(connection, approval, now=now)
+
+    await node.log.append(
+        Draft(
+            type=EntryType.APPROVAL,
+            exchange=entry.request.id,
+            request_digest=entry.request.digest,
+            fields={
+                FieldName.RECIPIENT: entry.request.importer.encode(),
+                FieldName.PURPOSE: entry.request.purpose.encode(),
+                FieldName.APPROVAL: reference.encode(),
+                FieldName.REASON: f"approved by {by} until {approval.expires_at}, {uses} uses".encode(),
+            },
+            write=write,
+        )
+    )
+    settled = await node.answers.answer(entry.request)
+    return {
+        "request": entry.request.id,
+        "approval": reference,
+        "expires_at": approval.expires_at,
+        "uses": uses,
+        "state": settled.state.value,
+        "attestation": settled.attestation,
+        "reason": settled.reason,
+    }
+
+
+async def refuse(node: OpenNode, arguments: Arguments) -> Json:
+    """A person refuses a pending request; the importer learns that it was refused, the log keeps who and why."""
+    with node.participant.store.reading() as connection:
+        entry = inbox.pending_request(connection, str(arguments["request"]))
+    said = f"{arguments['by']}: {arguments['reason']}"
+    settled = await node.answers.refuse(entry, reason="request-refused-by-exporter", said=said)
+    return {"request": entry.request.id, "state": settled.state.value, "reason": settled.reason}
+
+
+async def revoke(node: OpenNode, arguments: Arguments) -> Json:
+    """Withdraw an attestation: logged, set in the status list, and no longer released."""
+    participant = node.participant
+    attestation_id, reason = str(arguments["attestation"]), str(arguments["reason"])
+    superseded_by = str(arguments.get("superseded_by") or "")
+    now = participant.clock()
+    with participant.store.reading() as connection:
+        stored = issued.attestation_of(connection, attestation_id)
+        if superseded_by:
+            issued.attestation_of(connection, superseded_by)
+
+    def write(connection: Connection, _index: int) -> None:
+        issued.mark_revoked(connection, attestation_id, reason=reason, superseded_by=superseded_by, now=now)
+
+    await node.log.append(
+        Draft(
+            type=EntryType.REVOCATION,
+            exchange=stored.request_id,
+            request_digest=bytes.fromhex(attestation_id) * 2,
+            fields={
+                FieldName.SUBJECT: attestation_id.encode(),
+                FieldName.RECIPIENT: stored.importer.encode(),
+                FieldName.REASON: reason.encode(),
+            },
+            write=write,
+        )
+    )
+    return {"attestation": attestation_id, "revoked_at": now, "superseded_by": superseded_by}
+
+
+def _goods_json(calculation: Calculation) -> list[Json]:
+    goods: list[Json] = []
+    for good in calculation.goods:
+        results: dict[str, Json] = {"process": good.process, "cn": good.cn}
+        for name in ("see_direct", "see_indirect"):
+            if name in good.source:
+                results[name] = good.attested(name)
+                results[f"{name}_source"] = decimal_text(good.source[name])
+                difference = good.declared[name] - good.source[name]
+                results[f"{name}_declared_difference"] = decimal_text(difference)
+        goods.append(results)
+    return goods

@@ -1,0 +1,125 @@
+"""Setting the stage for a decision: the prepared statement, and the gate over one request's consignment.
+
+Issuing and releasing both start here, so that a fetch is decided over exactly what the attestation was composed from.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from sqlalchemy import Connection
+
+from carbonport.classification.egress import Approval, EgressRequest, Recipient, Subject
+from carbonport.classification.forms import Form, Purpose, Role
+from carbonport.classification.gate import Gate
+from carbonport.classification.items import DECLARATION_ITEMS
+from carbonport.classification.policy import Policy
+from carbonport.errors import Refused
+from carbonport.node.exporter import inbox
+from carbonport.node.exporter.inbox import AttestationRequest, StoredApproval
+from carbonport.node.exporter.prepared_statement import PreparedStatement, prepare
+from carbonport.node.exporter.statement_versions import current_version
+from carbonport.node.participant import Participant
+
+
+@dataclass(frozen=True)
+class Composition:
+    """A request as the gate takes it, the gate over its consignment, and the statement behind it."""
+
+    gate: Gate
+    egress: EgressRequest
+    prepared: PreparedStatement
+
+
+class Composer:
+    """Prepares statements once and composes requests over them."""
+
+    def __init__(self, participant: Participant, policy: Policy) -> None:
+        self._participant = participant
+        self.policy = policy
+        self._prepared: dict[str, PreparedStatement] = {}
+
+    def compose(self, request: AttestationRequest, approval: StoredApproval | None) -> Composition:
+        """The gate over this request; Refused when there is no statement, good or purpose for it."""
+        with self._participant.store.reading() as connection:
+            prepared = self.prepared(connection, request.period_start, request.period_end)
+        processes = prepared.processes_making(request.cn)
+        if len(processes) != 1:
+            raise Refused(
+                "request-good",
+                found=f"{len(processes)} production processes that make CN {request.cn}",
+                expected="one good of this CN code in the verified period",
+                remedy="Ask for a CN code that the exporter's statement covers.",
+            )
+        purposes = {purpose.value: purpose for purpose in Purpose}
+        if request.purpose not in purposes:
+            raise Refused(
+                "request-purpose",
+                found="a purpose that the policy does not know",
+                expected=" or ".join(purposes),
+                remedy="State the purpose for which the data will be used.",
+            )
+        subject = Subject(processes[0], request.cn, request.consignment)
+        graded = prepared.graded.with_consignment(
+            request.consignment, Decimal(request.net_mass_t), f"request {request.id}"
+        ).with_certificate("verification_opinion", prepared.statement.opinion, "verification statement")
+        gate = Gate(
+            self.policy,
+            graded,
+            prepared.results,
+            home=self._participant.config.name.jurisdiction,
+            clock=self._participant.clock,
+            random_bytes=self._participant.random_bytes,
+            approvals=self._approvals(request, subject),
+        )
+        egress = EgressRequest(
+            recipient=Recipient(request.importer, Role.DECLARANT, request.importer.partition("/")[0]),
+            purpose=purposes[request.purpose],
+            form=Form.RAW,
+            subject=subject,
+            items=tuple(dict.fromkeys((*gate.declaration_items(subject), *request.items))),
+            approval=approval.reference if approval is not None else "",
+        )
+        return Composition(gate, egress, prepared)
+
+    def prepared(self, connection: Connection, period_start: str, period_end: str) -> PreparedStatement:
+        """The current statement about this period, derived anew from the store the first time it is asked for."""
+        version = current_version(connection, period_start, period_end)
+        if version is None:
+            raise Refused(
+                "request-no-statement",
+                found="no verified statement about this period",
+                expected="a reporting period that a verifier has signed",
+                remedy="Ask for the period of the exporter's verified statement.",
+            )
+        known = self._prepared.get(version.digest)
+        if known is None:
+            known = prepare(self._participant, connection, version, self.policy)
+            self._prepared = {version.digest: known}
+        return known
+
+    def _approvals(
+        self, request: AttestationRequest, subject: Subject
+    ) -> Callable[[str], Sequence[Approval]]:
+        """The gate's lookup: the stored approval of this request, as an envelope over what was asked."""
+
+        def look_up(reference: str) -> Sequence[Approval]:
+            with self._participant.store.reading() as connection:
+                stored = inbox.approval_for(connection, request.importer, request.id)
+            if stored is None or stored.reference != reference:
+                return ()
+            return (
+                Approval(
+                    reference=stored.reference,
+                    recipient=stored.importer,
+                    purpose=Purpose(stored.purpose),
+                    form=Form.RAW,
+                    subject=subject,
+                    items=frozenset((*DECLARATION_ITEMS, *request.items)),
+                    expires=stored.expires_at,
+                    max_uses=stored.uses_allowed,
+                    uses=stored.uses,
+                ),
+            )
+
+        return look_up

@@ -1,0 +1,256 @@
+"""The exporter's inbox: what importers asked for, and a person's approvals.
+
+A request is keyed by importer and request id. Asking again with the same id and the same content finds the first
+answer; the same id with other content is refused. An approval is a stored record: who approved, for which request and
+purpose, until when, and how often it may be used; uses are counted in the transaction of the crossing they allowed.
+"""
+
+import hashlib
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from sqlalchemy import Connection, Row, insert, select, update
+
+from carbonport.crypto.canonical import Json, canonical_bytes, parse_canonical
+from carbonport.errors import Misuse, Refused
+from carbonport.node.store.exchange_schema import approvals, requests
+
+MAX_REQUEST_BYTES = 64 * 1024
+"""Largest stored request; the door lets less in."""
+
+
+class RequestState(StrEnum):
+    """What became of a request."""
+
+    PENDING = "pending"
+    ISSUED = "issued"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True)
+class AttestationRequest:
+    """What an importer asked for. `net_mass_t` is a plain decimal in tonnes; `items` go beyond the minimal set."""
+
+    id: str
+    importer: str
+    purpose: str
+    cn: str
+    period_start: str
+    period_end: str
+    consignment: str
+    net_mass_t: str
+    items: tuple[str, ...]
+
+    def to_json(self) -> Json:
+        """The request as the store keeps it."""
+        return {
+            "id": self.id,
+            "importer": self.importer,
+            "purpose": self.purpose,
+            "cn": self.cn,
+            "period_start": self.period_start,
+            "period_end": self.period_end,
+            "consignment": self.consignment,
+            "net_mass_t": self.net_mass_t,
+            "items": list(self.items),
+        }
+
+    @property
+    def subject(self) -> tuple[str, str, str, str]:
+        """What it is about: good, period and consignment."""
+        return (self.cn, self.period_start, self.period_end, self.consignment)
+
+    @property
+    def digest(self) -> bytes:
+        """SHA-256 of the request: two requests under one id must have the same."""
+        return hashlib.sha256(canonical_bytes(self.to_json())).digest()
+
+
+@dataclass(frozen=True, slots=True)
+class InboxEntry:
+    """A request and what became of it. `attestation`, `decision` and `reason` are empty until there is one."""
+
+    request: AttestationRequest
+    state: RequestState
+    attestation: str
+    decision: str
+    reason: str
+    asked_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class StoredApproval:
+    """A person's approval of one request."""
+
+    reference: str
+    importer: str
+    request_id: str
+    purpose: str
+    approved_by: str
+    expires_at: int
+    uses_allowed: int
+    uses: int
+
+
+def entry_of(connection: Connection, importer: str, request_id: str) -> InboxEntry | None:
+    """The entry of this importer's request, if it asked."""
+    row = connection.execute(
+        select(requests).where(requests.c.importer == importer, requests.c.request == request_id)
+    ).first()
+    return None if row is None else _entry(row)
+
+
+def entries(connection: Connection, state: RequestState | None = None) -> list[InboxEntry]:
+    """Every entry (of one state), oldest first."""
+    query = select(requests).order_by(requests.c.asked_at)
+    if state is not None:
+        query = query.where(requests.c.state == state)
+    return [_entry(row) for row in connection.execute(query)]
+
+
+def receive(connection: Connection, request: AttestationRequest, *, now: int) -> InboxEntry:
+    """The entry of a request: the one there is, or a new pending one."""
+    known = entry_of(connection, request.importer, request.id)
+    if known is None:
+        connection.execute(
+            insert(requests).values(
+                request=request.id,
+                importer=request.importer,
+                digest=request.digest,
+                content=canonical_bytes(request.to_json()),
+                state=RequestState.PENDING,
+                attestation="",
+                decision="",
+                reason="",
+                asked_at=now,
+                changed_at=now,
+            )
+        )
+        return InboxEntry(request, RequestState.PENDING, "", "", "", now)
+    if known.request.digest != request.digest:
+        raise Misuse(
+            "request-id-reused",
+            found="another request under an id that was used before",
+            expected="a fresh request id for every request, the same one only to repeat it",
+            remedy="Draw a new request id.",
+        )
+    return known
+
+
+def settle(
+    connection: Connection,
+    entry: InboxEntry,
+    state: RequestState,
+    *,
+    now: int,
+    attestation: str = "",
+    decision: str = "",
+    reason: str = "",
+) -> InboxEntry:
+    """Write down what became of a pending request."""
+    changed = connection.execute(
+        update(requests)
+        .where(
+            requests.c.importer == entry.request.importer,
+            requests.c.request == entry.request.id,
+            requests.c.state == RequestState.PENDING,
+        )
+        .values(state=state, attestation=attestation, decision=decision, reason=reason, changed_at=now)
+    )
+    if changed.rowcount != 1:
+        raise Misuse(
+            "request-settled",
+            found=f"a request that is no longer pending ({entry.request.id})",
+            expected="a pending request",
+            remedy="List the requests again.",
+        )
+    return replace(entry, state=state, attestation=attestation, decision=decision, reason=reason)
+
+
+def pending_request(connection: Connection, request_id: str) -> InboxEntry:
+    """The one pending request of this id, for a person who decides about it."""
+    found = [entry for entry in entries(connection, RequestState.PENDING) if entry.request.id == request_id]
+    if len(found) != 1:
+        raise Misuse(
+            "request-not-pending",
+            found=f"{len(found)} pending requests with this id",
+            expected="one",
+            remedy="Look at `carbonport requests`; a request is decided once.",
+            where=request_id[:40],
+        )
+    return found[0]
+
+
+def add_approval(connection: Connection, approval: StoredApproval, *, now: int) -> None:
+    """Store a person's approval."""
+    connection.execute(
+        insert(approvals).values(
+            approval=approval.reference,
+            importer=approval.importer,
+            request=approval.request_id,
+            purpose=approval.purpose,
+            approved_by=approval.approved_by,
+            approved_at=now,
+            expires_at=approval.expires_at,
+            uses_allowed=approval.uses_allowed,
+            uses=approval.uses,
+        )
+    )
+
+
+def approval_for(connection: Connection, importer: str, request_id: str) -> StoredApproval | None:
+    """The approval of a request, if a person gave one."""
+    row = connection.execute(
+        select(approvals)
+        .where(approvals.c.importer == importer, approvals.c.request == request_id)
+        .order_by(approvals.c.approved_at.desc())
+    ).first()
+    if row is None:
+        return None
+    return StoredApproval(
+        row.approval,
+        row.importer,
+        row.request,
+        row.purpose,
+        row.approved_by,
+        row.expires_at,
+        row.uses_allowed,
+        row.uses,
+    )
+
+
+def count_use(connection: Connection, reference: str, *, now: int) -> None:
+    """Count one use of an approval; refused when none is left or it has expired, whoever asks at the same time."""
+    changed = connection.execute(
+        update(approvals)
+        .where(
+            approvals.c.approval == reference,
+            approvals.c.uses < approvals.c.uses_allowed,
+            approvals.c.expires_at > now,
+        )
+        .values(uses=approvals.c.uses + 1)
+    )
+    if changed.rowcount != 1:
+        raise Refused(
+            "approval-spent",
+            found="an approval that has expired or was used as often as it allows",
+            expected="an approval that still holds",
+            remedy="Ask the exporter for a new approval.",
+        )
+
+
+def read_request(content: bytes) -> AttestationRequest:
+    """A request as `AttestationRequest.to_json` wrote it."""
+    value = parse_canonical(content, max_bytes=MAX_REQUEST_BYTES)
+    assert isinstance(value, dict), "this module wrote the row"
+    items = value.pop("items")
+    assert isinstance(items, list), "this module wrote the row"
+    texts = {name: str(text) for name, text in value.items()}
+    return AttestationRequest(**texts, items=tuple(str(item) for item in items))
+
+
+def _entry(row: Row[tuple[object, ...]]) -> InboxEntry:
+    request = read_request(bytes(row.content))
+    return InboxEntry(
+        request, RequestState(row.state), row.attestation, row.decision, row.reason, row.asked_at
+    )

@@ -1,0 +1,91 @@
+"""The exporter's ledgers as the store keeps them: every version, canonical JSON, never changed.
+
+A corrected workbook makes a new version; statements name the version they are about. Functions take the caller's
+connection, so that a ledger is stored in the same transaction as what depends on it. The verifier reads the same rows
+on site, with a read-only connection.
+"""
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, Row, func, insert, select
+
+from carbonport.crypto.canonical import canonical_bytes, parse_canonical
+from carbonport.errors import Misuse
+from carbonport.footprint.cbam.scope import Scope
+from carbonport.footprint.ledger import Ledger
+from carbonport.footprint.ledger_json import ledger_from_json, ledger_to_json
+from carbonport.node.store.exchange_schema import ledgers
+
+MAX_LEDGER_BYTES = 512 * 2**20
+"""Largest ledger read back: a site with 10^5 source streams stays far below."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredLedger:
+    """One version of a ledger. `id` is 16 random bytes in hex."""
+
+    id: str
+    version: int
+    scope: Scope
+    ledger: Ledger
+
+
+def add_ledger(
+    connection: Connection, ledger: Ledger, scope: Scope, *, ledger_id: str, now: int
+) -> StoredLedger:
+    """Store the next version of this installation's ledger for this period."""
+    start, end = ledger.period.start.isoformat(), ledger.period.end.isoformat()
+    last = connection.execute(
+        select(func.coalesce(func.max(ledgers.c.version), 0)).where(
+            ledgers.c.installation == ledger.installation,
+            ledgers.c.period_start == start,
+            ledgers.c.period_end == end,
+        )
+    ).scalar_one()
+    connection.execute(
+        insert(ledgers).values(
+            ledger=ledger_id,
+            installation=ledger.installation,
+            period_start=start,
+            period_end=end,
+            version=last + 1,
+            scope=scope.value,
+            content=canonical_bytes(ledger_to_json(ledger)),
+            taken_in_at=now,
+        )
+    )
+    return StoredLedger(ledger_id, last + 1, scope, ledger)
+
+
+def newest_ledger(connection: Connection) -> StoredLedger:
+    """The ledger that was taken in last."""
+    row = connection.execute(
+        select(ledgers).order_by(ledgers.c.taken_in_at.desc(), ledgers.c.version.desc())
+    ).first()
+    if row is None:
+        raise Misuse(
+            "ledger-missing",
+            found="no ledger in the store",
+            expected="plant data that were taken in",
+            remedy="Run `carbonport intake WORKBOOK` first.",
+        )
+    return _stored(row)
+
+
+def ledger_of(connection: Connection, ledger_id: str) -> StoredLedger:
+    """The ledger version of this id."""
+    row = connection.execute(select(ledgers).where(ledgers.c.ledger == ledger_id)).first()
+    if row is None:
+        raise Misuse(
+            "ledger-unknown",
+            found="no ledger of this id in the store",
+            expected="a ledger version that the store holds",
+            remedy="Name the store that the openings were made from.",
+            where=ledger_id[:40],
+        )
+    return _stored(row)
+
+
+def _stored(row: Row[tuple[object, ...]]) -> StoredLedger:
+    content = parse_canonical(bytes(row.content), max_bytes=MAX_LEDGER_BYTES)
+    return StoredLedger(row.ledger, row.version, Scope(row.scope), ledger_from_json(content))

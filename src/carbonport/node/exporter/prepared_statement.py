@@ -1,0 +1,82 @@
+"""A current statement, made ready to answer requests: ledger, graphs, grades, results and openings in memory.
+
+Everything is derived anew from the stored ledger, the period key and the statement's nonce, and held against what the
+verifier signed (leaf root, goods and their graph digests): a store that was changed behind the node's back cannot be
+attested from.
+"""
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+from carbonport.attestation.commitments import LeafOpening, good_graphs
+from carbonport.attestation.statement import Statement, statement_kid, verify_statement
+from carbonport.attestation.statement_draft import draft_statement
+from carbonport.classification.graded_ledger import GradedLedger, graded_ledger
+from carbonport.classification.policy import Policy
+from carbonport.classification.results import Results, calculation_results
+from carbonport.errors import FailedVerification
+from carbonport.footprint.calculation import calculate
+from carbonport.node.exporter.ledgers import StoredLedger, ledger_of
+from carbonport.node.exporter.statement_versions import StatementVersion
+from carbonport.node.participant import Participant
+
+
+@dataclass(frozen=True)
+class PreparedStatement:
+    """What requests about one statement version are answered from."""
+
+    version: StatementVersion
+    statement: Statement
+    stored: StoredLedger
+    graded: GradedLedger
+    results: Results
+    openings: tuple[LeafOpening, ...]
+
+    def processes_making(self, cn: str) -> list[str]:
+        """The processes whose good has this CN code."""
+        return [good.process for good in self.stored.ledger.goods if good.cn == cn]
+
+
+def prepare(
+    participant: Participant, connection: Connection, version: StatementVersion, policy: Policy
+) -> PreparedStatement:
+    """Derive everything and compare it with what was signed."""
+    now = participant.clock()
+    verifier = participant.trust.participant(version.verifier, now=now)
+    key = verifier.key(statement_kid(version.token), "verifier-seal")
+    if key is None:
+        raise _changed("a statement signed by a key that the trust list does not hold")
+    statement = verify_statement(version.token, key.jwk)
+    stored = ledger_of(connection, version.ledger_id)
+    calculation = calculate(stored.ledger, stored.scope)
+    draft = draft_statement(
+        stored.ledger,
+        good_graphs(calculation),
+        exporter=participant.id,
+        scope=stored.scope.value,
+        period_key=participant.identity.period_keys.obtain(statement.period),
+        nonce=statement.nonce,
+        version=statement.version,
+        supersedes=statement.supersedes,
+    )
+    if (draft.root, draft.goods) != (statement.root, statement.goods):
+        raise _changed("a ledger that does not give the signed commitments and graphs")
+    graded = graded_ledger(stored.ledger, policy.table)
+    return PreparedStatement(
+        version=version,
+        statement=statement,
+        stored=stored,
+        graded=graded,
+        results=calculation_results(graded, calculation),
+        openings=tuple(leaf.opening for leaf in draft.leaves),
+    )
+
+
+def _changed(found: str) -> FailedVerification:
+    return FailedVerification(
+        "statement-not-reproduced",
+        found=found,
+        expected="the ledger and the calculation that the verifier signed",
+        remedy="Restore the store from its backup, or have a new version of the statement signed.",
+    )

@@ -1,0 +1,138 @@
+"""Releasing: an issued attestation crosses the border, once per fetch, each time decided and logged.
+
+The bytes are those that were stored when it was issued. The crossing's log entry is durable before they are handed to the
+wire, and the approval behind it, if there is one, is counted in the entry's transaction. A repeated fetch (the same
+request id) finds the same entry and counts nothing.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from functools import partial
+
+from sqlalchemy import Connection
+
+from carbonport.classification.egress import Disclosure, EgressRefused
+from carbonport.crypto.log_entry import EntryType, FieldName, payload_digest
+from carbonport.crypto.receipt import Receipt
+from carbonport.errors import Misuse, Refused
+from carbonport.node.exporter import inbox, issued
+from carbonport.node.exporter.composition import Composer, Composition
+from carbonport.node.exporter.log_fields import items_field, refusal_fields
+from carbonport.node.log.draft import Draft
+from carbonport.node.log.exchange_log import ExchangeLog
+from carbonport.node.participant import Participant
+
+MAX_KEPT = 1024
+"""Attestations kept in memory for repeated fetches; beyond it they are read again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Released:
+    """What crosses: the stored bytes, and the receipt of this crossing (provisional without the witnesses' quorum)."""
+
+    payload: bytes
+    receipt: Receipt
+    provisional: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """An attestation in memory, with all that does not change between two fetches."""
+
+    composition: Composition
+    disclosure: Disclosure
+    request_digest: bytes
+    fixed_fields: dict[str, bytes]
+
+
+class ReleaseDesk:
+    """Hands issued attestations to the importers they were issued to."""
+
+    def __init__(self, participant: Participant, log: ExchangeLog, composer: Composer) -> None:
+        self._participant = participant
+        self._log = log
+        self._composer = composer
+        self._kept: dict[str, _Kept] = {}
+
+    async def release(self, attestation_id: str, *, importer: str, request_id: str) -> Released:
+        """Decide, log durably, hand over. Refused when it was revoked or superseded, or when policy now says no."""
+        with self._participant.store.reading() as connection:
+            standing = issued.standing_of(connection, attestation_id)
+        if standing is None or standing.importer != importer:
+            raise _unknown()
+        standing.require_valid()
+        kept = self._kept.get(attestation_id) or self._recall(attestation_id)
+        try:
+            decision = kept.composition.gate.decide(kept.composition.egress, kept.disclosure)
+        except EgressRefused as refusal:
+            await self._log.append(
+                Draft(
+                    type=EntryType.REFUSAL,
+                    exchange=request_id,
+                    request_digest=kept.request_digest,
+                    fields=refusal_fields(
+                        importer, refusal.decision.purpose, refusal.decision.reason, refusal.decision
+                    ),
+                )
+            )
+            raise
+        logged = await self._log.append(
+            Draft(
+                type=EntryType.CROSSING,
+                exchange=request_id,
+                request_digest=kept.request_digest,
+                fields={**kept.fixed_fields, FieldName.DECISION: decision.id.encode()},
+                opened=(FieldName.PAYLOAD, FieldName.RECIPIENT, FieldName.SUBJECT),
+                write=partial(_count, reference=kept.disclosure.approval, now=self._participant.clock()),
+            )
+        )
+        return Released(kept.disclosure.payload, logged.receipt, logged.provisional)
+
+    def _recall(self, attestation_id: str) -> _Kept:
+        """Read an attestation with its request, and set the gate over it anew."""
+        with self._participant.store.reading() as connection:
+            stored = issued.attestation_of(connection, attestation_id)
+            entry = inbox.entry_of(connection, stored.importer, stored.request_id)
+            approval = inbox.approval_for(connection, stored.importer, stored.request_id)
+        assert entry is not None, "an attestation is stored with its settled request"
+        composition = self._composer.compose(entry.request, approval)
+        if composition.prepared.version.id != stored.statement_id:
+            raise Refused(
+                "attestation-statement-superseded",
+                found="an attestation that rests on a superseded statement",
+                expected="an attestation under the current statement",
+                remedy="Ask the exporter for a new attestation.",
+            )
+        disclosure = stored.disclosure(composition.egress)
+        kept = _Kept(
+            composition,
+            disclosure,
+            hashlib.sha256(f"fetch\n{stored.importer}\n{attestation_id}".encode()).digest(),
+            {
+                FieldName.PAYLOAD: payload_digest(disclosure.payload),
+                FieldName.RECIPIENT: stored.importer.encode(),
+                FieldName.PURPOSE: disclosure.purpose.encode(),
+                FieldName.ITEMS: items_field(disclosure.items, disclosure.decision_id),
+                FieldName.POLICY: disclosure.policy_hash.encode(),
+                FieldName.APPROVAL: disclosure.approval.encode(),
+                FieldName.SUBJECT: attestation_id.encode(),
+            },
+        )
+        if len(self._kept) >= MAX_KEPT:
+            self._kept.clear()
+        self._kept[attestation_id] = kept
+        return kept
+
+
+def _count(connection: Connection, _index: int, *, reference: str, now: int) -> None:
+    if reference:
+        inbox.count_use(connection, reference, now=now)
+
+
+def _unknown() -> Misuse:
+    return Misuse(
+        "attestation-unknown",
+        found="no attestation of this id for this importer",
+        expected="an attestation that was issued to the caller",
+        remedy="Use the id that the request was answered with.",
+    )

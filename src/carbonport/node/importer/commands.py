@@ -1,0 +1,163 @@
+"""What the importer's operator does: ask, fetch, refresh. Each function is an operation (`carbonport.node.operations`)."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from carbonport.attestation.check_report import Report
+from carbonport.attestation.presentation import Presentation
+from carbonport.crypto.canonical import Json
+from carbonport.errors import Misuse
+from carbonport.node.identity.names import Role
+from carbonport.node.identity.private_files import write_private
+from carbonport.node.importer import queries
+from carbonport.node.importer.queries import Query, ReceivedBundle
+from carbonport.node.importer.receiving import Receiver
+from carbonport.node.open_node import OpenNode
+from carbonport.wire.v1 import exchange_pb2
+
+REQUEST = "/carbonport.wire.v1.ExchangeService/RequestAttestation"
+GET_REQUEST = "/carbonport.wire.v1.ExchangeService/GetRequest"
+FETCH = "/carbonport.wire.v1.ExchangeService/FetchAttestation"
+
+_STATES = {
+    exchange_pb2.REQUEST_STATE_PENDING: "pending",
+    exchange_pb2.REQUEST_STATE_ISSUED: "issued",
+    exchange_pb2.REQUEST_STATE_REFUSED: "refused",
+}
+
+Arguments = Mapping[str, Json]
+
+
+async def query(node: OpenNode, arguments: Arguments) -> Json:
+    """Ask an exporter for an attestation; repeated with the same request id it is the same query."""
+    participant = node.participant
+    participant.require_role(Role.IMPORTER)
+    exporter = str(arguments["exporter"])
+    request_id = str(arguments.get("request_id") or participant.new_id())
+    items = arguments.get("items")
+    content = {
+        "purpose": str(arguments["purpose"]),
+        "cn": str(arguments["cn"]),
+        "period_start": str(arguments["period_start"]),
+        "period_end": str(arguments["period_end"]),
+        "consignment": str(arguments["consignment"]),
+        "net_mass_t": str(arguments["net_mass_t"]),
+        "items": [str(item) for item in items] if isinstance(items, list) else [],
+    }
+    with participant.store.writing() as connection:
+        queries.keep_query(connection, request_id, exporter, content, now=participant.clock())
+    message = exchange_pb2.RequestAttestationRequest(request_id=request_id, **content)  # type: ignore[arg-type]
+    answer = await node.peers.ask(exporter, REQUEST, message, exchange_pb2.RequestAttestationResponse)
+    return _keep_answer(node, exporter, answer.request)
+
+
+async def fetch(node: OpenNode, arguments: Arguments) -> Json:
+    """Take an issued attestation across: receive, check, log, and write the bundle."""
+    participant = node.participant
+    participant.require_role(Role.IMPORTER)
+    request_id, out = str(arguments["request"]), Path(str(arguments["out"]))
+    with participant.store.reading() as connection:
+        asked = queries.query_of(connection, request_id)
+    asked = await _settled(node, asked)
+    fetch_id = str(arguments.get("fetch_id") or participant.new_id())
+    answer = await node.peers.ask(
+        asked.exporter,
+        FETCH,
+        exchange_pb2.FetchAttestationRequest(request_id=fetch_id, attestation_id=asked.attestation),
+        exchange_pb2.FetchAttestationResponse,
+    )
+    received, report = await Receiver(node).receive(
+        exporter=asked.exporter,
+        request_id=request_id,
+        fetch_id=fetch_id,
+        disclosure=answer.disclosure,
+        receipt=answer.receipt,
+    )
+    write_private(out, received.bundle)
+    return _received_json(received, report, out)
+
+
+async def refresh(node: OpenNode, arguments: Arguments) -> Json:
+    """Write a received bundle anew with fresh status tokens and lists; a provisional receipt is asked for again."""
+    participant = node.participant
+    participant.require_role(Role.IMPORTER)
+    request_id, out = str(arguments["request"]), Path(str(arguments["out"]))
+    with participant.store.reading() as connection:
+        asked = queries.query_of(connection, request_id)
+        received = queries.newest_bundle(connection, request_id)
+    if received is None:
+        raise Misuse(
+            "bundle-not-received",
+            found="no bundle of this request",
+            expected="a request that was fetched before",
+            remedy="Run `carbonport fetch` first.",
+            where=request_id[:40],
+        )
+    receipt = received.receipt
+    if received.state == queries.PROVISIONAL:
+        # The same fetch id finds the same entry at the exporter; its receipt now stands under a cosigned checkpoint.
+        message = exchange_pb2.FetchAttestationRequest(
+            request_id=received.fetch_id, attestation_id=received.attestation
+        )
+        again = await node.peers.ask(asked.exporter, FETCH, message, exchange_pb2.FetchAttestationResponse)
+        receipt = again.receipt
+    data, report = await Receiver(node).refresh(received, asked.exporter, receipt)
+    write_private(out, data)
+    return _received_json(received, report, out)
+
+
+async def _settled(node: OpenNode, asked: Query) -> Query:
+    """The query with an issued attestation: asks again when it was pending."""
+    if asked.state != "issued":
+        answer = await node.peers.ask(
+            asked.exporter,
+            GET_REQUEST,
+            exchange_pb2.GetRequestRequest(request_id=asked.request_id),
+            exchange_pb2.GetRequestResponse,
+        )
+        _keep_answer(node, asked.exporter, answer.request)
+        with node.participant.store.reading() as connection:
+            asked = queries.query_of(connection, asked.request_id)
+    if asked.state != "issued":
+        raise Misuse(
+            "query-not-issued",
+            found=f"a request that is {asked.state}" + (f" ({asked.reason})" if asked.reason else ""),
+            expected="a request that the exporter has answered with an attestation",
+            remedy="Wait for the exporter's approval and fetch again, or ask for less.",
+            where=asked.request_id,
+        )
+    return asked
+
+
+def _keep_answer(node: OpenNode, exporter: str, answer: exchange_pb2.Request) -> Json:
+    state = _STATES.get(answer.state, "unknown")
+    with node.participant.store.writing() as connection:
+        queries.answered(
+            connection,
+            answer.request_id,
+            state=state,
+            attestation=answer.attestation_id,
+            reason=answer.reason,
+        )
+    return {
+        "request": answer.request_id,
+        "exporter": exporter,
+        "state": state,
+        "attestation": answer.attestation_id,
+        "decision": answer.decision_id,
+        "reason": answer.reason,
+    }
+
+
+def _received_json(received: ReceivedBundle, report: Report, out: Path) -> Json:
+    credential = Presentation.decode(received.disclosure).credential
+    return {
+        "request": received.request_id,
+        "fetch": received.fetch_id,
+        "attestation": received.attestation,
+        "state": queries.COMPLETE if report.ok else queries.PROVISIONAL,
+        "bundle": str(out),
+        "credential_bytes": len(credential),
+        "disclosure_bytes": len(received.disclosure),
+        **report.as_json(),
+    }

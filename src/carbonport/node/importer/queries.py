@@ -1,0 +1,143 @@
+"""What an importer asked for and received, as its store keeps it."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, Row, insert, select, update
+
+from carbonport.crypto.canonical import Json, canonical_bytes, parse_canonical
+from carbonport.errors import Misuse
+from carbonport.node.store.exchange_schema import bundles, queries
+
+MAX_QUERY_BYTES = 64 * 1024
+"""Largest stored query."""
+
+COMPLETE, PROVISIONAL = "complete", "provisional"
+"""States of a bundle: a provisional one waits for the witnesses' quorum."""
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """One request of this node to an exporter; `state` is `asked` until the exporter has answered."""
+
+    request_id: str
+    exporter: str
+    content: Json
+    state: str
+    attestation: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReceivedBundle:
+    """What a fetch brought: disclosure and receipt as received, and the bundle made of them."""
+
+    fetch_id: str
+    request_id: str
+    attestation: str
+    state: str
+    disclosure: bytes
+    receipt: bytes
+    bundle: bytes
+    received_at: int
+
+
+def keep_query(connection: Connection, request_id: str, exporter: str, content: Json, *, now: int) -> None:
+    """Keep a query before it is sent; a repeated one must be the same."""
+    known = connection.execute(select(queries).where(queries.c.request == request_id)).first()
+    data = canonical_bytes(content)
+    if known is None:
+        connection.execute(
+            insert(queries).values(
+                request=request_id,
+                exporter=exporter,
+                content=data,
+                state="asked",
+                attestation="",
+                reason="",
+                asked_at=now,
+            )
+        )
+    elif (known.exporter, bytes(known.content)) != (exporter, data):
+        raise Misuse(
+            "query-id-reused",
+            found="another query under a request id that was used before",
+            expected="the same query, or a fresh request id",
+            remedy="Leave --request-id out for a new query.",
+            where=request_id,
+        )
+
+
+def answered(connection: Connection, request_id: str, *, state: str, attestation: str, reason: str) -> None:
+    """Keep what the exporter answered."""
+    connection.execute(
+        update(queries)
+        .where(queries.c.request == request_id)
+        .values(state=state, attestation=attestation, reason=reason)
+    )
+
+
+def query_of(connection: Connection, request_id: str) -> Query:
+    """The query of this request id."""
+    row = connection.execute(select(queries).where(queries.c.request == request_id)).first()
+    if row is None:
+        raise Misuse(
+            "query-unknown",
+            found="no query of this request id",
+            expected="a request that this node made",
+            remedy="Run `carbonport query` first; it prints the request id.",
+            where=request_id[:40],
+        )
+    content = parse_canonical(bytes(row.content), max_bytes=MAX_QUERY_BYTES)
+    return Query(row.request, row.exporter, content, row.state, row.attestation, row.reason)
+
+
+def bundle_of_fetch(connection: Connection, fetch_id: str) -> ReceivedBundle | None:
+    """The bundle that this fetch brought, if it was received."""
+    row = connection.execute(select(bundles).where(bundles.c.fetch == fetch_id)).first()
+    return None if row is None else _bundle(row)
+
+
+def newest_bundle(connection: Connection, request_id: str) -> ReceivedBundle | None:
+    """The last bundle received for a request."""
+    row = connection.execute(
+        select(bundles).where(bundles.c.request == request_id).order_by(bundles.c.received_at.desc())
+    ).first()
+    return None if row is None else _bundle(row)
+
+
+def add_bundle(connection: Connection, received: ReceivedBundle) -> None:
+    """Keep what was received; runs in the transaction of the importer's own log entry."""
+    connection.execute(
+        insert(bundles).values(
+            fetch=received.fetch_id,
+            request=received.request_id,
+            attestation=received.attestation,
+            state=received.state,
+            disclosure=received.disclosure,
+            receipt=received.receipt,
+            bundle=received.bundle,
+            received_at=received.received_at,
+        )
+    )
+
+
+def replace_bundle(
+    connection: Connection, fetch_id: str, *, state: str, receipt: bytes, bundle: bytes
+) -> None:
+    """Keep a bundle with fresher parts (status tokens, a receipt with the quorum) in the place of an earlier one."""
+    connection.execute(
+        update(bundles).where(bundles.c.fetch == fetch_id).values(state=state, receipt=receipt, bundle=bundle)
+    )
+
+
+def _bundle(row: Row[tuple[object, ...]]) -> ReceivedBundle:
+    return ReceivedBundle(
+        row.fetch,
+        row.request,
+        row.attestation,
+        row.state,
+        bytes(row.disclosure),
+        bytes(row.receipt),
+        bytes(row.bundle),
+        row.received_at,
+    )

@@ -1,0 +1,179 @@
+"""Receiving: what an exporter sent is put together, checked as anybody would check it, logged, and only then kept.
+
+An answer whose receipt does not cover exactly the received bytes is refused, whatever else it says. One whose receipt
+lacks the witnesses' quorum is kept as provisional and does not pass `verify` until it was upgraded by fetching again.
+"""
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+from carbonport.attestation.bundle import Bundle, only_known_signatures, write_bundle
+from carbonport.attestation.check_report import Report
+from carbonport.attestation.checks import verify_bundle
+from carbonport.attestation.credential import Attestation, attestation_kid, verify_attestation
+from carbonport.attestation.presentation import Presentation
+from carbonport.attestation.statement import statement_kid, verify_statement
+from carbonport.attestation.witness_rules import known_note_keys
+from carbonport.crypto.log_entry import EntryType, Event, FieldName, payload_digest
+from carbonport.crypto.receipt import Receipt
+from carbonport.errors import FailedVerification
+from carbonport.node.identity.key_ring import KeyUse
+from carbonport.node.importer import queries
+from carbonport.node.importer.queries import COMPLETE, PROVISIONAL, ReceivedBundle
+from carbonport.node.log.draft import Draft
+from carbonport.node.open_node import OpenNode
+from carbonport.wire.v1 import status_pb2
+
+WITNESSED = "exporter-receipt-witnessed"
+"""The check that a provisional receipt fails."""
+
+NOT_CHECKED = "not checked"
+"""How a report begins the finding of a check that could not be made because another failed."""
+
+GET_STATUS_LIST = "/carbonport.wire.v1.StatusService/GetStatusList"
+
+
+@dataclass(frozen=True)
+class Receiver:
+    """Receives for one importer node."""
+
+    node: OpenNode
+
+    async def receive(
+        self, *, exporter: str, request_id: str, fetch_id: str, disclosure: bytes, receipt: bytes
+    ) -> tuple[ReceivedBundle, Report]:
+        """Check, log and keep what a fetch brought."""
+        now = self.node.participant.clock()
+        exchange = Event.parse(Receipt.decode(receipt).event).exchange
+        if exchange != fetch_id:
+            raise FailedVerification(
+                "answer-exchange",
+                found="a receipt of another exchange",
+                expected=f"the entry of the exchange {fetch_id}",
+                remedy="Nothing was kept. Fetch again; if it stays so, tell the exporter.",
+            )
+        data = await self._bundle(exporter, disclosure, receipt, received_at=now)
+        report = self._checked(data, now)
+        received = ReceivedBundle(
+            fetch_id=fetch_id,
+            request_id=request_id,
+            attestation=self._attestation_id(exporter, disclosure),
+            state=COMPLETE if report.ok else PROVISIONAL,
+            disclosure=disclosure,
+            receipt=receipt,
+            bundle=data,
+            received_at=now,
+        )
+
+        def write(connection: Connection, _index: int) -> None:
+            if queries.bundle_of_fetch(connection, fetch_id) is None:
+                queries.add_bundle(connection, received)
+
+        await self.node.log.append(
+            Draft(
+                type=EntryType.ARRIVAL,
+                exchange=fetch_id,
+                request_digest=payload_digest(disclosure),
+                fields={
+                    FieldName.PAYLOAD: payload_digest(disclosure),
+                    FieldName.RECIPIENT: exporter.encode(),
+                    FieldName.SUBJECT: received.attestation.encode(),
+                    FieldName.PEER: Receipt.decode(receipt).peer_field(),
+                },
+                write=write,
+            )
+        )
+        return received, report
+
+    async def refresh(self, received: ReceivedBundle, exporter: str, receipt: bytes) -> tuple[bytes, Report]:
+        """The bundle anew, with fresh status tokens and trust lists (and a receipt that now has its quorum)."""
+        now = self.node.participant.clock()
+        data = await self._bundle(exporter, received.disclosure, receipt, received_at=received.received_at)
+        report = self._checked(data, now)
+        with self.node.participant.store.writing() as connection:
+            queries.replace_bundle(
+                connection,
+                received.fetch_id,
+                state=COMPLETE if report.ok else PROVISIONAL,
+                receipt=receipt,
+                bundle=data,
+            )
+        return data, report
+
+    def _checked(self, data: bytes, now: int) -> Report:
+        """Everything that anybody would check, with our own anchors; only a missing quorum is not fatal."""
+        participant = self.node.participant
+        report = verify_bundle(
+            data,
+            now=now,
+            anchors=participant.trust.anchors,
+            importer=participant.id,
+            seen=participant.trust.seen_lists(),
+        )
+        fatal = [
+            check
+            for check in report.checks
+            if not check.ok and check.id != WITNESSED and not check.found.startswith(NOT_CHECKED)
+        ]
+        if fatal:
+            raise FailedVerification(
+                "answer-refused",
+                found=f"{fatal[0].id}: {fatal[0].found}",
+                expected=fatal[0].expected,
+                remedy="Nothing was kept. Tell the exporter, quoting the check.",
+            )
+        return report
+
+    async def _bundle(self, exporter: str, disclosure: bytes, receipt: bytes, *, received_at: int) -> bytes:
+        participant = self.node.participant
+        presentation = Presentation.decode(disclosure)
+        attestation = self._attestation(exporter, presentation)
+        pointer = attestation.header.statement
+        verifier = participant.trust.participant(pointer.issuer, now=participant.clock())
+        seal = verifier.key(statement_kid(presentation.statement), "verifier-seal")
+        if seal is None:
+            raise FailedVerification(
+                "answer-statement-key",
+                found=f"a statement signed by no listed key of {pointer.issuer}",
+                expected="a verifier of the trust lists",
+                remedy="Nothing was kept. Fetch the newest trust lists, then ask the exporter.",
+            )
+        statement = verify_statement(presentation.statement, seal.jwk)
+        known = only_known_signatures(Receipt.decode(receipt), known_note_keys(participant.trust))
+        bundle = Bundle(
+            importer=participant.id,
+            received_at=received_at,
+            presentation=disclosure,
+            receipt=known.encode(),
+            attestation_status=await self._status(exporter, attestation.header.status.uri),
+            statement_status=await self._status(statement.issuer, statement.status.uri),
+            trust_lists=tuple(held.token for held in participant.trust.held_lists()),
+            anchors=participant.trust.anchors,
+        )
+        return write_bundle(bundle, participant.signing_key(KeyUse.SEAL))
+
+    def _attestation(self, exporter: str, presentation: Presentation) -> Attestation:
+        participant = self.node.participant
+        kid = attestation_kid(presentation.credential)
+        key = participant.trust.participant(exporter, now=participant.clock()).key(kid, "seal")
+        if key is None:
+            raise FailedVerification(
+                "answer-issuer-key",
+                found=f"an attestation signed by no listed key of {exporter}",
+                expected="a seal key of the exporter that was asked",
+                remedy="Nothing was kept. Fetch the newest trust lists, then ask the exporter.",
+            )
+        return verify_attestation(presentation.credential, key.jwk)
+
+    def _attestation_id(self, exporter: str, disclosure: bytes) -> str:
+        return self._attestation(exporter, Presentation.decode(disclosure)).header.id
+
+    async def _status(self, issuer: str, uri: str) -> str:
+        answer = await self.node.peers.ask(
+            issuer,
+            GET_STATUS_LIST,
+            status_pb2.GetStatusListRequest(uri=uri),
+            status_pb2.GetStatusListResponse,
+        )
+        return answer.token

@@ -1,0 +1,79 @@
+"""A node's log on the wire: read by regulators, cosigned by witnesses; and its own service as a witness of others."""
+
+import asyncio
+
+from carbonport.crypto.notes import TYPE_COSIGNATURE, NoteSigner, VerifierKey
+from carbonport.node.identity.key_ring import KeyUse
+from carbonport.node.log.exchange_log import ExchangeLog
+from carbonport.node.log.witness import LogWitness
+from carbonport.node.participant import Participant
+from carbonport.wire.v1 import log_pb2, log_pb2_grpc
+
+MAX_ENTRIES_PER_ANSWER = 500
+"""Entries of one answer; with bodies of a few kilobytes it stays below the message bound."""
+
+
+class LogService(log_pb2_grpc.LogServiceServicer):
+    """Serves `carbonport.wire.v1.LogService`."""
+
+    def __init__(self, log: ExchangeLog) -> None:
+        self._log = log
+
+    async def GetCheckpoint(  # noqa: N802 - the name in the wire contract
+        self, request: log_pb2.GetCheckpointRequest, context: object
+    ) -> log_pb2.GetCheckpointResponse:
+        """The newest checkpoint with its cosignatures."""
+        return log_pb2.GetCheckpointResponse(checkpoint=await self._log.checkpoint())
+
+    async def ListEntries(  # noqa: N802
+        self, request: log_pb2.ListEntriesRequest, context: object
+    ) -> log_pb2.ListEntriesResponse:
+        """A run of entries with their sealed bodies."""
+        limit = min(request.limit, MAX_ENTRIES_PER_ANSWER)
+        found = await asyncio.to_thread(self._log.stored.entries, request.start, limit)
+        return log_pb2.ListEntriesResponse(
+            entries=[
+                log_pb2.LogEntry(index=each.index, entry=each.entry, body=each.body or b"") for each in found
+            ]
+        )
+
+
+class WitnessService(log_pb2_grpc.WitnessServiceServicer):
+    """Serves `carbonport.wire.v1.WitnessService`: cosigns the logs of the participants that the trust lists name."""
+
+    def __init__(self, participant: Participant) -> None:
+        self._participant = participant
+        signer = NoteSigner(
+            participant.identity.name.witness_name,
+            TYPE_COSIGNATURE,
+            participant.identity.ed25519(KeyUse.WITNESS),
+        )
+        self._witness = LogWitness(participant.store, signer, self._known_logs, clock=participant.clock)
+
+    async def AddCheckpoint(  # noqa: N802
+        self, request: log_pb2.AddCheckpointRequest, context: object
+    ) -> log_pb2.AddCheckpointResponse:
+        """Compare, record durably, cosign; a refusal is an answer too."""
+        outcome = await asyncio.to_thread(self._witness.add_checkpoint, request.request)
+        return log_pb2.AddCheckpointResponse(
+            status=outcome.status, cosignature=outcome.cosignature, size=outcome.size
+        )
+
+    async def GetWitnessedSize(  # noqa: N802
+        self, request: log_pb2.GetWitnessedSizeRequest, context: object
+    ) -> log_pb2.GetWitnessedSizeResponse:
+        """The last size that was cosigned for an origin."""
+        size = await asyncio.to_thread(self._witness.witnessed_size, request.origin)
+        return log_pb2.GetWitnessedSizeResponse(size=size)
+
+    def _known_logs(self, origin: str) -> list[VerifierKey]:
+        """The log keys that any current list names for this origin; one's own log is never witnessed."""
+        now, found = self._participant.clock(), list[VerifierKey]()
+        for held in self._participant.trust.held_lists():
+            if held.trust_list.next_update <= now:
+                continue
+            for listed in held.trust_list.participants:
+                if listed.id != self._participant.id:
+                    keys = (VerifierKey.parse(key.text) for key in listed.keys_at("log", now))
+                    found += [key for key in keys if key.name == origin]
+        return found

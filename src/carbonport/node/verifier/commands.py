@@ -1,0 +1,180 @@
+"""The verifier's bench as operations: look at an exporter's data on site, sign, withdraw.
+
+The exporter's store is opened read-only, by folder, file or database URL; the openings come in a file sealed to this
+verifier. Nothing of either is kept: the store of the verifier holds statements and receipts only.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from sqlalchemy import Connection
+
+from carbonport.attestation.bench import Examination, examine, sign_examined
+from carbonport.attestation.statement import AccreditationReference, StatusReference
+from carbonport.attestation.statement_draft import MAX_SEALED_BYTES, StatementDraft, open_draft
+from carbonport.crypto.canonical import Json
+from carbonport.crypto.log_entry import EntryType, FieldName, payload_digest
+from carbonport.errors import Misuse
+from carbonport.node.bounded_file import read_bounded
+from carbonport.node.exporter.ledgers import StoredLedger, newest_ledger
+from carbonport.node.identity.key_ring import KeyUse
+from carbonport.node.identity.names import Role
+from carbonport.node.log.draft import Draft
+from carbonport.node.open_node import OpenNode
+from carbonport.node.participant import Participant
+from carbonport.node.signed_statement_file import write_signed_statement
+from carbonport.node.store import Store
+from carbonport.node.verifier import signed
+
+Arguments = Mapping[str, Json]
+
+
+async def verify_data(node: OpenNode, arguments: Arguments) -> Json:
+    """Recompute everything from the exporter's ledger and say what does not agree; signs nothing."""
+    examination, stored = _examine(node.participant, arguments)
+    return _examination_json(examination, stored)
+
+
+async def sign(node: OpenNode, arguments: Arguments) -> Json:
+    """Recompute, sign, log the digest at once, and write the statement with its receipt for the exporter."""
+    participant = node.participant
+    examination, stored = _examine(participant, arguments)
+    out = Path(str(arguments["out"]))
+    now = participant.clock()
+    listed = participant.trust.participant(participant.id, now=now)
+    if listed.accreditation is None:
+        raise Misuse(
+            "sign-not-accredited",
+            found="no accreditation of this verifier in the trust list",
+            expected="an accredited verifier",
+            remedy="Have the accreditation entered into the trust list, and add the new list.",
+        )
+    held = listed.accreditation
+    with participant.store.reading() as connection:
+        earlier = signed.earlier_statements(connection, examination.exporter, _own_seals(participant))
+        index = signed.free_statement_index(connection, participant.random_bytes)
+    statement = sign_examined(
+        examination,
+        key=participant.signing_key(KeyUse.VERIFIER_SEAL),
+        verifier=participant.id,
+        accreditation=AccreditationReference(held.body, held.certificate, held.scheme),
+        opinion=str(arguments["opinion"]),
+        comments=_comments(arguments),
+        status=StatusReference(signed.statements_uri(participant), index),
+        clock=participant.clock,
+        earlier=earlier,
+    )
+
+    def write(connection: Connection, _index: int) -> None:
+        signed.add_signed(
+            connection,
+            digest=statement.digest,
+            exporter=examination.exporter,
+            status_index=index,
+            token=statement.token,
+            now=now,
+        )
+
+    logged = await node.log.append(
+        Draft(
+            type=EntryType.STATEMENT,
+            exchange=statement.digest[:32],
+            request_digest=bytes.fromhex(statement.digest),
+            fields={
+                FieldName.PAYLOAD: payload_digest(statement.token.encode()),
+                FieldName.SUBJECT: statement.digest.encode(),
+                FieldName.RECIPIENT: examination.exporter.encode(),
+            },
+            opened=(FieldName.PAYLOAD, FieldName.SUBJECT),
+            write=write,
+        )
+    )
+    with participant.store.writing() as connection:
+        signed.keep_receipt(connection, statement.digest, logged.receipt.encode())
+    write_signed_statement(out, statement.token, logged.receipt)
+    return {
+        **_examination_json(examination, stored),
+        "statement": statement.digest,
+        "opinion": statement.statement.opinion,
+        "signed_at": logged.quorum_time,
+        "provisional": logged.provisional,
+        "out": str(out),
+    }
+
+
+async def withdraw(node: OpenNode, arguments: Arguments) -> Json:
+    """Withdraw a statement: logged, and set in the status list."""
+    participant = node.participant
+    participant.require_role(Role.VERIFIER)
+    digest, reason, now = str(arguments["statement"]), str(arguments["reason"]), participant.clock()
+    if len(digest) != 64 or not set(digest) <= set("0123456789abcdef"):
+        raise Misuse(
+            "statement-digest",
+            found="something that is no statement digest",
+            expected="64 lowercase hexadecimal digits",
+            remedy="Give the digest that `carbonport sign` printed.",
+        )
+
+    def write(connection: Connection, _index: int) -> None:
+        signed.mark_withdrawn(connection, digest, now=now)
+
+    await node.log.append(
+        Draft(
+            type=EntryType.REVOCATION,
+            exchange=digest[:32],
+            request_digest=bytes.fromhex(digest),
+            fields={FieldName.SUBJECT: digest.encode(), FieldName.REASON: reason.encode()},
+            write=write,
+        )
+    )
+    return {"statement": digest, "withdrawn_at": now}
+
+
+def _examine(participant: Participant, arguments: Arguments) -> tuple[Examination, StoredLedger]:
+    participant.require_role(Role.VERIFIER)
+    draft = _opened(participant, Path(str(arguments["openings"])))
+    site = Store.open_read_only(str(arguments["store"]))
+    try:
+        with site.reading() as connection:
+            stored = newest_ledger(connection)
+    finally:
+        site.close()
+    return examine(stored.ledger, draft, scope=stored.scope), stored
+
+
+def _opened(participant: Participant, path: Path) -> StatementDraft:
+    sealed = read_bounded(path, MAX_SEALED_BYTES)
+    record = participant.identity.record(KeyUse.HPKE)
+    private = participant.identity.x25519(record).private_bytes_raw()
+    return open_draft(sealed, verifier=participant.id, hpke_kid=record.kid, hpke_private=private)
+
+
+def _own_seals(participant: Participant) -> dict[str, dict[str, str]]:
+    return {record.kid: record.jwk for record in participant.identity.ring.records(KeyUse.VERIFIER_SEAL)}
+
+
+def _comments(arguments: Arguments) -> list[str]:
+    comments = arguments.get("comments")
+    return [str(comment) for comment in comments] if isinstance(comments, list) else []
+
+
+def _examination_json(examination: Examination, stored: StoredLedger) -> dict[str, Json]:
+    return {
+        "exporter": examination.exporter,
+        "installation": examination.installation,
+        "period": examination.period,
+        "scope": examination.scope,
+        "ledger": stored.id,
+        "version": examination.version,
+        "commitments": examination.leaf_count,
+        "goods": [{"process": good.process, "cn": good.cn} for good in examination.goods],
+        "materiality": {
+            "threshold_percent": examination.materiality.threshold_percent,
+            "largest_percent": examination.materiality.largest_percent,
+            "outcome": examination.materiality.outcome,
+        },
+        "deviations": [
+            {"where": item.where, "found": item.found, "expected": item.expected}
+            for item in examination.deviations
+        ],
+    }
