@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from carbonport.crypto.ambient import system_clock
 from carbonport.errors import CarbonportError, FailedVerification, Misuse
 from carbonport.node.cli.program import app, register_groups
 from carbonport.node.config import load_config
@@ -64,18 +65,21 @@ def join(folder: Path) -> None:
         init(folder, name)
     fingerprints = {}
     for regulator in ("cn", "eu"):
-        out = folder / regulator / "anchor.json"
+        out = folder / regulator / "anchor.jwk.json"
         shown = carbonport("trust", "anchor", "--home", folder / regulator / "home", "--export", out)
-        fingerprints[regulator] = shown["fingerprint"]
+        fingerprints[regulator] = shown["kid"]
     for name in MEMBERS:
         for regulator in ("cn", "eu"):
-            anchor = send(folder / regulator / "anchor.json", folder / name / f"anchor-{regulator}.json")
+            anchor = send(
+                folder / regulator / "anchor.jwk.json", folder / name / f"anchor-{regulator}.jwk.json"
+            )
             carbonport(
-                "trust", "anchor", anchor, "--fingerprint", fingerprints[regulator],
+                "trust", "anchor", "--jurisdiction", regulator.upper(),
+                "--key", anchor, "--kid", fingerprints[regulator],
                 "--home", folder / name / "home",
             )  # fmt: skip
     for name, regulator in (("exporter", "cn"), ("verifier", "cn"), ("importer", "eu")):
-        carbonport("card", "--home", folder / name / "home", "--output", folder / name / "card.json")
+        carbonport("card", "--home", folder / name / "home", "--out", folder / name / "card.json")
         send(folder / name / "card.json", folder / regulator / f"{name}.json")
     accreditation = {
         f"CN/{LEIS['verifier']}": {
@@ -85,14 +89,14 @@ def join(folder: Path) -> None:
     }  # fmt: skip
     (folder / "cn/accreditation.json").write_text(json.dumps(accreditation))
     carbonport(
-        "trust", "issue", "--home", folder / "cn/home", "--output", folder / "cn/list.jws",
+        "trust", "issue", "--home", folder / "cn/home", "--out", folder / "cn/list.jws",
         "--participant", folder / "cn/exporter.json", "--participant", folder / "cn/verifier.json",
         "--accreditation", folder / "cn/accreditation.json",
         "--witness", f"CN/{LEIS['cn']}", "--quorum", 1,
     )  # fmt: skip
     carbonport(
-        "trust", "issue", "--home", folder / "eu/home", "--output", folder / "eu/list.jws",
-        "--participant", folder / "eu/importer.json", "--recognise", folder / "eu/anchor-cn.json",
+        "trust", "issue", "--home", folder / "eu/home", "--out", folder / "eu/list.jws",
+        "--participant", folder / "eu/importer.json", "--recognise", f"CN={folder}/eu/anchor-cn.jwk.json",
     )  # fmt: skip
     publish(folder)
 
@@ -141,7 +145,7 @@ def test_four_folders_join_by_files_alone(tmp_path: Path) -> None:
 def test_rotation_reaches_the_others_with_the_next_list(tmp_path: Path) -> None:
     join(tmp_path)
     home = tmp_path / "exporter/home"
-    running = open_home(home, environ={})
+    running = open_home(home, environ={}, clock=lambda: system_clock() + 2)
     before = running.identity.record(KeyUse.SEAL).kid
     shown = carbonport("key", "rotate", "--use", "seal", "--use", "tls-issuer", "--home", home)
     assert {row["use"] for row in shown["rotated"]} == {"seal", "tls-issuer"}
@@ -150,24 +154,24 @@ def test_rotation_reaches_the_others_with_the_next_list(tmp_path: Path) -> None:
     importer = open_home(tmp_path / "importer/home", environ={})
     with pytest.raises(CarbonportError):
         asyncio.run(echo(running, importer))
-    carbonport("card", "--home", home, "--output", tmp_path / "exporter/card.json")
+    carbonport("card", "--home", home, "--out", tmp_path / "exporter/card.json")
     card = send(tmp_path / "exporter/card.json", tmp_path / "cn/exporter-2.json")
     carbonport(
         "trust", "issue", "--home", tmp_path / "cn/home", "--participant", card,
-        "--output", tmp_path / "cn/list.jws",
+        "--out", tmp_path / "cn/list.jws",
     )  # fmt: skip
     publish(tmp_path)
-    importer = open_home(tmp_path / "importer/home", environ={})
-    assert asyncio.run(echo(open_home(home, environ={}), importer)) == b"across"
+    importer = open_home(tmp_path / "importer/home", environ={}, clock=lambda: system_clock() + 2)
+    assert asyncio.run(echo(running, importer)) == b"across"
     now = importer.identity.clock()
     entry = importer.trust.store().participant(f"CN/{LEIS['exporter']}", now=now)
-    statuses = {key.kid: key.status for key in entry.keys if key.usage == "seal"}
-    assert statuses == {before: "retired", after: "active"}
+    valid = {key.kid: key.valid_at(now) for key in entry.keys if key.usage == "seal"}
+    assert valid == {before: False, after: True}
     old = entry.key(before, "seal")
     assert old is not None
     assert old.valid_at(old.valid_from), "what the old key signed in its time still counts"
     rows = carbonport("key", "list", "--home", home)["keys"]
-    assert sorted(row["status"] for row in rows if row["use"] == "seal") == ["active", "retired"]
+    assert [row["kid"] for row in rows if row["use"] == "seal"] == [before, after]
 
 
 def test_a_card_cannot_rewrite_the_past(tmp_path: Path) -> None:
@@ -178,10 +182,10 @@ def test_a_card_cannot_rewrite_the_past(tmp_path: Path) -> None:
     cn = tmp_path / "cn/home"
     exporter = open_home(tmp_path / "exporter/home", environ={})
     seal = exporter.identity.record(KeyUse.SEAL).kid
-    carbonport("trust", "issue", "--home", cn, "--revoke-key", seal, "--output", tmp_path / "cn/list.jws")
+    carbonport("trust", "issue", "--home", cn, "--revoke-key", seal, "--out", tmp_path / "cn/list.jws")
     carbonport(
         "trust", "issue", "--home", cn, "--participant", tmp_path / "cn/exporter.json",
-        "--output", tmp_path / "cn/list.jws",
+        "--out", tmp_path / "cn/list.jws",
     )  # fmt: skip
     store = open_home(cn, environ={}).trust.store()
     entry = store.participant(f"CN/{LEIS['exporter']}", now=exporter.identity.clock())
@@ -195,7 +199,7 @@ def test_a_card_cannot_rewrite_the_past(tmp_path: Path) -> None:
 def test_an_older_list_never_comes_back(tmp_path: Path) -> None:
     join(tmp_path)
     first = (tmp_path / "cn/list.jws").read_bytes()
-    carbonport("trust", "issue", "--home", tmp_path / "cn/home", "--output", tmp_path / "cn/list.jws")
+    carbonport("trust", "issue", "--home", tmp_path / "cn/home", "--out", tmp_path / "cn/list.jws")
     publish(tmp_path)
     (tmp_path / "cn/list.jws").write_bytes(first)
     with pytest.raises(FailedVerification) as caught:
@@ -206,17 +210,15 @@ def test_an_older_list_never_comes_back(tmp_path: Path) -> None:
 def test_an_anchor_is_pinned_by_its_fingerprint_only(tmp_path: Path) -> None:
     for name in ("cn", "eu"):
         init(tmp_path, name)
-    out = tmp_path / "anchor.json"
+    out = tmp_path / "anchor.jwk.json"
     shown = carbonport("trust", "anchor", "--home", tmp_path / "cn/home", "--export", out)
-    for wrong in ((), ("--fingerprint", "x"), ("--fingerprint", shown["fingerprint"][:-1] + "_")):
+    pin = ("trust", "anchor", "--jurisdiction", "CN", "--home", tmp_path / "eu/home")
+    for wrong in ((), ("--kid", "x"), ("--kid", shown["kid"][:-1] + "_")):
         with pytest.raises(FailedVerification) as caught:
-            carbonport("trust", "anchor", out, *wrong, "--home", tmp_path / "eu/home")
+            carbonport(*pin, "--key", out, *wrong)
         assert caught.value.id == "trust-anchor-fingerprint"
-    carbonport("trust", "anchor", out, "--fingerprint", shown["fingerprint"], "--home", tmp_path / "eu/home")
-    carbonport(
-        "trust", "anchor", "--remove", "CN", "--fingerprint", shown["fingerprint"],
-        "--home", tmp_path / "eu/home",
-    )  # fmt: skip
+    carbonport(*pin, "--key", out, "--kid", shown["kid"])
+    carbonport(*pin, "--remove", "--kid", shown["kid"])
     assert set(carbonport("trust", "list", "--home", tmp_path / "eu/home")["anchors"]) == {"EU"}
     with pytest.raises(Misuse):
         carbonport("trust", "anchor", "--home", tmp_path / "eu/home")
@@ -225,7 +227,7 @@ def test_an_anchor_is_pinned_by_its_fingerprint_only(tmp_path: Path) -> None:
 def test_a_list_of_an_unpinned_regulator_is_refused(tmp_path: Path) -> None:
     for name in ("cn", "importer"):
         init(tmp_path, name)
-    carbonport("trust", "issue", "--home", tmp_path / "cn/home", "--output", tmp_path / "list.jws")
+    carbonport("trust", "issue", "--home", tmp_path / "cn/home", "--out", tmp_path / "list.jws")
     with pytest.raises(FailedVerification) as caught:
         carbonport("trust", "add", tmp_path / "list.jws", "--home", tmp_path / "importer/home")
     assert caught.value.id == "trust-list-signer"
@@ -234,7 +236,7 @@ def test_a_list_of_an_unpinned_regulator_is_refused(tmp_path: Path) -> None:
 def test_only_a_regulator_issues(tmp_path: Path) -> None:
     init(tmp_path, "exporter")
     with pytest.raises(Misuse) as caught:
-        carbonport("trust", "issue", "--home", tmp_path / "exporter/home", "--output", tmp_path / "list.jws")
+        carbonport("trust", "issue", "--home", tmp_path / "exporter/home", "--out", tmp_path / "list.jws")
     assert caught.value.id == "identity-key-absent"
 
 
@@ -242,7 +244,7 @@ def test_a_changed_card_is_refused(tmp_path: Path) -> None:
     for name in ("exporter", "cn"):
         init(tmp_path, name)
     card = tmp_path / "card.json"
-    carbonport("card", "--home", tmp_path / "exporter/home", "--output", card)
+    carbonport("card", "--home", tmp_path / "exporter/home", "--out", card)
     assert "PRIVATE" not in card.read_text()
     for old, new in [("127.0.0.1:7443", "127.0.0.2:7443"), ('"exporter"', '"regulator"')]:
         forged = tmp_path / "forged.json"
@@ -250,7 +252,7 @@ def test_a_changed_card_is_refused(tmp_path: Path) -> None:
         with pytest.raises(FailedVerification) as caught:
             carbonport(
                 "trust", "issue", "--home", tmp_path / "cn/home", "--participant", forged,
-                "--output", tmp_path / "list.jws",
+                "--out", tmp_path / "list.jws",
             )  # fmt: skip
         assert caught.value.id == "identity-card-changed"
 

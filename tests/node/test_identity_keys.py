@@ -201,7 +201,9 @@ def test_rotation_keeps_the_retired_public_key(tmp_path: Path) -> None:
     old = identity.record(KeyUse.SEAL)
     clock.now += 100
     retired, new = identity.rotate(KeyUse.SEAL, effective_at=clock.now)
-    assert (retired.kid, retired.valid_until, new.valid_from) == (old.kid, clock.now, clock.now)
+    assert (retired.kid, retired.valid_until, new.valid_from) == (old.kid, clock.now + 1, clock.now + 1)
+    assert identity.record(KeyUse.SEAL).kid == old.kid, "what it signed in this second stays valid"
+    clock.now += 1
     again = reopen(tmp_path / "home", clock=clock)
     assert again.record(KeyUse.SEAL).kid == new.kid
     assert [record.kid for record in again.ring.records(KeyUse.SEAL)] == [old.kid, new.kid]
@@ -231,6 +233,7 @@ def test_keys_that_open_older_things_stay(tmp_path: Path) -> None:
     clock.now += 1
     identity.rotate(KeyUse.HPKE, effective_at=clock.now)
     identity.rotate(KeyUse.STORAGE, effective_at=clock.now)
+    clock.now += 1
     again = reopen(tmp_path / "home", clock=clock)
     assert again.x25519(again.ring.record(old.kid)) is not None
     assert again.period_keys.obtain(PERIOD) == period_key

@@ -490,8 +490,9 @@ def test_renewal_and_rotation_go_on_without_interruption(tmp_path: Path) -> None
         scene.importer.identity.rotate(KeyUse.TLS_ISSUER, effective_at=now + 300)
         scene.country.publish()
         await scene.importer.echo(scene.exporter)
+        before = scene.exporter.identity.tls.current()
         scene.clock.offset += 400  # within the ten minutes by which TLS forgives clocks
-        scene.country.publish()
+        assert scene.exporter.identity.tls.current() is not before
         await scene.importer.echo(scene.exporter)
 
     run(tmp_path, test)

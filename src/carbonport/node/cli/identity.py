@@ -119,12 +119,14 @@ def init(
         console.print(
             "The keys are not encrypted: give --passphrase or CARBONPORT_PASSPHRASE to encrypt them."
         )
-    console.print("Next: `carbonport card --output card.json`, and have your regulator list it.")
+    console.print("Next: `carbonport card --out card.json`, and have your regulator list it.")
 
 
 def card(
     home: HomeOption = None,
-    output: Annotated[Path | None, typer.Option(help="File to write; default standard output.")] = None,
+    output: Annotated[
+        Path | None, typer.Option("--out", help="File to write; default standard output.")
+    ] = None,
     passphrase_file: PassphraseFileOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -177,19 +179,15 @@ def key_rotate(
         if item is KeyUse.TRUST_LIST:
             opened.trust.pin(opened.name.jurisdiction, new.jwk, fingerprint=new.kid)
         rotated.append(
-            {"use": item.value, "retired": retired.kid, "new": new.kid, "valid_from": new.valid_from}
+            {"use": item.value, "retired": retired.kid, "new": new.kid, "valid_from": _time(new.valid_from)}
         )
     if as_json:
         print_json({"ok": True, "rotated": rotated})
         return
     console = Console(highlight=False)
     for row in rotated:
-        console.print(
-            f"{row['use']}: {row['retired']} gives way to {row['new']} at {_time(now + in_hours * 3600)}"
-        )
-    console.print(
-        "Next: `carbonport card --output card.json`; peers accept the new key once a list names it."
-    )
+        console.print(f"{row['use']}: {row['retired']} gives way to {row['new']} at {row['valid_from']}")
+    console.print("Next: `carbonport card --out card.json`; peers accept the new key once a list names it.")
 
 
 def _key_json(record: KeyRecord, now: int) -> dict[str, object]:

@@ -1,7 +1,7 @@
 """`carbonport trust`: pin anchors, add lists, show what is believed; as a regulator, issue the next list."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -10,10 +10,11 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from carbonport.attestation.participants import read_public_jwk
 from carbonport.attestation.trust_list import MAX_TRUST_LIST_BYTES, TrustList, WitnessRule
 from carbonport.crypto.canonical import parse_json
 from carbonport.crypto.jws import thumbprint
-from carbonport.errors import CarbonportError, FailedVerification, Malformed, Misuse
+from carbonport.errors import CarbonportError, Malformed, Misuse
 from carbonport.node.cli.home_options import (
     HomeOption,
     JsonOption,
@@ -35,11 +36,8 @@ from carbonport.node.identity.trust_issue import (
     read_accreditations,
 )
 
-ANCHOR_TYPE = "carbonport-anchor/v1"
-"""Format of an anchor file: the list-signing keys of one jurisdiction."""
-
-MAX_ANCHOR_BYTES = 64 * 1024
-"""Longest anchor file read."""
+MAX_LIST_KEY_BYTES = 4096
+"""Longest file with a list key (a public JWK) read."""
 
 Jwk = dict[str, str]
 
@@ -53,60 +51,42 @@ def register(app: typer.Typer) -> None:
 
 @trust_app.command("anchor")
 def anchor(
-    file: Annotated[Path | None, typer.Argument(help="Anchor file of a regulator, to pin.")] = None,
-    fingerprint: Annotated[
+    jurisdiction: Annotated[str, typer.Option(help="Jurisdiction whose list key is meant.")] = "",
+    key: Annotated[Path | None, typer.Option(help="The regulator's list key (a public JWK), to pin.")] = None,
+    kid: Annotated[
         str, typer.Option(help="The key's fingerprint, learned by another way than the file.")
     ] = "",
     export: Annotated[
-        Path | None, typer.Option(help="As a regulator: write the anchor file of this node's own list key.")
+        Path | None, typer.Option(help="As a regulator: write this node's own list key to this file.")
     ] = None,
-    remove: Annotated[
-        str, typer.Option(help="Jurisdiction whose key --fingerprint is to be forgotten.")
-    ] = "",
+    remove: Annotated[bool, typer.Option("--remove", help="Forget the pinned key --kid.")] = False,
     home: HomeOption = None,
     passphrase_file: PassphraseFileOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Pin a regulator's list-signing key by its fingerprint, export one's own, or forget one."""
+    """Pin a regulator's list-signing key by its fingerprint, forget one, or export one's own."""
     opened = open_from(home, passphrase_file)
-    if sum((file is not None, export is not None, bool(remove))) != 1:
+    if sum((key is not None, export is not None, remove)) != 1 or (export is None) != bool(jurisdiction):
         raise Misuse(
             "trust-anchor-usage",
-            found="none or several of FILE, --export and --remove",
-            expected="exactly one of them",
+            found="another combination of options",
+            expected="--jurisdiction with --key and --kid, or with --remove and --kid; or --export alone",
             remedy="`carbonport trust anchor --help` explains each.",
         )
     if export is not None:
         own = opened.identity.record(KeyUse.TRUST_LIST)
-        content: dict[str, object] = {
-            "type": ANCHOR_TYPE,
-            "jurisdiction": opened.name.jurisdiction,
-            "keys": [own.jwk],
-        }
-        write_public(export, _json_text(content))
-        _say(as_json, {"ok": True, "anchor": str(export), "fingerprint": own.kid}, f"fingerprint {own.kid}")
-        return
-    if remove:
-        opened.trust.unpin(remove, fingerprint)
-        _say(as_json, {"ok": True, "removed": fingerprint}, f"forgot {fingerprint}")
-        return
-    assert file is not None  # noqa: S101 - one of the three was given
-    jurisdiction, keys = _read_anchor(file)
-    known = [jwk for jwk in keys if thumbprint(jwk) == fingerprint]
-    if not known:
-        raise FailedVerification(
-            "trust-anchor-fingerprint",
-            found="keys with the fingerprints " + ", ".join(thumbprint(jwk) for jwk in keys),
-            expected=f"one with the fingerprint {fingerprint[:80]}" if fingerprint else "--fingerprint",
-            remedy="Ask the regulator for its fingerprint by telephone or in person, not from the file.",
-            where=str(file),
+        write_public(export, (json.dumps({**own.jwk, "kid": own.kid}, indent=1) + "\n").encode())
+        _say(as_json, {"ok": True, "key": str(export), "kid": own.kid}, f"fingerprint {own.kid}")
+    elif key is not None:
+        opened.trust.pin(_jurisdiction(jurisdiction), _read_list_key(key), fingerprint=kid)
+        _say(
+            as_json,
+            {"ok": True, "jurisdiction": jurisdiction, "kid": kid},
+            f"pinned {kid} for {jurisdiction}",
         )
-    opened.trust.pin(jurisdiction, known[0], fingerprint=fingerprint)
-    _say(
-        as_json,
-        {"ok": True, "jurisdiction": jurisdiction, "fingerprint": fingerprint},
-        f"pinned {fingerprint} for {jurisdiction}",
-    )
+    else:
+        opened.trust.unpin(jurisdiction, kid)
+        _say(as_json, {"ok": True, "removed": kid}, f"forgot {kid}")
 
 
 @trust_app.command("add")
@@ -160,14 +140,15 @@ def show(
 
 @trust_app.command("issue")
 def issue(
-    output: Annotated[Path, typer.Option(help="File for the new list (.jws), to publish.")],
+    output: Annotated[Path, typer.Option("--out", help="File for the new list (.jws), to publish.")],
     participant: Annotated[list[Path] | None, typer.Option(help="Card to list or update.")] = None,
     remove: Annotated[list[str] | None, typer.Option(help="Participant to drop.")] = None,
     accreditation: Annotated[
         Path | None, typer.Option(help="JSON file: verifiers' accreditations by participant id.")
     ] = None,
     recognise: Annotated[
-        list[Path] | None, typer.Option(help="Anchor file of a jurisdiction to recognise.")
+        list[str] | None,
+        typer.Option(help="Jurisdiction to recognise and the file of its list key: EU=authority.jwk.json."),
     ] = None,
     withdraw: Annotated[list[str] | None, typer.Option(help="Jurisdiction no longer recognised.")] = None,
     revoke_key: Annotated[
@@ -188,7 +169,7 @@ def issue(
     opened.identity.record(KeyUse.TRUST_LIST)
     own = read_card(make_card(opened.identity, opened.config).encode(), now=now)
     cards = [read_card(read_input(path, max_bytes=MAX_CARD_BYTES), now=now) for path in participant or ()]
-    recognised: dict[str, Sequence[Jwk]] = dict(_read_anchor(path) for path in recognise or ())
+    recognised: dict[str, Sequence[Jwk]] = dict(_recognised(text) for text in recognise or ())
     recognised |= dict.fromkeys(withdraw or (), ())
     decisions = Decisions(
         cards=[own, *cards],
@@ -228,25 +209,33 @@ def _read_list(path: Path) -> str:
     return read_input(path, max_bytes=MAX_TRUST_LIST_BYTES).decode("ascii", "replace").strip()
 
 
-def _read_anchor(path: Path) -> tuple[str, Sequence[Jwk]]:
-    value = parse_json(read_input(path, max_bytes=MAX_ANCHOR_BYTES), max_bytes=MAX_ANCHOR_BYTES)
-    if isinstance(value, dict) and value.get("type") == ANCHOR_TYPE:
-        jurisdiction, keys = value.get("jurisdiction"), value.get("keys")
-        named = isinstance(jurisdiction, str) and JURISDICTION_PATTERN.fullmatch(jurisdiction)
-        if named and isinstance(keys, list) and keys and all(isinstance(key, dict) for key in keys):
-            read = [
-                {str(name): str(item) for name, item in key.items()} for key in keys if isinstance(key, dict)
-            ]
-            for jwk in read:
-                thumbprint(jwk)  # refuses what is no public signing key
-            return str(jurisdiction), read
-    raise Malformed(
-        "trust-anchor-file",
-        found="a file of another form",
-        expected='{"type": "carbonport-anchor/v1", "jurisdiction": ..., "keys": [JWK, ...]}',
-        remedy="Ask the regulator for the file that `carbonport trust anchor --export` wrote.",
-        where=str(path),
-    )
+def _read_list_key(path: Path) -> Jwk:
+    value = parse_json(read_input(path, max_bytes=MAX_LIST_KEY_BYTES), max_bytes=MAX_LIST_KEY_BYTES)
+    jwk = read_public_jwk(value)
+    return {member: str(jwk[member]) for member in ("crv", "kty", "x", "y") if member in jwk}
+
+
+def _recognised(text: str) -> tuple[str, Sequence[Jwk]]:
+    name, separator, path = text.partition("=")
+    if not separator or not path:
+        raise Misuse(
+            "trust-recognise",
+            found=repr(text[:80]),
+            expected="<jurisdiction>=<file with its list key>, such as EU=authority.jwk.json",
+            remedy="Correct the option --recognise.",
+        )
+    return _jurisdiction(name), [_read_list_key(Path(path))]
+
+
+def _jurisdiction(text: str) -> str:
+    if not JURISDICTION_PATTERN.fullmatch(text):
+        raise Malformed(
+            "identity-jurisdiction",
+            found=repr(text[:20]),
+            expected="two capital letters, such as CN or EU",
+            remedy="Give the jurisdiction whose list key is meant.",
+        )
+    return text
 
 
 def _list_json(item: TrustList) -> dict[str, object]:
@@ -284,7 +273,3 @@ def _say(as_json: bool, value: dict[str, object], words: str) -> None:
 
 def _time(moment: int) -> str:
     return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def _json_text(value: Mapping[str, object]) -> bytes:
-    return (json.dumps(value, ensure_ascii=False, indent=1) + "\n").encode()

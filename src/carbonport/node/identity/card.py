@@ -8,15 +8,14 @@ roles, accreditation and listing itself are the regulator's to grant.
 import json
 from dataclasses import dataclass
 
-from carbonport.attestation.trust_list import (
+from carbonport.attestation.participants import (
     NodeEntry,
     Participant,
     TrustedKey,
-    TrustList,
-    WitnessRule,
-    trust_list_from_json,
-    trust_list_to_json,
+    participant_to_json,
+    read_participant,
 )
+from carbonport.attestation.strict_fields import StrictFields
 from carbonport.crypto.canonical import Json, b64url_decode, b64url_encode, canonical_bytes, parse_json
 from carbonport.crypto.jws import SigningKey, sign_jws, verify_jws
 from carbonport.crypto.notes import TYPE_COSIGNATURE, TYPE_ED25519, VerifierKey
@@ -73,7 +72,7 @@ def make_card(identity: NodeIdentity, config: NodeConfig) -> str:
     body: dict[str, Json] = {
         "type": CARD_TYPE,
         "issued_at": identity.clock(),
-        "participant": entry_to_json(participant_entry(identity, config)),
+        "participant": participant_to_json(participant_entry(identity, config)),
     }
     key = SigningKey.from_pem(identity.signing_pem(KeyUse.SEAL))
     proof = sign_jws(key, {"typ": PROOF_TYPE}, canonical_bytes(body))
@@ -89,7 +88,7 @@ def read_card(content: bytes, *, now: int) -> Card:
     proof, issued_at = body.pop("proof"), body["issued_at"]
     if body["type"] != CARD_TYPE or not isinstance(proof, str) or not isinstance(issued_at, int):
         raise _malformed("a card of another format")
-    participant = entry_from_json(body["participant"])
+    participant = read_entry(body["participant"])
     name = ParticipantName.parse(participant.id)
     if participant.node is None or participant.node.spiffe != name.spiffe_id:
         raise _malformed("an entry without a node of its own name")
@@ -132,31 +131,12 @@ def _trusted_key(record: KeyRecord, config: NodeConfig, now: int) -> TrustedKey:
     )
 
 
-def entry_to_json(participant: Participant) -> Json:
-    """The entry exactly as a trust list writes it: by way of a list with this one participant."""
-    written = trust_list_to_json(_list_of(participant))
-    if not isinstance(written, dict) or not isinstance(written["participants"], list):
-        raise _malformed("a list without participants")
-    entry: Json = written["participants"][0]
-    return entry
-
-
-def entry_from_json(entry: Json) -> Participant:
+def read_entry(entry: Json) -> Participant:
     """Read an entry with the strictness of a trust list."""
-    if not isinstance(entry, dict) or not isinstance(entry.get("id"), str):
-        raise _malformed("an entry without an id")
-    jurisdiction = str(entry["id"]).partition("/")[0]
-    template = trust_list_to_json(
-        TrustList(jurisdiction, 1, 0, 1, "", {}, (), WitnessRule(quorum=0, witnesses=()))
-    )
-    if not isinstance(template, dict):
-        raise _malformed("no list")
-    return trust_list_from_json({**template, "participants": [entry]}).participants[0]
-
-
-def _list_of(participant: Participant) -> TrustList:
-    rule = WitnessRule(quorum=0, witnesses=())
-    return TrustList(participant.jurisdiction, 1, 0, 1, "", {}, (participant,), rule)
+    fields = StrictFields(entry, "card")
+    participant = read_participant(fields)
+    fields.finish()
+    return participant
 
 
 def _malformed(found: str) -> Malformed:

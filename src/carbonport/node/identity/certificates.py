@@ -62,6 +62,8 @@ def anchor_certificate(
         .not_valid_after(_time(valid_until))
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .add_extension(_key_usage(signs_certificates=True), critical=True)
+        # Key identifiers tell two issuer keys of one name apart while one gives way to the other.
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(public_key), critical=False)
         .add_extension(
             x509.NameConstraints([x509.UniformResourceIdentifier(trust_domain), x509.DNSName(host)], None),
             critical=True,
@@ -93,6 +95,9 @@ def issue_tls(
         .not_valid_after(_time(not_after))
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(_key_usage(signs_certificates=False), critical=True)
+        .add_extension(
+            x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key()), critical=False
+        )
         .add_extension(x509.ExtendedKeyUsage(usage), critical=False)
         .add_extension(
             x509.SubjectAlternativeName(

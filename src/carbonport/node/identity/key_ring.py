@@ -254,18 +254,20 @@ class KeyRing:
     def rotate(self, use: KeyUse, *, now: int, effective_at: int) -> tuple[KeyRecord, KeyRecord]:
         """Make a successor that takes over at `effective_at`; returns (retired, new).
 
-        Until then the old key stays in force, so that the trust list can name both beforehand.
+        Until then the old key stays in force, so that the trust list can name both beforehand. The earliest
+        takeover is the next second: what the old key signed in this one stays valid.
         """
         self.refresh()
         old = self.records(use)[-1] if self.holds(use) else self.current(use, now)
-        if effective_at < now or effective_at <= old.valid_from:
+        if effective_at < now or old.valid_from > now:
             raise Misuse(
                 "identity-rotation-time",
-                found=f"a takeover at {effective_at}",
-                expected=f"a time after {max(now, old.valid_from)} (unix seconds)",
+                found=f"a takeover at {effective_at}, with the last one at {old.valid_from} (unix seconds)",
+                expected=f"a time from {now} on, after the last rotation has taken effect",
                 remedy="Wait until the last rotation has taken effect.",
                 where=use.value,
             )
+        effective_at = max(effective_at, now + 1)
         new = self._make(use, effective_at)
         retired = replace(old, valid_until=effective_at)
         self._save((*(retired if record is old else record for record in self._records), new))

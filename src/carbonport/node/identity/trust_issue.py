@@ -8,11 +8,10 @@ revocation stays.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from carbonport.attestation.participants import Participant, TrustedKey, participant_to_json
 from carbonport.attestation.trust_list import (
     MAX_TRUST_LIST_BYTES,
     TRUST_LIST_TYPE,
-    Participant,
-    TrustedKey,
     TrustList,
     WitnessRule,
     issue_trust_list,
@@ -22,7 +21,7 @@ from carbonport.attestation.trust_list import (
 from carbonport.crypto.canonical import Json, parse_canonical, parse_json
 from carbonport.crypto.jws import SigningKey, peek_header, verify_jws
 from carbonport.errors import Malformed, Misuse
-from carbonport.node.identity.card import Card, entry_from_json, entry_to_json
+from carbonport.node.identity.card import Card, read_entry
 from carbonport.node.identity.key_ring import KeyUse
 from carbonport.node.identity.node_identity import NodeIdentity
 from carbonport.node.identity.private_files import make_private_folder, read_private, write_private
@@ -131,9 +130,9 @@ def _participants(last: TrustList, decisions: Decisions, now: int) -> tuple[Part
     for name in decisions.removed:
         del entries[name]
     for name, accreditation in decisions.accreditations.items():
-        written = entry_to_json(entries[name])
+        written = participant_to_json(entries[name])
         if isinstance(written, dict):
-            entries[name] = entry_from_json({**written, "accreditation": accreditation})
+            entries[name] = read_entry({**written, "accreditation": accreditation})
     return tuple(_revoked(item, decisions.revoked_keys, now) for _, item in sorted(entries.items()))
 
 

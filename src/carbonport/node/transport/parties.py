@@ -7,7 +7,7 @@ from typing import Protocol
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from carbonport.attestation.trust_list import Participant, TrustedKey
+from carbonport.attestation.participants import Participant, TrustedKey
 from carbonport.attestation.trust_store import TrustStore
 from carbonport.errors import CarbonportError, FailedVerification, Malformed, Refused
 from carbonport.node.identity.certificates import anchor_certificate

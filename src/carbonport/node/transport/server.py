@@ -3,6 +3,7 @@ graceful stop.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, cast
 
 import grpc
@@ -11,7 +12,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc  # type: ignore[i
 from grpc_reflection.v1alpha import reflection  # type: ignore[import-untyped]
 
 from carbonport.errors import Misuse, Unavailable
-from carbonport.node.identity.certificates import certificate_pem
+from carbonport.node.identity.certificates import TlsMaterial, certificate_pem
 from carbonport.node.identity.node_identity import NodeIdentity
 from carbonport.node.transport.admission import Admission
 from carbonport.node.transport.calls import CallGuard, CallLimits, Outgoing
@@ -26,6 +27,15 @@ MAX_CONNECTION_AGE_MS = 3600 * 1000
 """A connection is closed, without loss, after an hour: the next handshake sees the newest certificates and
 roots.
 """
+
+
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """What the last TLS configuration was made of, and until when its roots hold."""
+
+    material: TlsMaterial
+    version: int
+    until: int
 
 
 class NodeServer:
@@ -57,7 +67,7 @@ class NodeServer:
         )
         self._names = [health.SERVICE_NAME, reflection.SERVICE_NAME]
         self._health = health.aio.HealthServicer()
-        self._shown: tuple[object, int] | None = None
+        self._shown: _Shown | None = None
 
     def add(self, register: Callable[[Any, Any], None], servicer: object, service: ServiceDescriptor) -> None:
         """Serve a service: the generated `add_...Servicer_to_server`, the servicer, and the service's
@@ -117,18 +127,20 @@ class NodeServer:
     def _changed_configuration(self) -> grpc.ServerCertificateConfiguration | None:
         """Asked by gRPC at every handshake, on a thread of its own; None when nothing changed since."""
         material, version = self._identity.tls.current(), self._parties.version()
-        if self._shown is not None and self._shown[0] is material and self._shown[1] == version:
-            return None
+        shown = self._shown
+        if shown is not None and shown.material is material and shown.version == version:
+            return None if self._identity.clock() < shown.until else self._configuration()
         return self._configuration()
 
     def _configuration(self) -> grpc.ServerCertificateConfiguration:
         """The certificate and the roots in force."""
         material, version = self._identity.tls.current(), self._parties.version()
-        now = self._identity.clock()
-        roots = [certificate_pem(anchor) for party in self._parties.all(now) for anchor in party.anchors]
+        parties = list(self._parties.all(self._identity.clock()))
+        roots = [certificate_pem(anchor) for party in parties for anchor in party.anchors]
         # Never an empty root set: some TLS libraries then take the machine's own.
         roots.append(self._identity.own_anchor_pem())
-        self._shown = (material, version)
+        until = min((party.until for party in parties), default=material.not_after)
+        self._shown = _Shown(material, version, until)
         return grpc.ssl_server_certificate_configuration(
             [(material.private_key_pem, material.chain_pem)], b"".join(roots)
         )
