@@ -144,6 +144,7 @@ class TlsSource:
         self._issuer = issuer
         self._clock = clock
         self._issued_by = ""
+        self._looked_at = -1
         self._lock = threading.Lock()
         self._material: TlsMaterial | None = None
 
@@ -151,7 +152,9 @@ class TlsSource:
         """The same object until two thirds of its lifetime have passed or the issuer key was rotated."""
         with self._lock:
             now = self._clock()
-            issuer = self._issuer(now)
+            if self._material is not None and now == self._looked_at:
+                return self._material
+            issuer, self._looked_at = self._issuer(now), now
             if self._material is None or now >= self._material.renew_at or issuer != self._issued_by:
                 self._material, self._issued_by = self._issue(now), issuer
             return self._material
