@@ -66,6 +66,8 @@ DECISION_ID_BYTES = 16
 AS_IF_APPROVED = "as-if-approved"
 """Stands for the reference in a decision that only asks what an approval would change."""
 
+ROLES, PURPOSES, FORMS = frozenset(Role), frozenset(Purpose), frozenset(Form)
+
 RECIPIENT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9./:_-]{0,99}")
 JURISDICTION = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,31}")
 
@@ -97,11 +99,11 @@ class Gate:
         approvals: Approvals = no_approvals,
     ) -> None:
         """Raises `Misuse` when policy, ledger and results are not of one piece."""
-        if results.graded.ledger is not graded.ledger or graded.table.data != policy.table.data or not home:
+        if results.graded.plant is not graded.plant or graded.table.data != policy.table.data or not home:
             raise Misuse(
                 "gate-parts-disagree",
-                found="results of another ledger, another grading table, or no jurisdiction",
-                expected="one ledger, graded with the policy's own table, and the node's jurisdiction",
+                found="results of another graded ledger, another grading table, or no jurisdiction",
+                expected="one ledger, graded once with the policy's own table, and the node's jurisdiction",
                 remedy="Grade the ledger with policy.table; evaluate the results from that graded ledger.",
             )
         self._policy, self._results, self._home = policy, results, home
@@ -185,7 +187,7 @@ class Gate:
         problem = _request_problem(request)
         if not problem and disclosure is not None:
             problem = _fetch_problem(request, disclosure)
-        items = tuple(_unknown_item(name, request) for name in request.items[:MAX_ITEMS])
+        items: tuple[ItemDecision, ...] = ()
         approval = AS_IF_APPROVED if as_if_approved else request.approval
         if not problem:
             try:
@@ -195,6 +197,7 @@ class Gate:
             except Exception as error:  # noqa: BLE001 - an error in a check is a refusal
                 problem = f"A check failed: {type(error).__name__}."
         if problem:
+            items = items or tuple(_unknown_item(name, request) for name in request.items[:MAX_ITEMS])
             items = tuple(replace(item, allowed=False, reason=problem) for item in items)
         allowed = not problem and bool(items) and all(item.allowed for item in items)
         return Decision(
@@ -308,9 +311,9 @@ def _carries_text(items: list[Item], carries: Callable[[str], bool]) -> bool:
 def _request_problem(request: EgressRequest) -> str:
     """Why the request as such cannot be decided, or nothing."""
     recipient = request.recipient
-    if recipient.role not in tuple(Role) or request.purpose not in tuple(Purpose):
+    if recipient.role not in ROLES or request.purpose not in PURPOSES:
         return "The role or the purpose is not one that the policy knows."
-    if request.form not in tuple(Form):
+    if request.form not in FORMS:
         return "The form is not one that the policy knows."
     if not (RECIPIENT_ID.fullmatch(recipient.id) and JURISDICTION.fullmatch(recipient.jurisdiction)):
         return "The recipient's id or jurisdiction is missing or is not one."

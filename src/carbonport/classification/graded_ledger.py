@@ -1,8 +1,8 @@
 """The graded ledger: every record and fact of a footprint ledger with its class, its grade and the reason.
 
 The grade comes from the grading table by class and field. A person may raise the grade of one path, never
-lower it. What an exchange adds (the consignment's mass, the verifier's opinion) enters here too, and only under
-the classes `customs` and `certificate`, so that nothing of the plant can be relabelled on the way to the gate.
+lower it. What an exchange adds (the consignment's mass, the verifier's opinion) enters here too, and under no
+class but `customs` and `certificate`: nothing of the plant can be relabelled on the way to the gate.
 """
 
 import re
@@ -13,6 +13,7 @@ from decimal import Decimal
 from types import MappingProxyType
 
 from carbonport.classification.field_classes import FieldClass, FieldRule, GradingTable
+from carbonport.classification.forms import Form, Role
 from carbonport.classification.grades import Grade
 from carbonport.errors import Misuse
 from carbonport.footprint.ledger import DataQuality, Fact, Ledger, Record, Source
@@ -49,13 +50,22 @@ class GradedEntry:
         """The class that the table knows it under; `unknown` when it knows none."""
         return self.rule.field_class
 
+    def hidden_from(self, role: Role, *, approved: bool) -> bool:
+        """Whether the table keeps the value itself from `role`, or the grade was raised for this ledger."""
+        raised = self.grade.rank > self.rule.grade.rank
+        return raised or not self.rule.permits(role, Form.RAW, approved=approved)
+
 
 @dataclass(frozen=True)
 class GradedLedger:
-    """A ledger, its entries by path with their grades, and the table they come from."""
+    """A ledger, its entries by path with their grades, and the table they come from.
+
+    `plant` are the ledger's own entries; `entries` are these and what an exchange has added.
+    """
 
     ledger: Ledger
     table: GradingTable
+    plant: Mapping[str, GradedEntry]
     entries: Mapping[str, GradedEntry]
 
     def counts(self) -> Mapping[Grade, int]:
@@ -156,7 +166,8 @@ def graded_ledger(
             entries[path] = replace(
                 known, grade=grade, reason=f"{known.reason} (raised to {grade} for this ledger)"
             )
-    return GradedLedger(ledger, table, MappingProxyType(entries))
+    graded = MappingProxyType(entries)
+    return GradedLedger(ledger, table, graded, graded)
 
 
 def _grade(entry: Record | Fact, table: GradingTable) -> GradedEntry:

@@ -114,7 +114,8 @@ class HiddenValues:
         """Whether a finished message carries a protected number, in plain or in a base64 part of it."""
         text = payload.decode("utf-8", "replace")
         runs = (run for part in (text, *_decoded_texts(text)) for run in re.findall(r"[0-9][0-9.,]*", part))
-        return any(_meets(_digits(run), self._in_payload, self._payload_length) for run in runs)
+        # Zeros at the end are of the notation: 12.000000 t must not look like a figure that begins 1200000.
+        return any(_meets(_digits(run).rstrip("0"), self._in_payload, self._payload_length) for run in runs)
 
 
 def looks_packed(text: str) -> bool:

@@ -16,18 +16,20 @@ from carbonport.classification.graded_ledger import GradedLedger
 from carbonport.classification.graph_grades import OutputGrade, output_grades
 from carbonport.classification.hidden_values import HiddenValues
 from carbonport.footprint.calculation import Calculation
-from carbonport.footprint.evaluate import declared_values, evaluate_outputs
-from carbonport.footprint.graph import Graph, Round
+from carbonport.footprint.evaluate import declared_values, evaluate
+from carbonport.footprint.graph import Floor, Graph, Round, Sum
 from carbonport.footprint.ledger import Fact, Good, Record
 
 HIDDEN_PRECISION = 20
 """Digits of an evaluated total that are looked for in what leaves."""
 
+TOTAL_FIELD = "direct_emissions"
+"""The field of the grading table whose row says who may see a total."""
+
 
 @dataclass(frozen=True, slots=True)
 class GradedResult:
-    """One output: its exact number, its unit, the decimals it is rounded to (none if it is not), its
-    grade."""
+    """One output: its exact number, unit, the decimals it is rounded to (none if it is not), and grade."""
 
     value: Fraction
     unit: str
@@ -48,13 +50,17 @@ class GoodResults:
 class Results:
     """The results of every good by (process, CN), and those of the installation by output name.
 
-    `graded` is the ledger they were computed from; a gate takes no results of another.
+    `graded` is the ledger they were computed from; a gate takes no results of another. `totals` are the sums on
+    the way (a process's emissions, those of its precursors): never asked for, only kept from showing.
     """
 
     graded: GradedLedger
     goods: Mapping[tuple[str, str], GoodResults]
     installation: Mapping[str, GradedResult]
-    _hidden: dict[tuple[Role, bool], HiddenValues] = field(default_factory=dict, repr=False, compare=False)
+    totals: frozenset[Fraction] = field(repr=False)
+    _hidden: dict[tuple[Role, bool], HiddenValues] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     def hidden_from(self, role: Role, *, approved: bool) -> HiddenValues:
         """The numbers that `role` may not be shown, ready to be recognised in what is about to leave."""
@@ -65,46 +71,42 @@ class Results:
         return self._hidden[role, approved]
 
     def _hidden_numbers(self, role: Role, *, approved: bool) -> Iterable[Decimal]:
-        for entry in self.graded.entries.values():
+        for entry in self.graded.plant.values():
             record = entry.entry
-            if isinstance(record, Record) and not entry.rule.permits(role, Form.RAW, approved=approved):
+            if isinstance(record, Record) and entry.hidden_from(role, approved=approved):
                 yield from (record.source_value, record.value)
                 if record.value.is_finite():
                     yield record.declared
-        outputs = [self.installation, *(good.outputs for good in self.goods.values())]
-        for result in (result for named in outputs for result in named.values()):
-            rule = self.graded.table.rule(result.grade.field_class, result.grade.field)
-            # A specific result at full precision shares its digits with the rounded one, which may be shown.
-            if rule.field_class is not FieldClass.RESULT and not rule.permits(
-                role, Form.RAW, approved=approved
-            ):
-                with localcontext(prec=HIDDEN_PRECISION):
-                    yield Decimal(result.value.numerator) / Decimal(result.value.denominator)
+        rule = self.graded.table.rule(FieldClass.RESULT_TOTAL, TOTAL_FIELD)
+        if not rule.permits(role, Form.RAW, approved=approved):
+            with localcontext(prec=HIDDEN_PRECISION):
+                for total in self.totals:
+                    yield Decimal(total.numerator) / Decimal(total.denominator)
 
     def _hidden_texts(self, role: Role, *, approved: bool) -> Iterable[str]:
         return (
             entry.entry.text
-            for entry in self.graded.entries.values()
-            if isinstance(entry.entry, Fact) and not entry.rule.permits(role, Form.RAW, approved=approved)
+            for entry in self.graded.plant.values()
+            if isinstance(entry.entry, Fact) and entry.hidden_from(role, approved=approved)
         )
 
 
 def evaluated_results(
     graded: GradedLedger, goods: Mapping[tuple[str, str], Graph], installation: Graph | None = None
 ) -> Results:
-    """Evaluate and grade each good's graph, keyed (process, CN), and the installation's, from declared
-    values.
+    """Evaluate and grade, from declared values, each good's graph by (process, CN), and the installation's.
 
     Graphs of goods that the ledger does not list are left out: there is nothing to attest for them.
     """
     found: dict[tuple[str, str], GoodResults] = {}
+    totals: set[Fraction] = set()
     for good in graded.ledger.goods:
         graph = goods.get((good.process, good.cn))
         if graph is not None:
             paths = frozenset(node.path for node in graph.inputs())
-            found[good.process, good.cn] = GoodResults(good, _graded(graph, graded), paths)
-    totals = _graded(installation, graded) if installation is not None else MappingProxyType({})
-    return Results(graded, MappingProxyType(found), totals)
+            found[good.process, good.cn] = GoodResults(good, _graded(graph, graded, totals), paths)
+    whole = _graded(installation, graded, totals) if installation is not None else MappingProxyType({})
+    return Results(graded, MappingProxyType(found), whole, frozenset(totals))
 
 
 def calculation_results(graded: GradedLedger, calculation: Calculation) -> Results:
@@ -113,12 +115,19 @@ def calculation_results(graded: GradedLedger, calculation: Calculation) -> Resul
     return evaluated_results(graded, goods, calculation.installation.graph)
 
 
-def _graded(graph: Graph, graded: GradedLedger) -> Mapping[str, GradedResult]:
-    numbers = evaluate_outputs(graph, declared_values(graded.ledger))
+def _graded(graph: Graph, graded: GradedLedger, totals: set[Fraction]) -> Mapping[str, GradedResult]:
+    numbers = evaluate(graph, declared_values(graded.ledger))
     grades = output_grades(graph, graded)
     results: dict[str, GradedResult] = {}
+    specific: set[str] = set()
     for name, node_id in graph.outputs.items():
         node = graph[node_id]
         decimals = node.decimals if isinstance(node, Round) else None
-        results[name] = GradedResult(numbers[name], node.unit, decimals, grades[name])
+        results[name] = GradedResult(numbers[node_id], node.unit, decimals, grades[name])
+        if grades[name].field_class is FieldClass.RESULT:
+            # At full precision it shares its digits with the rounded one, which may be shown.
+            specific.add(node_id)
+    totals.update(
+        numbers[node.id] for node in graph if isinstance(node, Sum | Floor) and node.id not in specific
+    )
     return MappingProxyType(results)
