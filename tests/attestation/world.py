@@ -9,6 +9,7 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
+from importlib.resources import files
 from pathlib import Path
 
 from carbonport.attestation.bench import (
@@ -65,7 +66,7 @@ ATTESTATION_ID = "0123456789abcdef0123456789abcdef"
 EXCHANGE_ID = "00112233445566778899aabbccddeeff"
 CERTIFICATE = "CNAS V0123"
 PERIOD_KEY = hashlib.sha256(b"period key of the tests").digest()
-EXAMPLE = Path(__file__).resolve().parents[2] / "examples/steelworks.yaml"
+EXAMPLE = Path(str(files("carbonport") / "examples" / "steelworks.yaml"))
 
 
 def counted_bytes(seed: str) -> Callable[[int], bytes]:

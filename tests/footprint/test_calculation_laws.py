@@ -3,6 +3,7 @@
 from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
+from importlib.resources import files
 from pathlib import Path
 from random import Random
 from typing import Any, cast
@@ -21,9 +22,7 @@ from carbonport.footprint.graph import Constant
 from carbonport.footprint.intake.yaml_ledger import read_yaml_ledger
 from carbonport.footprint.ledger import Ledger
 
-EXAMPLE = read_yaml_ledger(
-    Path(__file__).resolve().parents[2] / "examples" / "steelworks.yaml", Catalogue.load()
-)
+EXAMPLE = read_yaml_ledger(Path(str(files("carbonport") / "examples" / "steelworks.yaml")), Catalogue.load())
 CALCULATION = calculate(EXAMPLE)
 GRAPH = CALCULATION.goods[0].graph
 EXTENSIVE = frozenset({"t", "MWh", "TJ", "tCO2e", "1000Nm3"})

@@ -1,6 +1,7 @@
 """Carbonport's own ledger file: exact figures, places, strictness, and the JSON form of what was read."""
 
 from decimal import Decimal
+from importlib.resources import files
 from pathlib import Path
 from typing import Any, cast
 
@@ -15,7 +16,7 @@ from carbonport.footprint.intake.yaml_ledger import parse_yaml_ledger, read_yaml
 from carbonport.footprint.ledger import DataQuality, Direction, Ledger
 from carbonport.footprint.ledger_json import ledger_from_json, ledger_to_json
 
-EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "steelworks.yaml"
+EXAMPLE = Path(str(files("carbonport") / "examples" / "steelworks.yaml"))
 
 
 def example() -> Ledger:

@@ -10,7 +10,7 @@ import typer.main
 from carbonport.node.cli.program import app, register_groups
 
 ROOT = Path(__file__).resolve().parents[2]
-LINKS = ("attestation", "classification", "crypto", "federated", "footprint", "node")
+LINKS = ("attestation", "classification", "crypto", "examples", "federated", "footprint", "node")
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 

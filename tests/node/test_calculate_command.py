@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "steelworks.yaml"
+EXAMPLE = Path(str(files("carbonport") / "examples" / "steelworks.yaml"))
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
