@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from fractions import Fraction
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
