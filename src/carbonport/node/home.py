@@ -7,16 +7,28 @@ from pathlib import Path
 
 from carbonport.crypto.ambient import Clock, RandomBytes, system_clock, system_random
 from carbonport.errors import Misuse
-from carbonport.node.config import NodeConfig, find_home, load_config
+from carbonport.node.config import (
+    CONFIG_NAME,
+    NodeConfig,
+    config_text,
+    find_home,
+    load_config,
+    parse_config,
+    write_config,
+)
+from carbonport.node.identity.key_ring import KeyUse
 from carbonport.node.identity.names import ParticipantName
 from carbonport.node.identity.node_identity import NodeIdentity
-from carbonport.node.identity.passphrase import find_passphrase
-from carbonport.node.identity.private_files import require_private_folder
+from carbonport.node.identity.passphrase import Passphrase, find_passphrase
+from carbonport.node.identity.private_files import make_private_folder, require_private_folder
 from carbonport.node.identity.trust_folder import TrustFolder
 from carbonport.node.transport.calls import CallLimits, Outgoing
 from carbonport.node.transport.parties import TrustedParties
 from carbonport.node.transport.peers import Peers
 from carbonport.node.transport.server import NodeServer
+
+DATA_FOLDER = "data"
+"""Where the store stands by default, inside the home folder."""
 
 PASSPHRASE_MISSING = "identity-passphrase-missing"  # noqa: S105 - an error id
 """Error id on which a person at a terminal is asked for the passphrase."""
@@ -94,3 +106,34 @@ def open_home(
         opened = identity(prompt)
     trust = TrustFolder(path, clock)
     return NodeHome(path, config, opened, trust, TrustedParties(trust.store))
+
+
+def make_home(
+    path: Path,
+    config: NodeConfig,
+    *,
+    passphrase: Passphrase | None,
+    clock: Clock = system_clock,
+    random_bytes: RandomBytes = system_random,
+) -> NodeIdentity:
+    """Make a new home folder: keys, certificate, data folder and configuration; a regulator pins its own list key."""
+    parse_config(config_text(config).encode(), where="carbonport init")
+    if (path / CONFIG_NAME).exists():
+        raise Misuse(
+            "identity-exists",
+            found="a home folder that was already made",
+            expected="a new folder",
+            remedy="Use `carbonport key rotate` for new keys, or another --home.",
+            where=str(path),
+        )
+    make_private_folder(path)
+    identity = NodeIdentity.create(
+        path, config.name, config.roles, passphrase=passphrase, clock=clock, random_bytes=random_bytes
+    )
+    make_private_folder(path / DATA_FOLDER)
+    if identity.ring.holds(KeyUse.TRUST_LIST):
+        own = identity.record(KeyUse.TRUST_LIST)
+        TrustFolder(path, clock).pin(config.name.jurisdiction, own.jwk, fingerprint=own.kid)
+    # Last, because its presence says that the home is complete.
+    write_config(path, config)
+    return identity

@@ -1,7 +1,7 @@
 """A node at work: a participant that writes its exchange log, with the desks of its roles.
 
-Whoever opens one holds the writer's lock of the store, so there is one at a time: the serving process, or a command when
-the node does not serve. Everything that is logged or answered goes through here.
+Whoever opens one holds the writer's lock of the store, so there is one at a time: the serving process, or a command
+when the node does not serve. Everything that is logged or answered goes through here.
 """
 
 from collections.abc import Mapping, Sequence

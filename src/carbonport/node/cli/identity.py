@@ -1,7 +1,6 @@
 """`carbonport init`, `card` and `key`: a node's home folder, its public card and its keys."""
 
 import os
-import secrets
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -21,27 +20,20 @@ from carbonport.node.cli.home_options import (
     print_json,
 )
 from carbonport.node.config import (
-    CONFIG_NAME,
     ExchangeSettings,
     LogSettings,
     NodeConfig,
     NodeSettings,
     StoreSettings,
-    config_text,
     find_home,
-    parse_config,
-    write_config,
 )
+from carbonport.node.home import make_home
 from carbonport.node.identity.card import make_card
 from carbonport.node.identity.key_ring import KeyRecord, KeyUse
 from carbonport.node.identity.names import ParticipantName, Role
-from carbonport.node.identity.node_identity import CERTIFICATE_NAME, NodeIdentity
+from carbonport.node.identity.node_identity import CERTIFICATE_NAME
 from carbonport.node.identity.passphrase import Passphrase, find_passphrase
-from carbonport.node.identity.private_files import make_private_folder, write_public
-from carbonport.node.identity.trust_folder import TrustFolder
-
-DATA_FOLDER = "data"
-"""Where the store lies by default, inside the home folder."""
+from carbonport.node.identity.private_files import write_public
 
 key_app = typer.Typer(no_args_is_help=True, help="The node's keys: list and rotate.")
 
@@ -82,25 +74,8 @@ def init(
         exchange=ExchangeSettings(approval=approval),
         identifiers=dict(_identifier(text) for text in identifier or ()),
     )
-    parse_config(config_text(config).encode(), where="carbonport init")
-    if (folder / CONFIG_NAME).exists():
-        raise Misuse(
-            "identity-exists",
-            found="a home folder that was already made",
-            expected="a new folder",
-            remedy="Use `carbonport key rotate` for new keys, or another --home.",
-            where=str(folder),
-        )
     secret = _new_passphrase(passphrase_file) if passphrase else find_passphrase(passphrase_file)
-    make_private_folder(folder)
-    identity = NodeIdentity.create(
-        folder, who, role, passphrase=secret, clock=system_clock, random_bytes=secrets.token_bytes
-    )
-    make_private_folder(folder / DATA_FOLDER)
-    if identity.ring.holds(KeyUse.TRUST_LIST):
-        own = identity.record(KeyUse.TRUST_LIST)
-        TrustFolder(folder, system_clock).pin(who.jurisdiction, own.jwk, fingerprint=own.kid)
-    write_config(folder, config)
+    identity = make_home(folder, config, passphrase=secret)
     result = {
         "ok": True,
         "home": str(folder),

@@ -10,7 +10,17 @@ from rich.console import Console
 
 from carbonport import __version__
 from carbonport.errors import CarbonportError
-from carbonport.node.cli import footprint, identity, trust
+from carbonport.node.cli import (
+    demo,
+    exporter,
+    footprint,
+    identity,
+    importer,
+    regulator,
+    serving,
+    trust,
+    verifier,
+)
 
 UNEXPECTED_EXIT_CODE = 1
 """A defect of ours is reported as a failed check, never as success."""
@@ -42,9 +52,8 @@ def _options(
 
 def register_groups() -> None:
     """Attach every command group to the program."""
-    footprint.register(app)
-    identity.register(app)
-    trust.register(app)
+    for group in (demo, footprint, identity, trust, exporter, verifier, importer, regulator, serving):
+        group.register(app)
 
 
 def report(error: CarbonportError, *, as_json: bool) -> None:

@@ -169,7 +169,7 @@ def issue(
     opened.identity.record(KeyUse.TRUST_LIST)
     own = read_card(make_card(opened.identity, opened.config).encode(), now=now)
     cards = [read_card(read_input(path, max_bytes=MAX_CARD_BYTES), now=now) for path in participant or ()]
-    recognised: dict[str, Sequence[Jwk]] = dict(_recognised(text) for text in recognise or ())
+    recognised: dict[str, Sequence[Jwk]] = dict(named_list_key(text) for text in recognise or ())
     recognised |= dict.fromkeys(withdraw or (), ())
     decisions = Decisions(
         cards=[own, *cards],
@@ -215,7 +215,7 @@ def _read_list_key(path: Path) -> Jwk:
     return {member: str(jwk[member]) for member in ("crv", "kty", "x", "y") if member in jwk}
 
 
-def _recognised(text: str) -> tuple[str, Sequence[Jwk]]:
+def named_list_key(text: str) -> tuple[str, Sequence[Jwk]]:
     name, separator, path = text.partition("=")
     if not separator or not path:
         raise Misuse(

@@ -1,32 +1,22 @@
 """Answering importers: from a request, by way of policy and person, to an issued attestation or a refusal.
 
-The gate composes the items, the signer turns them into a credential, and exactly the bytes that may cross are stored. All
-that an answer leaves behind (the attestation, the settled request) is written in the transaction of its log entry: after
-a crash there is all of it or nothing, and a repeated request finds what the first one did.
+The gate composes the items, the signer turns them into a credential, and exactly the bytes that may cross are
+stored. All that an answer leaves behind (the attestation, the settled request) is written in the transaction of its
+log entry: after a crash there is all of it or nothing, and a repeated request finds what the first one did.
 """
-
-from collections.abc import Mapping
-from functools import partial
 
 from sqlalchemy import Connection
 
-from carbonport.attestation.credential import (
-    ATTESTED_RESULTS,
-    AttestationHeader,
-    StatementPointer,
-    issue_attestation,
-)
-from carbonport.attestation.evidence import open_results
-from carbonport.attestation.presentation import Presentation
+from carbonport.attestation.presentation import PresentationSeal
 from carbonport.attestation.statement import StatusReference
 from carbonport.classification.egress import Decision, Disclosure, EgressRefused
-from carbonport.crypto.canonical import Json
 from carbonport.crypto.log_entry import EntryType, FieldName, payload_digest
 from carbonport.errors import CarbonportError
 from carbonport.node.exporter import inbox, issued
 from carbonport.node.exporter.composition import Composer, Composition
 from carbonport.node.exporter.inbox import AttestationRequest, InboxEntry, RequestState
 from carbonport.node.exporter.log_fields import items_field, refusal_fields
+from carbonport.node.exporter.prepared_statement import PreparedStatement
 from carbonport.node.identity.key_ring import KeyUse
 from carbonport.node.log.draft import Draft
 from carbonport.node.log.exchange_log import ExchangeLog
@@ -97,10 +87,11 @@ class AnswerDesk:
         with self._participant.store.reading() as connection:
             index = issued.free_status_index(connection, self._participant.random_bytes)
             supersedes = issued.revoked_predecessor(connection, entry.request)
+        seal = self._seal(
+            composition.prepared, composition.egress.subject.process, attestation_id, index, supersedes
+        )
         try:
-            disclosure = composition.gate.release(
-                composition.egress, partial(self._seal, composition, attestation_id, index, supersedes)
-            )
+            disclosure = composition.gate.release(composition.egress, seal)
         except EgressRefused as refusal:
             return await self.refuse(entry, reason="egress-refused", decision=refusal.decision)
         now, request = self._participant.clock(), entry.request
@@ -138,42 +129,26 @@ class AnswerDesk:
         return self._settled(request)
 
     def _seal(
-        self,
-        composition: Composition,
-        attestation_id: str,
-        index: int,
-        supersedes: str,
-        claims: Mapping[str, Json],
-    ) -> bytes:
-        """Sign the gate's items as an SD-JWT VC, and open exactly the signed outputs among them."""
-        participant, prepared = self._participant, composition.prepared
-        items = claims["items"]
-        assert isinstance(items, dict), "the gate composes a mapping"
-        subject = composition.egress.subject
-        header = AttestationHeader(
-            id=attestation_id,
+        self, prepared: PreparedStatement, process: str, attestation_id: str, index: int, supersedes: str
+    ) -> PresentationSeal:
+        """The signer that turns the gate's claims into the presentation that crosses."""
+        participant = self._participant
+        return PresentationSeal(
+            key=participant.signing_key(KeyUse.SEAL),
             issuer=participant.id,
-            importer=composition.egress.recipient.id,
-            process=subject.process,
-            purpose=str(claims["purpose"]),
-            statement=StatementPointer(prepared.version.digest, prepared.statement.issuer),
+            attestation_id=attestation_id,
+            process=process,
+            statement=prepared.version.token,
+            statement_issuer=prepared.statement.issuer,
+            statement_receipt=prepared.version.statement_receipt(),
+            openings=prepared.openings,
             status=StatusReference(issued.status_uri(participant), index),
             issued_at=participant.clock(),
-            decision=str(claims["decision"]),
             policy=self._composer.policy.hash,
+            random_bytes=participant.random_bytes,
             supersedes=supersedes,
+            tree=prepared.tree,
         )
-        credential = issue_attestation(
-            header, items, participant.signing_key(KeyUse.SEAL), random_bytes=participant.random_bytes
-        )
-        evidence = open_results(
-            prepared.openings,
-            process=subject.process,
-            cn=subject.cn,
-            results=sorted(ATTESTED_RESULTS & items.keys()),
-        )
-        receipt = prepared.version.statement_receipt()
-        return Presentation(credential, prepared.version.token, receipt, evidence).encode()
 
     def _settled(self, request: AttestationRequest) -> InboxEntry:
         with self._participant.store.reading() as connection:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 
 from carbonport.attestation.commitments import LeafOpening, good_graphs
+from carbonport.attestation.evidence import StatementTree
 from carbonport.attestation.statement import Statement, statement_kid, verify_statement
 from carbonport.attestation.statement_draft import draft_statement
 from carbonport.classification.graded_ledger import GradedLedger, graded_ledger
@@ -32,6 +33,7 @@ class PreparedStatement:
     graded: GradedLedger
     results: Results
     openings: tuple[LeafOpening, ...]
+    tree: StatementTree
 
     def processes_making(self, cn: str) -> list[str]:
         """The processes whose good has this CN code."""
@@ -63,13 +65,15 @@ def prepare(
     if (draft.root, draft.goods) != (statement.root, statement.goods):
         raise _changed("a ledger that does not give the signed commitments and graphs")
     graded = graded_ledger(stored.ledger, policy.table)
+    openings = tuple(leaf.opening for leaf in draft.leaves)
     return PreparedStatement(
         version=version,
         statement=statement,
         stored=stored,
         graded=graded,
         results=calculation_results(graded, calculation),
-        openings=tuple(leaf.opening for leaf in draft.leaves),
+        openings=openings,
+        tree=StatementTree(openings),
     )
 
 

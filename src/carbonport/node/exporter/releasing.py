@@ -1,8 +1,8 @@
 """Releasing: an issued attestation crosses the border, once per fetch, each time decided and logged.
 
-The bytes are those that were stored when it was issued. The crossing's log entry is durable before they are handed to the
-wire, and the approval behind it, if there is one, is counted in the entry's transaction. A repeated fetch (the same
-request id) finds the same entry and counts nothing.
+The bytes are those that were stored when it was issued. The crossing's log entry is durable before they are handed to
+the wire, and the approval behind it, if there is one, is counted in the entry's transaction. A repeated fetch (the
+same request id) finds the same entry and counts nothing.
 """
 
 import hashlib

@@ -1,4 +1,4 @@
-"""What the importer's operator does: ask, fetch, refresh. Each function is an operation (`carbonport.node.operations`)."""
+"""What the importer's operator does: ask, fetch, refresh; each is an operation (`carbonport.node.operations`)."""
 
 from collections.abc import Mapping
 from pathlib import Path

@@ -12,10 +12,11 @@ from sqlalchemy import Connection, func, insert, inspect, select
 from carbonport.crypto.ambient import Clock
 from carbonport.errors import Misuse
 from carbonport.node.store.migrations.m0001_exchange_log import EXCHANGE_LOG
+from carbonport.node.store.migrations.m0002_exchange import EXCHANGE
 from carbonport.node.store.migrations.migration import WORDS, Migration
 from carbonport.node.store.schema import store_migrations
 
-MIGRATIONS: tuple[Migration, ...] = (EXCHANGE_LOG,)
+MIGRATIONS: tuple[Migration, ...] = (EXCHANGE_LOG, EXCHANGE)
 """Append only; a released migration is never edited."""
 
 _VERSION_TABLE = (

@@ -32,7 +32,7 @@ EXCHANGE = Migration(
         "request {text} NOT NULL PRIMARY KEY, exporter {text} NOT NULL, content {bytes} NOT NULL,"
         " state {text} NOT NULL, attestation {text} NOT NULL, reason {text} NOT NULL, asked_at {bigint} NOT NULL)",
         "CREATE TABLE bundles ("
-        "fetch {text} NOT NULL PRIMARY KEY, request {text} NOT NULL, attestation {text} NOT NULL,"
+        '"fetch" {text} NOT NULL PRIMARY KEY, request {text} NOT NULL, attestation {text} NOT NULL,'
         " state {text} NOT NULL, disclosure {bytes} NOT NULL, receipt {bytes} NOT NULL, bundle {bytes} NOT NULL,"
         " received_at {bigint} NOT NULL)",
         "CREATE TABLE verifications ("

@@ -1,0 +1,171 @@
+"""`carbonport query | fetch | refresh | verify`: the importer's side."""
+
+import re
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from carbonport.attestation.bundle import MAX_BUNDLE_BYTES
+from carbonport.attestation.check_report import Report
+from carbonport.attestation.checks import ALLOWED_STALENESS_SECONDS, verify_bundle
+from carbonport.attestation.trust_store import Anchors
+from carbonport.crypto.ambient import system_clock
+from carbonport.errors import Misuse
+from carbonport.node.bounded_file import read_bounded
+from carbonport.node.cli.home_options import (
+    HomeOption,
+    JsonOption,
+    PassphraseFileOption,
+    open_from,
+    print_json,
+    shown,
+)
+from carbonport.node.cli.running import perform_and_print
+from carbonport.node.cli.trust import named_list_key
+
+PERIOD = re.compile(r"(\d{4}-\d{2}-\d{2})/(\d{4}-\d{2}-\d{2})")
+"""A reporting period as an ISO 8601 interval of days."""
+
+SECONDS_PER_HOUR = 3600
+
+
+def register(app: typer.Typer) -> None:
+    """Attach the commands of this module to the program."""
+    app.command()(query)
+    app.command()(fetch)
+    app.command()(refresh)
+    app.command()(verify)
+
+
+def query(
+    exporter: Annotated[str, typer.Argument(help="The exporter: <jurisdiction>/<LEI> in the trust list.")],
+    cn: Annotated[str, typer.Option(help="CN-8 code of the good.")],
+    period: Annotated[str, typer.Option(help="Reporting period, YYYY-MM-DD/YYYY-MM-DD.")],
+    consignment: Annotated[str, typer.Option(help="Your own name for the consignment.")],
+    net_mass_t: Annotated[str, typer.Option("--net-mass-t", help="Net mass of the consignment in tonnes.")],
+    purpose: Annotated[str, typer.Option(help="What the data are for.")] = "cbam-declaration",
+    item: Annotated[
+        list[str] | None, typer.Option(help="An item beyond the minimal set; repeatable.")
+    ] = None,
+    request_id: Annotated[str, typer.Option(help="Repeat a query that broke off.")] = "",
+    home: HomeOption = None,
+    passphrase_file: PassphraseFileOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Ask an exporter to attest a good for a consignment. Exit code 3 when it is refused."""
+    match = PERIOD.fullmatch(period)
+    if match is None:
+        raise Misuse(
+            "query-period",
+            found=repr(period[:40]),
+            expected="first and last day, YYYY-MM-DD/YYYY-MM-DD",
+            remedy="Give the reporting period of the exporter's statement.",
+        )
+
+    def words(result: dict[str, object], console: Console) -> None:
+        outcome = result["attestation"] or result["reason"]
+        console.print(f"request [bold]{result['request']}[/bold]: {result['state']} {shown(outcome)}")
+
+    arguments = {
+        "exporter": exporter,
+        "cn": cn,
+        "period_start": match[1],
+        "period_end": match[2],
+        "consignment": consignment,
+        "net_mass_t": net_mass_t,
+        "purpose": purpose,
+        "items": list(item or []),
+        "request_id": request_id,
+    }
+    result = perform_and_print("query", arguments, words, home, passphrase_file, as_json)
+    if result["state"] == "refused":
+        sys.exit(3)
+
+
+def fetch(
+    request: Annotated[str, typer.Argument(help="Id of an issued request.")],
+    out: Annotated[Path, typer.Option(help="Where the bundle is written.")],
+    fetch_id: Annotated[str, typer.Option(help="Repeat a fetch that broke off.")] = "",
+    home: HomeOption = None,
+    passphrase_file: PassphraseFileOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Receive an attestation with its receipt, check it, log it, and write the bundle."""
+    arguments = {"request": request, "out": str(out.resolve()), "fetch_id": fetch_id}
+    perform_and_print("fetch", arguments, _received, home, passphrase_file, as_json)
+
+
+def refresh(
+    request: Annotated[str, typer.Argument(help="Id of a request that was fetched.")],
+    out: Annotated[Path, typer.Option(help="Where the bundle is written.")],
+    home: HomeOption = None,
+    passphrase_file: PassphraseFileOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Write a bundle anew with fresh status tokens; a provisional receipt is asked for again."""
+    arguments = {"request": request, "out": str(out.resolve())}
+    perform_and_print("refresh", arguments, _received, home, passphrase_file, as_json)
+
+
+def verify(
+    bundle: Annotated[Path, typer.Argument(help="A bundle file.")],
+    anchor: Annotated[
+        list[str] | None,
+        typer.Option(help="A list key you pinned yourself, EU=authority.jwk.json; repeatable."),
+    ] = None,
+    importer: Annotated[str, typer.Option(help="Whose bundle it must be.")] = "",
+    consignment: Annotated[str, typer.Option(help="Which consignment it must be about.")] = "",
+    allowed_staleness_hours: Annotated[
+        int, typer.Option(min=1, help="How old the status tokens may be.")
+    ] = ALLOWED_STALENESS_SECONDS // SECONDS_PER_HOUR,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Check a bundle, offline. With --home (or CARBONPORT_HOME's node) your own anchors and identity count."""
+    data = read_bounded(bundle, MAX_BUNDLE_BYTES)
+    anchors: Anchors | None = None
+    seen = None
+    if anchor:
+        anchors = dict(named_list_key(text) for text in anchor)
+    elif home is not None:
+        opened = open_from(home)
+        anchors, seen = opened.trust.anchors(), opened.trust.seen()
+        importer = importer or str(opened.name)
+    report = verify_bundle(
+        data,
+        now=system_clock(),
+        anchors=anchors,
+        importer=importer or None,
+        consignment=consignment or None,
+        allowed_staleness=allowed_staleness_hours * SECONDS_PER_HOUR,
+        seen=seen,
+    )
+    if as_json:
+        print_json(dict(report.as_json()))
+    else:
+        _print_report(report, Console(highlight=False))
+    if not report.ok:
+        sys.exit(1)
+
+
+def _received(result: dict[str, object], console: Console) -> None:
+    console.print(
+        f"attestation {result['attestation']}: {result['state']}; bundle in [bold]{shown(result['bundle'])}[/bold]"
+    )
+    if result["state"] == "provisional":
+        console.print("the witnesses' quorum is missing: run `carbonport refresh` later")
+
+
+def _print_report(report: Report, console: Console) -> None:
+    table = Table("", "check", "found", "expected", show_lines=False)
+    for check in report.checks:
+        mark = "[green]ok[/green]" if check.ok else "[bold red]NO[/bold red]"
+        table.add_row(mark, check.id, shown(check.found), shown(check.expected) if not check.ok else "")
+    console.print(table)
+    console.print(
+        "[bold green]every check holds[/bold green]" if report.ok else "[bold red]not valid[/bold red]"
+    )

@@ -1,0 +1,110 @@
+"""`carbonport verify-data | sign | withdraw`: the verifier's bench."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from carbonport.attestation.statement import OPINIONS
+from carbonport.errors import Misuse
+from carbonport.node.cli.home_options import HomeOption, JsonOption, PassphraseFileOption, shown
+from carbonport.node.cli.running import perform_and_print
+
+StoreOption = Annotated[
+    str, typer.Option(help="The exporter's store: folder, file or database URL; read only.")
+]
+OpeningsOption = Annotated[Path, typer.Option(help="The openings that the exporter sealed to you.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Attach the commands of this module to the program."""
+    app.command("verify-data")(verify_data)
+    app.command()(sign)
+    app.command()(withdraw)
+
+
+def verify_data(
+    store: StoreOption,
+    openings: OpeningsOption,
+    home: HomeOption = None,
+    passphrase_file: PassphraseFileOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Recompute an exporter's figures on site and list every deviation; exit code 1 when there is one."""
+    arguments = {"store": _place(store), "openings": str(openings.resolve())}
+    result = perform_and_print("verify-data", arguments, _examined, home, passphrase_file, as_json)
+    if result["deviations"]:
+        sys.exit(1)
+
+
+def sign(
+    store: StoreOption,
+    openings: OpeningsOption,
+    out: Annotated[Path, typer.Option(help="Where the signed statement is written, for the exporter.")],
+    opinion: Annotated[
+        str, typer.Option(help="Your opinion: " + ", ".join(sorted(OPINIONS)) + ".")
+    ] = "satisfactory",
+    comment: Annotated[list[str] | None, typer.Option(help="A comment in the statement; repeatable.")] = None,
+    home: HomeOption = None,
+    passphrase_file: PassphraseFileOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Recompute, sign the verification statement, and log its digest at once. Refuses on any deviation."""
+    if opinion not in OPINIONS:
+        raise Misuse(
+            "sign-opinion",
+            found=repr(opinion[:40]),
+            expected=" or ".join(sorted(OPINIONS)),
+            remedy="Choose one of these.",
+        )
+
+    def words(result: dict[str, object], console: Console) -> None:
+        _examined(result, console)
+        console.print(f"signed: statement {result['statement']}, {result['opinion']}")
+        console.print(f"for the exporter: [bold]{shown(result['out'])}[/bold]. Delete the openings file now.")
+
+    arguments = {
+        "store": _place(store),
+        "openings": str(openings.resolve()),
+        "out": str(out.resolve()),
+        "opinion": opinion,
+        "comments": list(comment or []),
+    }
+    perform_and_print("sign", arguments, words, home, passphrase_file, as_json)
+
+
+def withdraw(
+    statement: Annotated[str, typer.Argument(help="Digest of a statement you signed.")],
+    reason: Annotated[str, typer.Option(help="Why, for the record.")],
+    home: HomeOption = None,
+    passphrase_file: PassphraseFileOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Withdraw a statement: attestations that rest on it fail from the next status token on."""
+
+    def words(result: dict[str, object], console: Console) -> None:
+        console.print(f"statement {result['statement']} is withdrawn")
+
+    arguments = {"statement": statement, "reason": reason}
+    perform_and_print("withdraw", arguments, words, home, passphrase_file, as_json)
+
+
+def _place(store: str) -> str:
+    """A path is made absolute: the serving process may stand elsewhere."""
+    return store if "://" in store else str(Path(store).resolve())
+
+
+def _examined(result: dict[str, object], console: Console) -> None:
+    console.print(
+        f"[bold]{shown(result['installation'])}[/bold] of {shown(result['exporter'])}, {result['period']}, "
+        f"{result['scope']} scope, version {result['version']}: {result['commitments']} commitments recomputed"
+    )
+    deviations = result["deviations"]
+    assert isinstance(deviations, list)
+    for item in deviations:
+        console.print(
+            f"  [red]{shown(item['where'])}[/red]: {shown(item['found'])}; expected {shown(item['expected'])}"
+        )
+    console.print("no deviation" if not deviations else f"{len(deviations)} deviations")

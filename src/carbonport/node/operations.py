@@ -1,0 +1,77 @@
+"""Operations: what an operator can have a node do, by name, whichever process does it.
+
+A command names an operation and its arguments. When the node serves, its process runs it (`carbonport.node.control`);
+otherwise the command's own process opens the node, runs it and closes the node again. There is one implementation.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from types import MappingProxyType
+
+from carbonport.crypto.canonical import Json
+from carbonport.errors import Misuse
+from carbonport.node import control
+from carbonport.node.exporter import commands as exporter
+from carbonport.node.home import NodeHome
+from carbonport.node.importer import commands as importer
+from carbonport.node.open_node import OpenNode
+from carbonport.node.participant import Participant
+from carbonport.node.regulator import commands as regulator
+from carbonport.node.verifier import commands as verifier
+
+Operation = Callable[[OpenNode, Mapping[str, Json]], Awaitable[Json]]
+
+OPERATIONS: Mapping[str, Operation] = MappingProxyType(
+    {
+        "intake": exporter.intake,
+        "commit": exporter.commit,
+        "statement-add": exporter.add_statement,
+        "statement-list": exporter.list_statements,
+        "requests": exporter.list_requests,
+        "approve": exporter.approve,
+        "refuse": exporter.refuse,
+        "revoke": exporter.revoke,
+        "query": importer.query,
+        "fetch": importer.fetch,
+        "refresh": importer.refresh,
+        "verify-data": verifier.verify_data,
+        "sign": verifier.sign,
+        "withdraw": verifier.withdraw,
+        "audit": regulator.audit,
+        "log-export": regulator.export_log,
+    }
+)
+"""Every operation, by the name the control socket knows it by."""
+
+
+async def run_operation(node: OpenNode, name: str, arguments: Json) -> Json:
+    """Run an operation on an opened node."""
+    operation = OPERATIONS.get(name)
+    if operation is None or not isinstance(arguments, Mapping):
+        raise Misuse(
+            "operation-unknown",
+            found=f"the operation {name[:40]!r}",
+            expected=" or ".join(OPERATIONS),
+            remedy="Use the same version of the program for commands and for the serving process.",
+        )
+    return await operation(node, arguments)
+
+
+def perform(home: NodeHome, name: str, arguments: Mapping[str, Json]) -> Json:
+    """Run an operation for a command: in the serving process when there is one, else here."""
+    if control.is_serving(home.path):
+        return asyncio.run(control.call_control(home.path, name, dict(arguments)))
+    return asyncio.run(_perform_here(home, name, arguments))
+
+
+async def _perform_here(home: NodeHome, name: str, arguments: Mapping[str, Json]) -> Json:
+    participant = Participant.open(home)
+    try:
+        node = await OpenNode.open(participant)
+    except BaseException:
+        participant.close()
+        raise
+    try:
+        return await run_operation(node, name, dict(arguments))
+    finally:
+        await node.close()

@@ -1,0 +1,159 @@
+"""Audit and export of logs, as operations."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from sqlalchemy import insert, select, update
+
+from carbonport.attestation.witness_rules import witness_requirement
+from carbonport.crypto.canonical import Json
+from carbonport.crypto.notes import SignedNote, VerifierKey
+from carbonport.errors import Misuse
+from carbonport.node.identity.key_ring import KeyUse
+from carbonport.node.log.audit import Audit, AuditFailedError, Auditor, SeenCheckpoint, audit_log
+from carbonport.node.log.audited_entry import AuditedEntry
+from carbonport.node.log.folder import FolderSource, write_log_folder
+from carbonport.node.log.log_source import LogSource
+from carbonport.node.log.stored_log import StoredEntry
+from carbonport.node.open_node import OpenNode
+from carbonport.node.participant import Participant
+from carbonport.node.store.exchange_schema import audited_logs
+from carbonport.node.transport.peers import Peers
+from carbonport.wire.v1 import log_pb2
+
+GET_CHECKPOINT = "/carbonport.wire.v1.LogService/GetCheckpoint"
+LIST_ENTRIES = "/carbonport.wire.v1.LogService/ListEntries"
+
+MAX_LISTED = 10_000
+"""Most entries that one answer lists; the audit itself covers all."""
+
+Arguments = Mapping[str, Json]
+
+
+class PeerSource:
+    """The log of another node, read over the wire; a `LogSource`."""
+
+    def __init__(self, peers: Peers, peer: str) -> None:
+        self._peers = peers
+        self._peer = peer
+
+    async def checkpoint(self) -> bytes:
+        """The newest signed note."""
+        request, answer = log_pb2.GetCheckpointRequest(), log_pb2.GetCheckpointResponse
+        return (await self._peers.ask(self._peer, GET_CHECKPOINT, request, answer)).checkpoint
+
+    async def entries(self, start: int, limit: int) -> Sequence[StoredEntry]:
+        """A run of entries with their sealed bodies."""
+        request = log_pb2.ListEntriesRequest(start=start, limit=limit)
+        answer = await self._peers.ask(self._peer, LIST_ENTRIES, request, log_pb2.ListEntriesResponse)
+        return [StoredEntry(each.index, each.entry, each.body or None) for each in answer.entries]
+
+
+async def audit(node: OpenNode, arguments: Arguments) -> Json:
+    """Audit a participant's log: recompute, open, list what crossed; fails loudly on any change."""
+    participant, target = node.participant, str(arguments["target"])
+    source: LogSource = (
+        FolderSource(Path(target)) if Path(target).is_dir() else PeerSource(node.peers, target)
+    )
+    origin = SignedNote.parse(await source.checkpoint()).text.partition("\n")[0]
+    owner, keys = _log_owner(participant, origin)
+    requirement = witness_requirement(
+        participant.trust, log_owner=owner, reader=participant.id, now=participant.clock()
+    )
+    record = participant.identity.record(KeyUse.HPKE)
+    private = participant.identity.x25519(record).private_bytes_raw()
+    seen = _last_seen(participant, origin)
+    try:
+        found = await audit_log(
+            source,
+            keys=keys,
+            policy=requirement.policies()[0],
+            auditor=Auditor(record.kid, private),
+            seen=seen,
+        )
+    except AuditFailedError as failure:
+        return {"ok": False, "owner": owner, **_audit_json(failure.audit)}
+    _keep_seen(participant, origin, found)
+    return {"ok": True, "owner": owner, "seen_before": seen.size if seen else 0, **_audit_json(found)}
+
+
+async def export_log(node: OpenNode, arguments: Arguments) -> Json:
+    """Write this node's log as a folder that others can check and audit."""
+    folder = Path(str(arguments["out"]))
+    note = await node.log.checkpoint()
+    stored = node.log.stored
+    entries: list[StoredEntry] = []
+    while run := stored.entries(len(entries), 500):
+        entries += run
+    write_log_folder(folder, note, entries)
+    return {"origin": node.log.origin, "entries": len(entries), "out": str(folder)}
+
+
+def _log_owner(participant: Participant, origin: str) -> tuple[str, list[VerifierKey]]:
+    """Whose log it is by the trust lists, and the keys it may be signed with, newest first."""
+    for held in participant.trust.held_lists():
+        for listed in held.trust_list.participants:
+            keys = [key for key in listed.keys if key.usage == "log"]
+            named = [VerifierKey.parse(key.text) for key in sorted(keys, key=lambda key: -key.valid_from)]
+            if matching := [key for key in named if key.name == origin]:
+                return listed.id, matching
+    raise Misuse(
+        "audit-unknown-log",
+        found=f"a log of the origin {origin[:100]!r}",
+        expected="the log of a participant of a trust list",
+        remedy="Add the newest trust lists, or check what the folder is.",
+    )
+
+
+def _last_seen(participant: Participant, origin: str) -> SeenCheckpoint | None:
+    with participant.store.reading() as connection:
+        row = connection.execute(select(audited_logs).where(audited_logs.c.origin == origin)).first()
+    return None if row is None else SeenCheckpoint(row.size, bytes(row.root))
+
+
+def _keep_seen(participant: Participant, origin: str, found: Audit) -> None:
+    """Remember the newest state that was audited; an older folder does not move it back."""
+    values = {"size": found.size, "root": found.root, "audited_at": participant.clock()}
+    with participant.store.writing() as connection:
+        row = connection.execute(select(audited_logs.c.size).where(audited_logs.c.origin == origin)).first()
+        if row is None:
+            connection.execute(insert(audited_logs).values(origin=origin, **values))
+        elif row.size <= found.size:
+            connection.execute(update(audited_logs).where(audited_logs.c.origin == origin).values(**values))
+
+
+def _audit_json(found: Audit) -> dict[str, Json]:
+    return {
+        "origin": found.origin,
+        "size": found.size,
+        "root": found.root.hex(),
+        "witnessed_at": found.witnessed_at,
+        "by_grade": dict(found.by_grade()),
+        "entries": [_entry_json(each) for each in found.entries[:MAX_LISTED]],
+        "erased": [{"entry": entry, "redaction": redaction} for entry, redaction in found.erased],
+        "findings": [{"id": each.id, "where": each.where, "found": each.found} for each in found.findings],
+    }
+
+
+def _entry_json(each: AuditedEntry) -> Json:
+    return {
+        "index": each.index,
+        "type": each.type.word,
+        "time": each.time,
+        "exchange": each.exchange,
+        "recipient": each.text("recipient"),
+        "purpose": each.text("purpose"),
+        "reason": each.text("reason"),
+        "policy": each.text("policy"),
+        "decision": each.text("decision"),
+        "items": [
+            {
+                "field": item.name,
+                "class": item.field_class,
+                "grade": item.grade,
+                "form": item.form,
+                "reason": item.reason,
+            }
+            for item in each.items
+        ],
+    }
