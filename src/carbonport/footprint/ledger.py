@@ -9,7 +9,7 @@ nothing.
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal, localcontext
 from enum import StrEnum
@@ -113,13 +113,25 @@ class Period:
 
 
 @dataclass(frozen=True, slots=True)
-class SourceStream:
-    """A fuel, material or product whose carbon is counted.
+class MeasuredHour:
+    """One hour of continuous measurement: paths of the flue gas flow, of the concentration (empty: none was
+    measured) and of the share of its data points that are valid (empty: all of them).
+    """
 
-    `method` is `combustion`, `process` or `mass-balance`; `process` names the production process it belongs
-    to (empty: to the installation only); `records` maps a catalogue field to the path of the record, for the
-    fields the stream states. `standard` names a row of the standard factors (`Natural gas`) that supplies
-    what the stream does not state.
+    flow: str
+    concentration: str = ""
+    data_share: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceStream:
+    """A fuel, material, product or stack whose carbon or gas is counted.
+
+    `method` is one of `cbam.streams.METHODS`; `process` names the production process or utility it belongs to
+    (empty: to the installation only); `records` maps a catalogue field to the path of the record, for the
+    fields the stream states. `standard` names a row of the standard factors (`Natural gas`, a smelter
+    technology) that supplies what the stream does not state. `gas` is the one that is measured (CO2, N2O).
+    `shares` maps processes to the amounts of the activity data that each of them used, when several did.
     """
 
     id: str
@@ -129,13 +141,19 @@ class SourceStream:
     process: str
     records: Mapping[str, str]
     standard: str = ""
+    gas: str = ""
+    waste_gas: bool = False
+    shares: Mapping[str, str] = field(default_factory=dict)
+    hours: tuple[MeasuredHour, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Precursor:
     """A purchased precursor consumed by a process: CN code, country of origin, and the records that state it.
 
-    `basis` is `verified` (a verification report covers the period) or `default`.
+    `basis` is `verified` (a verification report covers the period), `attested` (another exporter's
+    attestation, which `evidence` names), `measured` (the supplier's word), `default` or `unknown`. Without a
+    CN code its aggregated goods `category` says what it is.
     """
 
     id: str
@@ -145,15 +163,56 @@ class Precursor:
     process: str
     basis: str
     records: Mapping[str, str]
+    category: str = ""
+    evidence: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class InternalFlow:
+    """What one production process passes on to another as a precursor; `records` has `internal_amount`."""
+
+    producer: str
+    consumer: str
+    records: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Utility:
+    """A boiler or a cogeneration unit (`kind` is `boiler` or `chp`) that serves production processes.
+
+    Its emissions are those of the streams that belong to it, or its own record. `reference` names a row of
+    the reference efficiencies of cogeneration.
+    """
+
+    id: str
+    label: str
+    kind: str
+    records: Mapping[str, str]
+    reference: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CoProduct:
+    """One product of a process whose emissions are split by amounts of substance; `product` is a row of the
+    molar masses, `counted` says whether it is the good that the process is about.
+    """
+
+    product: str
+    counted: bool
+    records: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
 class Good:
-    """A product as it leaves: its CN-8 code and the process that makes it."""
+    """A product as it leaves: its CN-8 code and the process that makes it.
+
+    `records` may state its amount and what a functional unit needs (clinker or nitrogen contained).
+    """
 
     process: str
     cn: str
     label: str
+    records: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,9 +221,10 @@ class ProductionProcess:
 
     `records` maps catalogue fields (`activity_level`, `electricity`, `waste_gas_export`, ...) to record
     paths. `attributed_by` says where its direct emissions come from: `streams` or the operator's own
-    `record`. `electricity_source` says where the stated electricity factor comes from: `direct-line` and
-    `ppa` are evidence in the definitive scope (the template's codes D.4.3.1 and D.4.3.2 say the same),
-    anything else is not.
+    `record`. `heat_from` and `electricity_from` name a utility of the installation that supplies its imported
+    heat or its electricity. `electricity_source` says where the stated electricity factor comes from:
+    `direct-line` and `ppa` are evidence in the definitive scope (the template's codes D.4.3.1 and D.4.3.2 say
+    the same), anything else is not.
     """
 
     id: str
@@ -174,6 +234,9 @@ class ProductionProcess:
     attributed_by: str
     records: Mapping[str, str]
     electricity_source: str
+    heat_from: str = ""
+    electricity_from: str = ""
+    co_products: tuple[CoProduct, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -181,7 +244,8 @@ class Ledger:
     """One installation and one reporting period: records and facts by path, and what they belong to.
 
     A ledger is consistent or is not made: ids are unique and plain, every reference names something that is
-    there.
+    there. `totals` maps a field of the processes (`electricity`, ...) to the installation's own figure, which
+    the processes' figures are reconciled with.
     """
 
     installation: str
@@ -193,6 +257,9 @@ class Ledger:
     processes: tuple[ProductionProcess, ...]
     precursors: tuple[Precursor, ...]
     goods: tuple[Good, ...]
+    flows: tuple[InternalFlow, ...] = ()
+    utilities: tuple[Utility, ...] = ()
+    totals: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         check_ledger(self)
@@ -213,6 +280,8 @@ def check_ledger(ledger: Ledger) -> None:
             "a period that ends before it starts", "a first and a last day in order", "the period"
         )
     processes = _ids("production process", [process.id for process in ledger.processes])
+    utilities = _ids("utility", [utility.id for utility in ledger.utilities])
+    _ids("process or utility", [*processes, *utilities])
     _ids("source stream", [stream.id for stream in ledger.streams])
     _ids("precursor", [precursor.id for precursor in ledger.precursors])
     seen: set[tuple[str, str]] = set()
@@ -223,18 +292,55 @@ def check_ledger(ledger: Ledger) -> None:
             )
         seen.add((good.process, good.cn))
         _known_process(good.process, processes, f"good {good.cn}")
+        _known_records(good.records, ledger, f"good {good.cn}")
     for path, record in ledger.records.items():
         if path != record.path or path in ledger.facts:
             raise _inconsistent("a record under another path, or one path twice", "one record per path", path)
     for stream in ledger.streams:
-        _known_records(stream.records, ledger, f"source stream {stream.id}")
-        if stream.process:
-            _known_process(stream.process, processes, f"source stream {stream.id}")
+        _check_stream(stream, ledger, processes | utilities)
     for precursor in ledger.precursors:
         _known_records(precursor.records, ledger, f"precursor {precursor.id}")
         _known_process(precursor.process, processes, f"precursor {precursor.id}")
     for process in ledger.processes:
-        _known_records(process.records, ledger, f"production process {process.id}")
+        where = f"production process {process.id}"
+        _known_records(process.records, ledger, where)
+        for utility in filter(None, (process.heat_from, process.electricity_from)):
+            _known_process(utility, utilities, where, what="utility")
+        for product in process.co_products:
+            _known_records(product.records, ledger, where)
+    for utility_ in ledger.utilities:
+        _known_records(utility_.records, ledger, f"utility {utility_.id}")
+    pairs: set[tuple[str, str]] = set()
+    for flow in ledger.flows:
+        where = f"internal flow {flow.producer} to {flow.consumer}"
+        if flow.producer == flow.consumer or (flow.producer, flow.consumer) in pairs:
+            raise _inconsistent(
+                "a process that supplies itself, or one flow twice", "one flow per pair of processes", where
+            )
+        pairs.add((flow.producer, flow.consumer))
+        _known_process(flow.producer, processes, where)
+        _known_process(flow.consumer, processes, where)
+        _known_records(flow.records, ledger, where)
+    for path in ledger.totals.values():
+        if path not in ledger.records:
+            raise _inconsistent(f"no record at {path}", "a record for every total", "installation totals")
+
+
+def _check_stream(stream: SourceStream, ledger: Ledger, owners: frozenset[str]) -> None:
+    where = f"source stream {stream.id}"
+    _known_records(stream.records, ledger, where)
+    if stream.process:
+        _known_process(stream.process, owners, where)
+    if stream.process and stream.shares:
+        raise _inconsistent("one process and shares of several", "one of them", where)
+    for owner, path in stream.shares.items():
+        _known_process(owner, owners, where)
+        if path not in ledger.records:
+            raise _inconsistent(f"no record at {path}", "a record for every share", where)
+    for hour in stream.hours:
+        for path in filter(None, (hour.flow, hour.concentration, hour.data_share)):
+            if path not in ledger.records:
+                raise _inconsistent(f"no record at {path}", "a record for every hour", where)
 
 
 def _ids(what: str, ids: list[str]) -> frozenset[str]:
@@ -258,17 +364,19 @@ def _ids(what: str, ids: list[str]) -> frozenset[str]:
     return frozenset(seen)
 
 
-def _known_process(process: str, processes: frozenset[str], where: str) -> None:
+def _known_process(
+    process: str, processes: frozenset[str], where: str, what: str = "production process"
+) -> None:
     if process not in processes:
-        raise _inconsistent(f"the production process {process[:40]!r}", "one that the ledger lists", where)
+        raise _inconsistent(f"the {what} {process[:40]!r}", "one that the ledger lists", where)
 
 
 def _known_records(records: Mapping[str, str], ledger: Ledger, where: str) -> None:
-    for field, path in records.items():
+    for name, path in records.items():
         record = ledger.records.get(path)
-        if record is None or record.field != field:
+        if record is None or record.field != name:
             raise _inconsistent(
-                f"no record of the field {field} at {path}", "a record for every reference", where
+                f"no record of the field {name} at {path}", "a record for every reference", where
             )
 
 
