@@ -75,6 +75,7 @@ def test_an_importer_gets_the_declaration_and_nothing_else() -> None:
         "decision": disclosure.decision_id,
         "items": {
             "operator": "Hebei Yanhai Iron and Steel Co., Ltd.",
+            "installation_name": "Yanhai Steelworks",
             "unlocode": "CNTGS",
             "country": "CN",
             "cn": CN,

@@ -31,6 +31,7 @@ from carbonport.footprint.ledger import Fact, Precursor, Record
 
 DECLARATION_ITEMS = (
     "operator",
+    "installation_name",
     "registration_code",
     "unlocode",
     "country",
@@ -49,7 +50,7 @@ DECLARATION_ITEMS = (
 """What an importer gets for a CBAM declaration, where the ledger has it."""
 
 REQUIRED_DECLARATION_ITEMS = frozenset(
-    {"operator", "country", "cn", "period", "see_direct", "default_share", "consignment", "net_mass"}
+    {"country", "cn", "period", "see_direct", "default_share", "consignment", "net_mass"}
 )
 """Those without which there is nothing to attest: when one is missing, the release is refused."""
 

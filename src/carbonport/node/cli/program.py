@@ -92,6 +92,3 @@ def main() -> None:
         )
         sys.exit(UNEXPECTED_EXIT_CODE)
 
-
-if __name__ == "__main__":
-    main()

@@ -7,7 +7,6 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from carbonport.node.cli.home_options import HomeOption, JsonOption, PassphraseFileOption, shown
 from carbonport.node.cli.running import perform_and_print
@@ -56,18 +55,13 @@ def _words(result: dict[str, Any], console: Console) -> None:
         f"[bold]{shown(result['owner'])}[/bold]: {result['size']} entries, root {str(result['root'])[:16]}..., "
         f"cosigned at {_time(result['witnessed_at'])}"
     )
-    table = Table("entry", "time", "what", "to or from", "for", "items (grade)")
     for entry in result["entries"]:
-        items = ", ".join(f"{item['field']} ({item['grade']})" for item in entry["items"])
-        table.add_row(
-            str(entry["index"]),
-            _time(entry["time"]),
-            entry["type"],
-            shown(entry["recipient"]),
-            shown(entry["purpose"]),
-            shown(items or entry["reason"]),
+        console.print(
+            f"  [bold]{entry['index']:>4}[/bold]  {_time(entry['time'])}  [bold]{entry['type']}[/bold]  "
+            f"{shown(entry['recipient'])}  {shown(entry['purpose'])}  [dim]{shown(entry['reason'])}[/dim]"
         )
-    console.print(table)
+        for grade, fields in _by_grade(entry["items"]).items():
+            console.print(f"        {grade}: {shown(', '.join(fields))}")
     for finding in result["findings"]:
         console.print(
             f"[bold red]{shown(finding['id'])}[/bold red] {shown(finding['where'])}: {shown(finding['found'])}"
@@ -81,5 +75,12 @@ def _words(result: dict[str, Any], console: Console) -> None:
     )
 
 
+def _by_grade(items: list[dict[str, str]]) -> dict[str, list[str]]:
+    grades: dict[str, list[str]] = {}
+    for item in items:
+        grades.setdefault(item["grade"], []).append(item["field"])
+    return dict(sorted(grades.items()))
+
+
 def _time(moment: object) -> str:
-    return datetime.fromtimestamp(moment, UTC).isoformat() if isinstance(moment, int) else "-"
+    return f"{datetime.fromtimestamp(moment, UTC):%Y-%m-%d %H:%M:%SZ}" if isinstance(moment, int) else "-"

@@ -20,7 +20,7 @@ START_SECONDS = 60.0
 STOP_SECONDS = 10.0
 """How long a node may take to stop before it is killed."""
 
-LAUNCHER: Sequence[str] = (sys.executable, "-m", "carbonport.node.cli.program")
+LAUNCHER: Sequence[str] = (sys.executable, "-m", "carbonport")
 """How a node's process is started; tests put a recorder in between."""
 
 
