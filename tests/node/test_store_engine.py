@@ -4,14 +4,14 @@ import sqlite3
 import stat
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from sqlalchemy import Connection, insert, inspect, select, text
 
 from carbonport.errors import CarbonportError, FailedVerification, Malformed, Misuse, Unavailable
-from carbonport.node.store import Store
+from carbonport.node.store import Store, exchange_schema
 from carbonport.node.store.facts import read_fact, write_fact
 from carbonport.node.store.location import locate
 from carbonport.node.store.migrations import MIGRATIONS, migrate
@@ -32,6 +32,7 @@ def facts(store: Store) -> dict[str, str]:
 
 
 def test_migrations_make_the_tables_that_the_program_uses(store: Store) -> None:
+    assert exchange_schema.ledgers.metadata is metadata
     with store.reading() as connection:
         found = inspect(connection)
         for table in metadata.sorted_tables:
@@ -162,12 +163,12 @@ def test_reading_only_never_writes(store: Store, store_location: str) -> None:
 
 
 def test_a_lost_connection_loses_the_lock_and_says_so(
-    new_postgresql_database: object, store_location: str
+    new_postgresql_schema: Callable[[], str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    store = Store.open(store_location)
-    if store.file is not None:
-        pytest.skip("an SQLite store has no connection to lose")
-    writer, other = store.lock_writer(), Store.open(store_location)
+    monkeypatch.setattr("carbonport.node.store.writer_lock.WRITER_WAIT_MS", 500)
+    location = new_postgresql_schema()
+    store = Store.open(location)
+    writer, other = store.lock_writer(), Store.open(location)
 
     def write_disconnected(connection: Connection) -> None:
         write_fact(connection, "a", "1")

@@ -14,7 +14,7 @@ logged.
 import asyncio
 import secrets
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -31,6 +31,8 @@ from carbonport.node.log.batch_proofs import BatchProver
 from carbonport.node.log.committer import Committed, Committer, DurableHead, NoteToKeep, Outcome
 from carbonport.node.log.cosigners import Cosigners, require_independent
 from carbonport.node.log.draft import Draft, Logged
+from carbonport.node.log.erasure import expired, redaction
+from carbonport.node.log.fsck import Fsck, check_log
 from carbonport.node.log.preparation import EntryMaker, shown_fields
 from carbonport.node.log.recovery import require_known_note
 from carbonport.node.log.settings import DEFAULT_SETTINGS, LogSettings
@@ -78,6 +80,7 @@ class ExchangeLog:
         committer: Committer,
         maker: EntryMaker,
         signer: NoteSigner,
+        keys: Sequence[VerifierKey],
         policy: WitnessPolicy,
         cosigners: Cosigners,
         settings: LogSettings,
@@ -89,6 +92,7 @@ class ExchangeLog:
         self._committer = committer
         self._maker = maker
         self._signer = signer
+        self._keys = keys
         self._policy = policy
         self._cosigners = cosigners
         self._settings = settings
@@ -143,6 +147,7 @@ class ExchangeLog:
         require_independent(origin, signer.verifier, policy)
         maker = EntryMaker(origin, own_key=own_key, readers=readers, random_bytes=random_bytes)
         stored = StoredLog(store, origin)
+        keys = [signer.verifier, *retired_keys]
 
         def recover() -> tuple[Writer, Committer]:
             writer = store.lock_writer()
@@ -150,7 +155,7 @@ class ExchangeLog:
                 committer = Committer(writer, origin, maker, clock)
                 head = committer.load()
                 with store.reading() as connection:
-                    require_known_note(connection, head, [signer.verifier, *retired_keys])
+                    require_known_note(connection, head, keys)
             except BaseException:
                 writer.release()
                 raise
@@ -163,6 +168,7 @@ class ExchangeLog:
             committer=committer,
             maker=maker,
             signer=signer,
+            keys=keys,
             policy=policy,
             cosigners=Cosigners(origin, cosigners, policy, timeout_s=settings.witness_timeout_s),
             settings=settings,
@@ -228,7 +234,21 @@ class ExchangeLog:
             if not each.done.done():
                 each.done.add_done_callback(_seen)
 
-    async def receipt(self, index: int, opened: Sequence[str]) -> Logged:
+    async def erase(self, index: int, reason: str) -> Logged:
+        """Delete the body of entry `index` and log a redaction in the same transaction; Misuse
+        `log-not-erasable`."""
+        return await self.append(await asyncio.to_thread(redaction, self._stored, index, reason))
+
+    async def expired(self) -> list[int]:
+        """Entries whose bodies are older than the retention and may be erased, oldest first."""
+        retention_s, now = self._settings.retention_s, self._clock()
+        return await asyncio.to_thread(expired, self._stored, self._maker, now=now, retention_s=retention_s)
+
+    async def check(self) -> Fsck:
+        """Run the integrity check with the node's own key; raises `LogDamagedError` with its findings."""
+        return await asyncio.to_thread(check_log, self._stored, keys=self._keys, maker=self._maker)
+
+    async def receipt(self, index: int, opened: Collection[str]) -> Logged:
         """A receipt for an earlier entry under the newest checkpoint, to upgrade a provisional one."""
         self._require_open()
         if not self._confirmed:
@@ -361,7 +381,7 @@ class ExchangeLog:
         prepared = outcome.prepared
         try:
             if prepared is None:
-                logged = await self._logged_again(outcome.index, tuple(each.draft.opened))
+                logged = await self._logged_again(outcome.index, each.draft.opened)
             else:
                 proof = await self._inclusion(outcome.index, published.size, prover)
                 receipt = Receipt(
@@ -375,7 +395,7 @@ class ExchangeLog:
         if not each.done.done():
             each.done.set_result(logged)
 
-    async def _logged_again(self, index: int, opened: Sequence[str]) -> Logged:
+    async def _logged_again(self, index: int, opened: Collection[str]) -> Logged:
         published = self._newest()
         if not 0 <= index < published.size:
             raise Misuse(

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection
 
-from carbonport.crypto.checkpoint import open_checkpoint
-from carbonport.crypto.merkle import EMPTY_ROOT, Frontier
+from carbonport.crypto.merkle import Frontier
 from carbonport.crypto.notes import SignedNote, VerifierKey
 from carbonport.errors import CarbonportError, FailedVerification
+from carbonport.node.log.log_keys import open_with_any
 from carbonport.node.log.tree_rows import Head, node_reader
 
 
@@ -21,23 +21,20 @@ def require_known_note(connection: Connection, head: Head, keys: Sequence[Verifi
     """
     if not head.note:
         return
-    note = SignedNote.parse(head.note)
-    for key in keys:
-        try:
-            checkpoint = open_checkpoint(note, key)
-        except CarbonportError:
-            continue
-        if checkpoint.size > head.size or checkpoint.size != head.note_size:
-            break
-        root = EMPTY_ROOT
-        if checkpoint.size:
-            root = Frontier.read(checkpoint.size, node_reader(connection, head.log)).root()
-        if root == checkpoint.root:
-            return
-        break
-    raise FailedVerification(
+    try:
+        checkpoint = open_with_any(SignedNote.parse(head.note), keys)
+    except CarbonportError:
+        raise _mismatch(head.origin) from None
+    if checkpoint.size > head.size or checkpoint.size != head.note_size:
+        raise _mismatch(head.origin)
+    if checkpoint.root != Frontier.read(checkpoint.size, node_reader(connection, head.log)).root():
+        raise _mismatch(head.origin)
+
+
+def _mismatch(origin: str) -> FailedVerification:
+    return FailedVerification(
         "log-note-mismatch",
-        where=head.origin,
+        where=origin,
         found="a last checkpoint that this log's keys did not sign, or over another tree than the stored one",
         expected="the checkpoint that this node published last, over entries that are still there",
         remedy="Sign nothing: run `carbonport log fsck`, keep the store, and restore the last backup.",

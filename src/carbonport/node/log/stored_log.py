@@ -5,13 +5,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from sqlalchemy import Connection, and_, select
+from sqlalchemy import Connection, and_, func, select
 
 from carbonport.crypto.merkle import NodeReader, consistency_proof, inclusion_proof
 from carbonport.errors import Misuse, Unavailable
 from carbonport.node.log.tree_rows import Head, node_reader, read_head
 from carbonport.node.store import Store
-from carbonport.node.store.schema import log_bodies, log_entries
+from carbonport.node.store.schema import log_bodies, log_entries, log_nodes
 
 MAX_RUN = 1000
 """Entries given at a time at most."""
@@ -24,6 +24,19 @@ class StoredEntry:
     index: int
     entry: bytes
     body: bytes | None = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class FullRow:
+    """Everything the store holds about an entry; body and wrapped key are None when they were erased."""
+
+    index: int
+    entry: bytes
+    exchange: str
+    type: int
+    request_digest: bytes
+    body: bytes | None = field(repr=False)
+    own_key: bytes | None = field(repr=False)
 
 
 class StoredLog:
@@ -126,6 +139,52 @@ class LogRows:
                 remedy="The entry can still be proved to be in the log; what it says is gone for good.",
             )
         return bytes(row.entry), bytes(row.body), bytes(row.own_key)
+
+    def full_rows(self, start: int, limit: int) -> list[FullRow]:
+        """As `entries`, with all columns: for the integrity check and for retention."""
+        rows = self._connection.execute(
+            select(log_entries, log_bodies.c.body, log_bodies.c.own_key)
+            .outerjoin(
+                log_bodies,
+                and_(log_bodies.c.log == log_entries.c.log, log_bodies.c.position == log_entries.c.position),
+            )
+            .where(log_entries.c.log == self.head.log, log_entries.c.position >= start)
+            .order_by(log_entries.c.position)
+            .limit(min(limit, MAX_RUN))
+        )
+        return [
+            FullRow(
+                index=row.position,
+                entry=bytes(row.entry),
+                exchange=row.exchange,
+                type=row.type,
+                request_digest=bytes(row.request_digest),
+                body=None if row.body is None else bytes(row.body),
+                own_key=None if row.own_key is None else bytes(row.own_key),
+            )
+            for row in rows
+        ]
+
+    def nodes_between(self, start: int, end: int) -> dict[tuple[int, int], bytes]:
+        """The stored nodes whose last leaf is at `start` or later and before `end`, by (level, index)."""
+        found: dict[tuple[int, int], bytes] = {}
+        for level in range(1, end.bit_length() + 1):
+            rows = self._connection.execute(
+                select(log_nodes.c.position, log_nodes.c.hash).where(
+                    log_nodes.c.log == self.head.log,
+                    log_nodes.c.level == level,
+                    log_nodes.c.position >= start >> level,
+                    log_nodes.c.position < end >> level,
+                )
+            )
+            found.update({(level, row.position): bytes(row.hash) for row in rows})
+        return found
+
+    def count_nodes(self) -> int:
+        """The number of stored nodes."""
+        return self._connection.execute(
+            select(func.count()).select_from(log_nodes).where(log_nodes.c.log == self.head.log)
+        ).scalar_one()
 
     def find(self, exchange: str) -> Sequence[int]:
         """The indices of an exchange's entries, in log order."""

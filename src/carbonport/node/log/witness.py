@@ -12,11 +12,12 @@ from typing import TypeAlias
 from sqlalchemy import Connection, insert, select, text, update
 
 from carbonport.crypto.ambient import Clock, system_clock
-from carbonport.crypto.checkpoint import Checkpoint, cosignature, open_checkpoint
+from carbonport.crypto.checkpoint import Checkpoint, cosignature
 from carbonport.crypto.merkle import EMPTY_ROOT, verify_consistency
 from carbonport.crypto.notes import NoteSigner, SignedNote, VerifierKey
 from carbonport.errors import FailedVerification, Malformed
 from carbonport.node.log.add_checkpoint import AddCheckpoint, Outcome, Status
+from carbonport.node.log.log_keys import open_with_any
 from carbonport.node.store import Store
 from carbonport.node.store.schema import witnessed_logs
 
@@ -94,13 +95,10 @@ class LocalWitness:
 
 def _trusted(note: SignedNote, keys: Sequence[VerifierKey]) -> Checkpoint | None:
     """The checkpoint when one of the origin's keys signed it and none that it names fails."""
-    for key in keys:
-        try:
-            return open_checkpoint(note, key)
-        except FailedVerification as error:
-            if error.id != "note-unsigned":
-                return None
-    return None
+    try:
+        return open_with_any(note, keys)
+    except FailedVerification:
+        return None
 
 
 def _recorded(connection: Connection, origin: str) -> tuple[int, bytes]:

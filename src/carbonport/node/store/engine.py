@@ -136,6 +136,20 @@ class Store:
             lock = AdvisoryWriterLock(self._engine, self.name)
         return Writer(lock, self.name)
 
+    def scrub(self) -> None:
+        """Clear what deleted rows have left behind in the database's own files (SQLite's WAL, PostgreSQL's
+        dead rows).
+
+        Pages of an SQLite file are overwritten as rows are deleted (`secure_delete`). Not reached: the file
+        system's or the disk's own copies, replicas, and backups.
+        """
+        self._require_writable()
+        with store_failures(self.name), self._engine.connect() as plain:
+            if self._location.file is not None:
+                plain.connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            else:
+                plain.execution_options(isolation_level="AUTOCOMMIT").exec_driver_sql("VACUUM")
+
     def close(self) -> None:
         """Close all connections; the store can be opened again."""
         self._engine.dispose()
