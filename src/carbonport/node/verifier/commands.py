@@ -74,6 +74,8 @@ async def sign(node: OpenNode, arguments: Arguments) -> Json:
             token=statement.token,
             now=now,
         )
+        if examination.supersedes:
+            signed.mark_superseded(connection, examination.supersedes, now=now)
 
     logged = await node.log.append(
         Draft(

@@ -89,6 +89,15 @@ def mark_withdrawn(connection: Connection, digest: str, *, now: int) -> None:
         )
 
 
+def mark_superseded(connection: Connection, digest: str, *, now: int) -> None:
+    """Set the status of the version that a new one replaces; nothing to do when it was withdrawn before."""
+    connection.execute(
+        update(verifications)
+        .where(verifications.c.statement == digest, verifications.c.withdrawn_at == 0)
+        .values(withdrawn_at=now)
+    )
+
+
 def withdrawn_indices(connection: Connection) -> list[int]:
     """The status list entries that are set."""
     rows = connection.execute(select(verifications.c.status_index).where(verifications.c.withdrawn_at != 0))
