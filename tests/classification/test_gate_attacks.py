@@ -12,6 +12,7 @@ import json
 import zlib
 from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
@@ -39,7 +40,7 @@ from carbonport.footprint.catalogue import Catalogue
 from carbonport.footprint.intake import read_ledger
 from carbonport.footprint.ledger import Record
 
-EXAMPLE = Path(__file__).resolve().parents[2] / "examples/steelworks.yaml"
+EXAMPLE = Path(str(files("carbonport") / "examples" / "steelworks.yaml"))
 
 SECRET = AMOUNTS["process/steel/activity_level"]
 DIGITS = SECRET.replace(".", "")
@@ -403,6 +404,15 @@ def test_a_recogniser_finds_every_disguise_of_every_number(number: int, scale: i
 
 def test_a_recogniser_prints_no_secret() -> None:
     assert "4836291" not in repr(HiddenValues([Decimal(SECRET)]))
+
+
+def test_hashes_and_ids_do_not_show_a_number_by_chance() -> None:
+    hidden = HiddenValues([Decimal("4836291.472")])
+    assert not hidden.in_payload(b'{"digest":"ab48362914720fc1ab48362914720fc1","at":1800000000}')
+    assert hidden.in_payload(b'{"level":48362914720}')
+    assert hidden.in_payload(b'{"level":"4836291472t"}')
+    nested = base64.b64encode(b'{"statement":"' + base64.b64encode(b'{"level":4836291.472}') + b'"}')
+    assert hidden.in_payload(b"head." + nested + b".signature")
 
 
 def test_short_numbers_and_numbers_that_are_none_are_not_searched() -> None:

@@ -282,9 +282,9 @@ class Gate:
         items = [self._source.find(name, request.subject) for name in request.items]
         found = [item for item in items if item is not None]
         hidden = self._results.hidden_from(request.recipient.role, approved=bool(decision.approval))
+        values: Mapping[str, Json] = {item.name: item.read() for item in found}  # bounded and checked first
         if _carries_text(found, hidden.in_text):
             return b"", HIDDEN_IN_TEXT
-        values: Mapping[str, Json] = {item.name: item.read() for item in found}
         if hidden.in_payload(canonical_bytes(values)):
             return b"", HIDDEN_IN_PAYLOAD
         claims: Mapping[str, Json] = {

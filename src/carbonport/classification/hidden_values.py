@@ -32,6 +32,9 @@ CHANCE_DIGITS = 4
 MIN_TOKEN = 8
 """Shortest run of letters and digits that is tried as base64 or hexadecimal: 6 bytes or 4 bytes."""
 
+MAX_NESTING = 4
+"""Layers of a message that are searched: a signed credential whose payload holds a signed statement has three."""
+
 MAX_INTEGER_BYTES = 16
 """Longest run of decoded bytes that is read as one integer."""
 
@@ -60,8 +63,11 @@ _LOOKALIKES = str.maketrans(
         "z": "2",
     }
 )
-_NUMBER_OF_LOOKALIKES = re.compile(r"[0-9oOlIi|SsBZz.,]*[0-9][0-9oOlIi|SsBZz.,]*")
+_NUMBER_OF_LOOKALIKES = re.compile(r"[0-9oOlIi|SsBZz.,]{6,}")
 _TOKEN = re.compile(rf"[A-Za-z0-9+/_-]{{{MIN_TOKEN},}}")
+_OPAQUE = re.compile(r"[A-Za-z0-9+/_-]{20,}")
+"""Hashes, salts, signatures and ids: by chance they hold any seven digits sooner or later. They are decoded, and
+what they decode to is searched."""
 _HEX = re.compile(r"(?:0[xX])?((?:[0-9A-Fa-f]{2})+)")
 _PACKED = (
     b"\x1f\x8b",
@@ -111,10 +117,17 @@ class HiddenValues:
         )
 
     def in_payload(self, payload: bytes) -> bool:
-        """Whether a finished message carries a protected number, in plain or in a base64 part of it."""
-        text = payload.decode("utf-8", "replace")
-        runs = (run for part in (text, *_decoded_texts(text)) for run in re.findall(r"[0-9][0-9.,]*", part))
+        """Whether a finished message carries a protected number, in plain or inside base64, also nested."""
+        texts = [payload.decode("utf-8", "replace")]
+        for _ in range(MAX_NESTING):
+            if any(self._shown(text) for text in texts):
+                return True
+            texts = [inner for text in texts for inner in _decoded_texts(text)]
+        return False
+
+    def _shown(self, text: str) -> bool:
         # Zeros at the end are of the notation: 12.000000 t must not look like a figure that begins 1200000.
+        runs = re.findall(r"[0-9][0-9.,]*", _OPAQUE.sub(_digits_only, text))
         return any(_meets(_digits(run).rstrip("0"), self._in_payload, self._payload_length) for run in runs)
 
 
@@ -131,13 +144,18 @@ def _digits(text: str) -> str:
     return "".join(str(unicodedata.digit(c)) for c in text if unicodedata.digit(c, None) is not None)
 
 
+def _digits_only(token: re.Match[str]) -> str:
+    return token.group() if token.group().isdigit() else " "
+
+
 def _readings(plain: str) -> Iterable[str]:
     """The digit runs that a name can be read as."""
     for reading in (plain, codecs.encode(plain, "rot13")):
         yield _digits(_WORD.sub(lambda match: _NUMBER_WORDS[match.group()], reading.casefold()))
     yield _digits(plain)
     for run in _NUMBER_OF_LOOKALIKES.findall(plain):
-        yield _digits(run.translate(_LOOKALIKES))
+        if _digits(run):
+            yield _digits(run.translate(_LOOKALIKES))
 
 
 def _decoded(text: str) -> Iterable[bytes]:
