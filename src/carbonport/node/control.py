@@ -6,6 +6,7 @@ and errors travel in full. Nothing here is reachable from the network.
 """
 
 import hashlib
+import logging
 import os
 import socket
 import tempfile
@@ -18,6 +19,9 @@ from grpc import aio
 from carbonport.crypto.canonical import Json, canonical_bytes, parse_canonical
 from carbonport.errors import CarbonportError, Malformed, Misuse, Unavailable, error_from_dict
 from carbonport.wire.v1 import control_pb2, control_pb2_grpc
+
+logger = logging.getLogger("carbonport.node.control")
+"""Operations that failed by a defect; the trace stays on this machine."""
 
 SOCKET_NAME = "control.sock"
 """The socket file inside the home folder."""
@@ -77,6 +81,9 @@ class _ControlService(control_pb2_grpc.ControlServiceServicer):
             answer: Json = {"result": await self._run(request.operation, arguments)}
         except CarbonportError as error:
             answer = {"error": dict(error.as_dict())}
+        except Exception as error:  # noqa: BLE001 - a defect ends the operation, not the node, and shows no value
+            logger.exception("the operation %s failed", request.operation)
+            answer = {"error": dict(_defect(error).as_dict())}
         return control_pb2.RunOperationResponse(result=canonical_bytes(answer))
 
 
@@ -117,6 +124,15 @@ async def call_control(
         )
     result: Json = answer["result"]
     return result
+
+
+def _defect(error: Exception) -> Unavailable:
+    return Unavailable(
+        "control-defect",
+        found=f"an unexpected {type(error).__name__} in the serving process",
+        expected="an operation that ends in a result or a known error",
+        remedy="This is a defect in Carbonport; its trace is in the serving process's output.",
+    )
 
 
 def _not_answering(code: grpc.StatusCode, home: Path) -> Unavailable:

@@ -1,6 +1,7 @@
 """`carbonport demo`: the whole exchange on this machine."""
 
 import shutil
+import signal
 import sys
 import time
 from importlib.resources import files
@@ -17,6 +18,9 @@ from carbonport.node.demo.play import Outcome, Play
 
 DEFAULT_FOLDER = Path("carbonport-demo")
 """Where a demo leaves its files when nobody says otherwise."""
+
+TERMINATED_EXIT_CODE = 143
+"""What a shell reports of a process that ended on SIGTERM."""
 
 MARKER = ".carbonport-demo"
 """A file that says a folder was made by a demo, and may be made anew by the next."""
@@ -37,6 +41,8 @@ def demo(
     as_json: JsonOption = False,
 ) -> None:
     """Watch the whole exchange happen: exporter, verifier, importer and regulator as processes, TLS between them."""
+    # Whoever ends the demo politely ends its nodes with it.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED_EXIT_CODE))
     folder = _fresh_folder(directory)
     console = Console(highlight=False, quiet=as_json)
     started = time.monotonic()

@@ -7,17 +7,19 @@ are invented; the LEIs have valid check digits and belong to nobody.
 
 import secrets
 import socket
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from carbonport.attestation.trust_list import WitnessRule
 from carbonport.crypto.ambient import system_clock
 from carbonport.crypto.canonical import Json
-from carbonport.node.config import ExchangeSettings, NodeConfig, NodeSettings
+from carbonport.node.config import ExchangeSettings, NodeConfig, NodeSettings, StoreSettings
 from carbonport.node.home import NodeHome, make_home, open_home
 from carbonport.node.identity.card import make_card, read_card
 from carbonport.node.identity.key_ring import KeyUse
-from carbonport.node.identity.names import ParticipantName, Role, complete_lei
+from carbonport.node.identity.names import Role, complete_lei
 from carbonport.node.identity.private_files import write_public
 from carbonport.node.identity.trust_issue import Decisions, issue_next
 
@@ -81,11 +83,16 @@ class Stage:
         return self.homes[part.key]
 
 
-def set_stage(folder: Path, activity_groups: tuple[str, ...]) -> Stage:
-    """Make five homes, exchange cards, issue both jurisdictions' lists, pin the anchors and add the lists."""
+def set_stage(
+    folder: Path, activity_groups: tuple[str, ...], stores: Mapping[str, str] = MappingProxyType({})
+) -> Stage:
+    """Make five homes, exchange cards, issue both jurisdictions' lists, pin the anchors and add the lists.
+
+    `stores` gives single parts, by key, a database URL other than SQLite in their own folder.
+    """
     ports = dict(zip([part.key for part in CAST], _free_ports(len(CAST)), strict=True))
     for part in CAST:
-        make_home(folder / part.key, _config(part, ports[part.key]), passphrase=None)
+        make_home(folder / part.key, _config(part, ports[part.key], stores.get(part.key)), passphrase=None)
     homes = {part.key: open_home(folder / part.key, environ={}) for part in CAST}
     stage = Stage(folder, homes)
     lists = _issue_lists(stage, activity_groups)
@@ -139,12 +146,12 @@ def _issue_lists(stage: Stage, activity_groups: tuple[str, ...]) -> dict[str, st
     }
 
 
-def _config(part: Part, port: int) -> NodeConfig:
-    ParticipantName(part.jurisdiction, part.lei)
+def _config(part: Part, port: int, store: str | None) -> NodeConfig:
     return NodeConfig(
         node=NodeSettings(
             part.id, part.name, part.country, (part.role.value,), f"127.0.0.1:{port}", f"127.0.0.1:{port}"
         ),
+        store=StoreSettings() if store is None else StoreSettings(store),
         exchange=ExchangeSettings(approval="policy"),
     )
 

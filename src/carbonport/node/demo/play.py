@@ -84,12 +84,16 @@ class Outcome:
 
 @dataclass
 class Play:
-    """One performance in `folder` on the data of `document`."""
+    """One performance in `folder` on the data of `document`.
+
+    `launchers` and `stores` give single nodes, by key, another way of starting and another database.
+    """
 
     folder: Path
     document: Path
     tell: Tell
     launchers: dict[str, Sequence[str]] = field(default_factory=dict)
+    stores: dict[str, str] = field(default_factory=dict)
 
     def perform(self) -> Outcome:
         """Set the stage, run the nodes, play, and stop them again."""
@@ -97,7 +101,7 @@ class Play:
         ledger = read_ledger(self.document, Catalogue.load())
         groups = sorted({good.rules.entry.category for good in calculate(ledger).goods})
         self.tell("stage", "keys, certificates and signed trust lists for two jurisdictions")
-        stage = set_stage(self.folder, tuple(groups))
+        stage = set_stage(self.folder, tuple(groups), self.stores)
         homes = {part.key: stage.home(part).path for part in CAST if part.serves}
         with NodeProcesses(self.launchers) as nodes:
             nodes.start(homes)
