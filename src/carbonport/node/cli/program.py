@@ -11,6 +11,7 @@ from rich.console import Console
 from carbonport import __version__
 from carbonport.errors import CarbonportError
 from carbonport.node.cli import (
+    bench,
     demo,
     exporter,
     footprint,
@@ -52,7 +53,7 @@ def _options(
 
 def register_groups() -> None:
     """Attach every command group to the program."""
-    for group in (demo, footprint, identity, trust, exporter, verifier, importer, regulator, serving):
+    for group in (demo, footprint, identity, trust, exporter, verifier, importer, regulator, serving, bench):
         group.register(app)
 
 
@@ -91,4 +92,3 @@ def main() -> None:
             err=True,
         )
         sys.exit(UNEXPECTED_EXIT_CODE)
-
