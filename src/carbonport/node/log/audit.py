@@ -8,8 +8,8 @@ everything that was found. Not seen by an audit of one log: what was never logge
 (`carbonport.node.log.reconciliation`).
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from carbonport.crypto.checkpoint import Checkpoint
 from carbonport.crypto.log_body import SealedBody, open_body
@@ -31,13 +31,21 @@ RUN = 500
 
 @dataclass(frozen=True, slots=True)
 class Auditor:
-    """Who audits: the key id and raw X25519 key that bodies are sealed to."""
+    """Who audits: the key id and raw X25519 key that bodies are sealed to, and the auditor's retired keys, which
+    older bodies are sealed to."""
 
     reader: str
     private: bytes
+    retired: Mapping[str, bytes] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         return f"Auditor({self.reader!r})"
+
+    def key_for(self, sealed: SealedBody) -> tuple[str, bytes]:
+        """The key that opens this body; the current one when none does, so that the error names it."""
+        keys = {**self.retired, self.reader: self.private}
+        kid = next((kid for kid in sealed.keys if kid in keys), self.reader)
+        return kid, keys[kid]
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,12 +196,10 @@ class _Walk:
         if each.body is None:
             self._missing.append(each.index)
             return
+        sealed = SealedBody.parse(each.body)
+        reader, private = self._auditor.key_for(sealed)
         body = open_body(
-            SealedBody.parse(each.body),
-            origin=self._checkpoint.origin,
-            entry=entry,
-            reader=self._auditor.reader,
-            private=self._auditor.private,
+            sealed, origin=self._checkpoint.origin, entry=entry, reader=reader, private=private
         )
         audited = audited_entry(each.index, entry, body)
         if audited.request in self._requests:

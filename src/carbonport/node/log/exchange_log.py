@@ -1,31 +1,29 @@
 """The exchange log of a node: `await append(draft)` gives a durable entry with its receipt.
 
-The way of an entry: queued; committed in one transaction with everything else that was waiting (group commit,
-no lingering); the new head signed, only now; cosigned once for all of the batch; receipts released. While one
-batch waits for its witnesses the next is committed already.
+The way of an entry: queued; committed in one transaction with everything else that was waiting (group commit, no
+lingering); the new head signed, only now; cosigned once for all of the batch; receipts released. While one batch waits
+for its witnesses the next is committed already.
 
-Promised: no receipt before its entry is durable, no signature over a tree that is not, and no signature at
-all when a witness has seen more of this log than the store holds, or another history. A provisional receipt
-leaves when the quorum does not answer in time; after `quorum_patience_s` without a quorum nothing is appended
-any more. Not promised: completeness; only reconciling with the counterparty's log shows what was never
-logged.
+Promised: no receipt before its entry is durable, no signature over a tree that is not, and no signature at all when a
+witness has seen more of this log than the store holds, or another history. A provisional receipt leaves when the quorum
+does not answer in time; after `quorum_patience_s` without a quorum nothing is appended any more. Not promised:
+completeness; only reconciling with the counterparty's log shows what was never logged.
 """
 
 import asyncio
-import secrets
+import contextlib
 from collections import deque
 from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from carbonport.crypto.ambient import Clock, RandomBytes, system_clock
-from carbonport.crypto.checkpoint import Checkpoint, sign_checkpoint
+from carbonport.crypto.ambient import Clock, RandomBytes, system_clock, system_random
 from carbonport.crypto.merkle import consistency_proof, inclusion_proof
-from carbonport.crypto.notes import NoteSigner, SignedNote, VerifierKey
+from carbonport.crypto.notes import NoteSigner, VerifierKey
 from carbonport.crypto.receipt import Receipt
 from carbonport.crypto.witness_policy import WitnessPolicy
-from carbonport.errors import CarbonportError, FailedVerification, Misuse, Unavailable
+from carbonport.errors import CarbonportError, Misuse, Unavailable
 from carbonport.node.log.add_checkpoint import Cosigner
 from carbonport.node.log.batch_proofs import BatchProver
 from carbonport.node.log.committer import Committed, Committer, DurableHead, NoteToKeep, Outcome
@@ -34,27 +32,17 @@ from carbonport.node.log.draft import Draft, Logged
 from carbonport.node.log.erasure import expired, redaction
 from carbonport.node.log.fsck import Fsck, check_log
 from carbonport.node.log.preparation import EntryMaker, shown_fields
+from carbonport.node.log.publication import Published, Publisher
 from carbonport.node.log.recovery import require_known_note
 from carbonport.node.log.settings import DEFAULT_SETTINGS, LogSettings
-from carbonport.node.log.stored_log import StoredLog, unpublished
+from carbonport.node.log.stored_log import StoredLog
 from carbonport.node.store import Store, Writer
 
 RETRY_DELAY_MS = 250
 """What a caller is told to wait after `log-queue-full` (RESOURCE_EXHAUSTED on the wire)."""
 
 NOTE_STORING_DELAY_S = 0.25
-"""A published note is stored with the next batch, or after this long without one; losing it costs one
-re-signing."""
-
-
-@dataclass(frozen=True, slots=True)
-class Published:
-    """The newest signed checkpoint: its note, its size, and what the quorum vouched for."""
-
-    note: SignedNote
-    size: int
-    quorum_time: int | None
-    provisional: bool
+"""A published note is stored with the next batch, or after this long without one; losing it costs one re-signing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +70,7 @@ class ExchangeLog:
         signer: NoteSigner,
         keys: Sequence[VerifierKey],
         policy: WitnessPolicy,
-        cosigners: Cosigners,
+        cosigners: Sequence[Cosigner],
         settings: LogSettings,
         clock: Clock,
     ) -> None:
@@ -91,12 +79,18 @@ class ExchangeLog:
         self._writer = writer
         self._committer = committer
         self._maker = maker
-        self._signer = signer
         self._keys = keys
-        self._policy = policy
-        self._cosigners = cosigners
         self._settings = settings
         self._clock = clock
+        self._publisher = Publisher(
+            stored.origin,
+            signer=signer,
+            policy=policy,
+            cosigners=Cosigners(stored.origin, cosigners, policy, timeout_s=settings.witness_timeout_s),
+            prove=self._consistency,
+            settings=settings,
+            clock=clock,
+        )
         self._loop = asyncio.get_running_loop()
         self._commit_thread = ThreadPoolExecutor(1, "carbonport-log")
         self._queue: deque[_Waiting] = deque()
@@ -107,14 +101,9 @@ class ExchangeLog:
         self._idle = asyncio.Event()
         self._idle.set()
         self._head = committer.head
-        self._published: Published | None = None
         self._note: NoteToKeep | None = None
         self._note_timer: asyncio.TimerHandle | None = None
-        self._halted: CarbonportError | None = None
         self._closing = False
-        self._confirmed = False
-        self._one_confirmation = asyncio.Lock()
-        self._quorum_seen_at = clock()
         self._tasks = [
             asyncio.create_task(self._commit_batches()),
             asyncio.create_task(self._publish_batches()),
@@ -134,15 +123,14 @@ class ExchangeLog:
         retired_keys: Sequence[VerifierKey] = (),
         settings: LogSettings = DEFAULT_SETTINGS,
         clock: Clock = system_clock,
-        random_bytes: RandomBytes = secrets.token_bytes,
+        random_bytes: RandomBytes = system_random,
     ) -> "ExchangeLog":
         """Take the writer's lock, check the right edge against head and last note, and be ready to append.
 
-        `signer` is the log's Ed25519 key named like `origin`; `own_key` 32 bytes that wrap body keys for this
-        node; `readers` the regulators' raw X25519 keys by key id; `retired_keys` what earlier notes were
-        signed with. The witnesses are asked before the first entry, not here, so that nodes can start in any
-        order. Raises Unavailable (`store-writer-elsewhere`) or FailedVerification (`log-root-mismatch`,
-        `log-note-mismatch`).
+        `signer` is the log's Ed25519 key named like `origin`; `own_key` 32 bytes that wrap body keys for this node;
+        `readers` the regulators' raw X25519 keys by key id; `retired_keys` what earlier notes were signed with. The
+        witnesses are asked before the first entry, not here, so that nodes can start in any order. Raises Unavailable
+        (`store-writer-elsewhere`) or FailedVerification (`log-root-mismatch`, `log-note-mismatch`).
         """
         require_independent(origin, signer.verifier, policy)
         maker = EntryMaker(origin, own_key=own_key, readers=readers, random_bytes=random_bytes)
@@ -170,7 +158,7 @@ class ExchangeLog:
             signer=signer,
             keys=keys,
             policy=policy,
-            cosigners=Cosigners(origin, cosigners, policy, timeout_s=settings.witness_timeout_s),
+            cosigners=cosigners,
             settings=settings,
             clock=clock,
         )
@@ -182,8 +170,7 @@ class ExchangeLog:
 
     @property
     def stored(self) -> StoredLog:
-        """The log's rows, for whoever lists entries (auditors) or looks for earlier ones; not for the event
-        loop."""
+        """The log's rows, for whoever lists entries or looks for earlier ones; not for the event loop."""
         return self._stored
 
     @property
@@ -199,14 +186,14 @@ class ExchangeLog:
     @property
     def halted(self) -> CarbonportError | None:
         """Why this log signs nothing any more; None while it works."""
-        return self._halted
+        return self._publisher.halted
 
     async def append(self, draft: Draft) -> Logged:
         """Log an event: durable and signed when this returns, cosigned unless the answer says provisional.
 
-        Raises Unavailable (`log-queue-full`, `log-witness-unreachable`, `log-without-quorum`, or of the
-        store: then nothing was logged, or the same draft finds its entry again), FailedVerification when the
-        log is halted, Misuse for a draft out of shape, and whatever the draft's own `write` raised.
+        Raises Unavailable (`log-queue-full`, `log-witness-unreachable`, `log-without-quorum`, or of the store: then
+        nothing was logged, or the same draft finds its entry again), FailedVerification when the log is halted,
+        Misuse for a draft out of shape, and whatever the draft's own `write` raised.
         """
         self._require_open()
         if self._in_flight >= self._settings.max_waiting:
@@ -217,26 +204,21 @@ class ExchangeLog:
                 expected=f"fewer than {self._settings.max_waiting}",
                 remedy=f"Try again in {RETRY_DELAY_MS} ms.",
             )
-        if not self._confirmed:
-            await self._confirm()
-        await self._require_quorum_in_time()
+        await self._publisher.confirm(self.size)
+        await self._publisher.require_quorum_in_time(self._head)
         # The node may have begun to close, or been halted, during the waits above.
         self._require_open()
         each = _Waiting(draft, self._loop.create_future())
+        # A caller that gives up does not take its entry back: it is logged, and a retry finds it.
+        each.done.add_done_callback(_seen)
         self._in_flight += 1
         self._idle.clear()
         self._queue.append(each)
         self._wake_committer.set()
-        try:
-            return await asyncio.shield(each.done)
-        finally:
-            # A caller that gave up does not take its entry back: it is logged, and a retry finds it.
-            if not each.done.done():
-                each.done.add_done_callback(_seen)
+        return await asyncio.shield(each.done)
 
     async def erase(self, index: int, reason: str) -> Logged:
-        """Delete the body of entry `index` and log a redaction in the same transaction; Misuse
-        `log-not-erasable`."""
+        """Delete the body of entry `index` and log a redaction in the same transaction; Misuse `log-not-erasable`."""
         return await self.append(await asyncio.to_thread(redaction, self._stored, index, reason))
 
     async def expired(self) -> list[int]:
@@ -250,22 +232,13 @@ class ExchangeLog:
 
     async def receipt(self, index: int, opened: Collection[str]) -> Logged:
         """A receipt for an earlier entry under the newest checkpoint, to upgrade a provisional one."""
-        self._require_open()
-        if not self._confirmed:
-            await self._confirm()
-        if self._published is None or self._published.provisional or index >= self._published.size:
-            await self._publish([])
+        await self._publish_up_to(index + 1)
         return await self._logged_again(index, opened)
 
     async def checkpoint(self) -> bytes:
-        """The newest signed note with its cosignatures; signs the current head when nothing was signed
-        yet."""
-        self._require_open()
-        if not self._confirmed:
-            await self._confirm()
-        if self._published is None or self._published.provisional or self._published.size < self.size:
-            await self._publish([])
-        return self._newest().note.encode()
+        """The newest signed note with its cosignatures; signs the current head when nothing was signed yet."""
+        await self._publish_up_to(self.size)
+        return self._publisher.newest.note.encode()
 
     async def close(self) -> None:
         """Finish what waits, store the last note, and give the writer's lock up."""
@@ -278,13 +251,12 @@ class ExchangeLog:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         if self._note_timer is not None:
             self._note_timer.cancel()
-        await self._cosigners.close()
+        await self._publisher.close()
         try:
-            if self._note is not None:
-                await self._in_commit_thread([], self._note)
-        except CarbonportError:
-            # The note is a convenience: the next process signs the same head again.
-            pass
+            # The note is a convenience: without it the next process signs the same head again.
+            with contextlib.suppress(CarbonportError):
+                if self._note is not None:
+                    await self._in_commit_thread([], self._note)
         finally:
             self._commit_thread.shutdown()
             self._writer.release()
@@ -324,39 +296,29 @@ class ExchangeLog:
             await self._wake_publisher.wait()
             self._wake_publisher.clear()
             batch, self._unpublished = self._unpublished, []
+            if not batch:
+                continue
             try:
                 await self._publish(batch)
             except Exception as error:  # noqa: BLE001 - every waiting caller gets it
                 for each, _ in batch:
                     self._fail(each, error)
 
+    async def _publish_up_to(self, size: int) -> None:
+        """Have a checkpoint with its quorum over at least `size` entries, as far as the log has them."""
+        self._require_open()
+        await self._publisher.confirm(self.size)
+        if not self._publisher.covers(size):
+            await self._publish([])
+
     async def _publish(self, batch: Sequence[_Durable]) -> None:
         """Sign the durable head, have it cosigned, release the receipts of `batch`."""
-        if self._halted is not None:
-            raise self._halted
-        size, root = self._head
-        note = sign_checkpoint(Checkpoint(self.origin, size, root), self._signer)
-        if size:
-            try:
-                note = await self._cosigners.gather(note, size, self._consistency)
-            except FailedVerification as error:
-                self._halted = error
-                raise
-        published = self._judge(note, size)
-        if self._published is None or size > self._published.size or not published.provisional:
-            self._published = published
+        published = await self._publisher.publish(self._head)
+        if published is self._publisher.newest:
             self._keep(published)
-        prover = self._prover(size) if batch else None
+        prover = self._prover(published.size) if batch else None
         for each, outcome in batch:
             await self._release(each, outcome, published, prover)
-
-    def _judge(self, note: SignedNote, size: int) -> Published:
-        try:
-            time = self._policy.check(note)
-        except FailedVerification:
-            return Published(note, size, None, provisional=True)
-        self._quorum_seen_at = self._clock()
-        return Published(note, size, time, provisional=False)
 
     def _keep(self, published: Published) -> None:
         self._note = NoteToKeep(published.size, published.note.encode())
@@ -366,14 +328,8 @@ class ExchangeLog:
     def _store_note_when_idle(self) -> None:
         self._note_timer = None
         if self._note is not None and not self._queue and not self._closing:
-            self._tasks.append(asyncio.create_task(self._commit_batch()))
             self._tasks = [task for task in self._tasks if not task.done()]
-
-    def _prover(self, size: int) -> BatchProver | None:
-        try:
-            return BatchProver(size, self._committer.cache.read)
-        except KeyError:
-            return None
+            self._tasks.append(asyncio.create_task(self._commit_batch()))
 
     async def _release(
         self, each: _Waiting, outcome: Committed, published: Published, prover: BatchProver | None
@@ -392,11 +348,10 @@ class ExchangeLog:
             self._fail(each, error)
             return
         self._finish()
-        if not each.done.done():
-            each.done.set_result(logged)
+        each.done.set_result(logged)
 
     async def _logged_again(self, index: int, opened: Collection[str]) -> Logged:
-        published = self._newest()
+        published = self._publisher.newest
         if not 0 <= index < published.size:
             raise Misuse(
                 "log-index",
@@ -415,13 +370,17 @@ class ExchangeLog:
 
         return _logged(await asyncio.to_thread(read), published, repeated=True)
 
-    async def _inclusion(self, index: int, size: int, prover: BatchProver | None) -> tuple[bytes, ...]:
+    def _prover(self, size: int) -> BatchProver | None:
         try:
+            return BatchProver(size, self._committer.cache.read)
+        except KeyError:
+            return None
+
+    async def _inclusion(self, index: int, size: int, prover: BatchProver | None) -> tuple[bytes, ...]:
+        # A node may have given way to newer ones, or the writer has read its state again: then the rows have it.
+        with contextlib.suppress(KeyError):
             if prover is not None:
                 return prover.proof(index)
-        except KeyError:
-            # The node gave way to newer ones, or the writer read its state again: the rows have it.
-            pass
         return tuple(await asyncio.to_thread(self._stored.inclusion, index, size))
 
     async def _consistency(self, old: int, new: int) -> Sequence[bytes]:
@@ -430,38 +389,8 @@ class ExchangeLog:
         except KeyError:
             return await asyncio.to_thread(self._stored.consistency, old, new)
 
-    async def _confirm(self) -> None:
-        async with self._one_confirmation:
-            if self._confirmed:
-                return
-            self._require_open()
-            try:
-                await self._cosigners.require_not_ahead(self.size)
-            except FailedVerification as error:
-                self._halted = error
-                raise
-            self._confirmed = True
-
-    async def _require_quorum_in_time(self) -> None:
-        if self._policy.asks_for_none or self._published is None or not self._published.provisional:
-            return
-        if self._clock() - self._quorum_seen_at <= self._settings.quorum_patience_s:
-            return
-        async with self._one_confirmation:
-            if self._published.provisional:
-                await self._publish([])
-        if self._published.provisional:
-            raise Unavailable(
-                "log-without-quorum",
-                where=self.origin,
-                found=f"no quorum of witnesses for more than {self._settings.quorum_patience_s} seconds",
-                expected="cosignatures as the trust list asks",
-                remedy="Bring the witnesses back; until then no data leave this node.",
-            )
-
     def _require_open(self) -> None:
-        if self._halted is not None:
-            raise self._halted
+        self._publisher.require_working()
         if self._closing:
             raise Unavailable(
                 "log-closing",
@@ -471,15 +400,9 @@ class ExchangeLog:
                 remedy="Try again when the node has started again.",
             )
 
-    def _newest(self) -> Published:
-        if self._published is None:
-            raise unpublished(self.origin)
-        return self._published
-
     def _fail(self, each: _Waiting, error: Exception) -> None:
         self._finish()
-        if not each.done.done():
-            each.done.set_exception(error)
+        each.done.set_exception(error)
 
     def _finish(self) -> None:
         self._in_flight -= 1
@@ -492,6 +415,6 @@ def _logged(receipt: Receipt, published: Published, *, repeated: bool) -> Logged
 
 
 def _seen(done: "asyncio.Future[Logged]") -> None:
-    """Take note of an outcome nobody waits for, so that asyncio does not report it as lost."""
+    """Take note of an outcome nobody may wait for any more, so that asyncio does not report it as lost."""
     if not done.cancelled():
         done.exception()

@@ -57,12 +57,16 @@ class EntryMaker:
                 expected=f"{BODY_KEY_BYTES} random bytes, the node's own key for its log bodies",
                 remedy="Give the key that `carbonport init` made.",
             )
-        for reader in readers:
-            require_reader_id(reader)
         self._origin = origin
         self._own_key = own_key
-        self._readers = dict(readers)
         self._random_bytes = random_bytes
+        self.seal_to(readers)
+
+    def seal_to(self, readers: Mapping[str, bytes]) -> None:
+        """From the next entry on, seal bodies to these readers."""
+        for reader in readers:
+            require_reader_id(reader)
+        self._readers = dict(readers)
 
     def prepare(self, draft: Draft, time: int) -> PreparedEntry:
         """Draw salts and keys, hash, encrypt and seal; Misuse when the draft is out of shape."""
