@@ -1,6 +1,7 @@
 """Relations beyond the vectors: laws of proving and verifying, a second verifier, validity, nonces."""
 
 import hashlib
+import random
 import secrets
 from collections.abc import Callable
 
@@ -33,6 +34,7 @@ from carbonport.errors import FailedVerification, Malformed, Misuse
 
 SECRET = bytes(range(32))
 CONTEXT = bytes(64)
+MUTATIONS = 3000
 
 blindings = st.integers(1, ORDER - 1)
 forms = st.sampled_from(Form)
@@ -196,6 +198,25 @@ def test_no_mutation_is_accepted_and_none_crashes(
     accepted = bytes(changed) == proof
     assert verdict(relation, bytes(changed), tag, form) is accepted
     assert simple_verify(relation, bytes(changed), tag, form) is accepted
+
+
+def test_thousands_of_random_mutations_are_all_rejected(
+    proved: tuple[LinearRelation[Point], bytes, bytes, Form],
+) -> None:
+    """Bits turned, scalars replaced, ends cut or added; the seed makes a failure repeatable."""
+    relation, proof, tag, form = proved
+    source = random.Random(1989)
+    for _ in range(MUTATIONS):
+        changed = bytearray(proof)
+        match source.randrange(3):
+            case 0:
+                changed[source.randrange(len(proof))] ^= 1 << source.randrange(8)
+            case 1:
+                start = 32 * source.randrange(len(proof) // 32)
+                changed[start : start + 32] = source.randrange(ORDER).to_bytes(32, "big")
+            case _:
+                changed = changed[: source.randrange(len(proof))] + source.randbytes(source.randrange(3))
+        assert bytes(changed) == proof or not verdict(relation, bytes(changed), tag, form)
 
 
 @given(st.binary(max_size=300))

@@ -30,6 +30,9 @@ from carbonport.errors import Misuse
 FOLD_AFTER_ROUNDS = 4
 """Generators are folded 16 to 1 at once: folding them at every round costs more than the shorter sums save."""
 
+FOLD_BEFORE_ROUNDS = 4
+"""Fewer rounds than these ahead do not earn the folding back (measured: from 1024 positions on they do)."""
+
 NONCES = 4
 """Blindings of A, S, T1 and T2; the masks of l and r come on top."""
 
@@ -167,7 +170,7 @@ class _Halving(Generic[ElementT]):
             self._send("L", self.L, self._cross(half, low_g=False))
             self._send("R", self.R, self._cross(half, low_g=True))
             self._halve(half, self._transcript.challenge("u"))
-            if len(self._g) >> FOLD_AFTER_ROUNDS == half > self._system.stop_length:
+            if len(self._g) >> FOLD_AFTER_ROUNDS == half >= self._system.stop_length << FOLD_BEFORE_ROUNDS:
                 self._fold(half)
 
     def _send(self, label: str, sent: list[ElementT], element: ElementT) -> None:

@@ -18,6 +18,7 @@ from enum import StrEnum
 from typing import Generic
 
 from carbonport.crypto.ambient import RandomBytes, system_random
+from carbonport.crypto.group import GENERATOR_DERIVATION
 from carbonport.crypto.group_interface import ElementT, Group
 from carbonport.crypto.proofs.duplex_sponge import DuplexSponge, derive_session_id
 from carbonport.crypto.proofs.field_codec import OVERSAMPLING_BYTES, decode_residue, serialize_string
@@ -55,7 +56,8 @@ class RelationClaim(Generic[ElementT]):
 
 
 def relation_tag(form: Form, purpose: str, context: bytes) -> bytes:
-    """The tag of one of our proofs: form, suite, what it is for, and the 64-byte digest of its context."""
+    """The tag of one of our proofs: form, suite, derivation of the generators, what the proof is for, and the 64-byte
+    digest of its context."""
     if len(context) != CONTEXT_BYTES:
         raise Misuse(
             "proof-context",
@@ -64,7 +66,8 @@ def relation_tag(form: Form, purpose: str, context: bytes) -> bytes:
             remedy="Hash the whole context; this is a defect of the calling program.",
         )
     head = f"{TAG_PREFIX}-{form}-with-{SUITE_ID}".encode("ascii")
-    return head + serialize_string(purpose.encode("utf-8")) + serialize_string(context)
+    fields = (GENERATOR_DERIVATION.encode("utf-8"), purpose.encode("utf-8"), context)
+    return head + b"".join(serialize_string(field) for field in fields)
 
 
 def prove_relation(
