@@ -198,9 +198,7 @@ class _Walk:
             return
         sealed = SealedBody.parse(each.body)
         reader, private = self._auditor.key_for(sealed)
-        body = open_body(
-            sealed, origin=self._checkpoint.origin, entry=entry, reader=reader, private=private
-        )
+        body = open_body(sealed, origin=self._checkpoint.origin, entry=entry, reader=reader, private=private)
         audited = audited_entry(each.index, entry, body)
         if audited.request in self._requests:
             self.find("audit-request-twice", f"entry {each.index}", "a second entry for one request")

@@ -31,6 +31,7 @@ from carbonport.node.log.cosigners import Cosigners, require_independent
 from carbonport.node.log.draft import Draft, Logged
 from carbonport.node.log.erasure import expired, redaction
 from carbonport.node.log.fsck import Fsck, check_log
+from carbonport.node.log.log_parties import LogParties
 from carbonport.node.log.preparation import EntryMaker, shown_fields
 from carbonport.node.log.publication import Published, Publisher
 from carbonport.node.log.recovery import require_known_note
@@ -187,6 +188,33 @@ class ExchangeLog:
     def halted(self) -> CarbonportError | None:
         """Why this log signs nothing any more; None while it works."""
         return self._publisher.halted
+
+    @property
+    def provisional(self) -> bool:
+        """Whether the newest checkpoint lacks the witnesses' quorum."""
+        return self._publisher.provisional
+
+    def hold(self, reason: CarbonportError) -> None:
+        """Append and sign nothing any more; every later call raises `reason`."""
+        self._publisher.hold(reason)
+
+    async def confirm(self) -> None:
+        """Ask the witnesses, once, whether they know more of this log than the store holds.
+
+        Raises FailedVerification (`log-behind-witness`) or Unavailable (`log-witness-unreachable`).
+        """
+        self._require_open()
+        await self._publisher.confirm(self.size)
+
+    async def follow(self, parties: LogParties) -> None:
+        """Go on with other keys, readers and witnesses, from the next body and checkpoint on."""
+        require_independent(self.origin, parties.signer.verifier, parties.policy)
+        self._maker.seal_to(parties.readers)
+        self._keys = parties.keys
+        cosigners = Cosigners(
+            self.origin, parties.cosigners, parties.policy, timeout_s=self._settings.witness_timeout_s
+        )
+        await self._publisher.follow(parties.signer, parties.policy, cosigners)
 
     async def append(self, draft: Draft) -> Logged:
         """Log an event: durable and signed when this returns, cosigned unless the answer says provisional.

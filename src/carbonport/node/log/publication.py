@@ -63,6 +63,11 @@ class Publisher:
         return self._halted
 
     @property
+    def provisional(self) -> bool:
+        """Whether the newest checkpoint lacks its quorum."""
+        return self._newest is not None and self._newest.provisional
+
+    @property
     def newest(self) -> Published:
         """The newest checkpoint; Unavailable (`log-unpublished`) before the first."""
         if self._newest is None:
@@ -77,6 +82,17 @@ class Publisher:
         """Raise the reason when this log has been halted."""
         if self._halted is not None:
             raise self._halted
+
+    def hold(self, reason: CarbonportError) -> None:
+        """Sign nothing any more, for a reason that the node knows and no witness told."""
+        self._halted = self._halted or reason
+
+    async def follow(self, signer: NoteSigner, policy: WitnessPolicy, cosigners: Cosigners) -> None:
+        """Go on with another key, rule or witnesses; the next question for a checkpoint signs the head anew."""
+        before = self._cosigners
+        self._signer, self._policy, self._cosigners = signer, policy, cosigners
+        self._newest = None
+        await before.close()
 
     async def confirm(self, size: int) -> None:
         """Ask the witnesses, once, whether they know more than the `size` entries that this log holds.
