@@ -140,6 +140,17 @@ def test_adversarial_records_are_rejected(
             vector.verify(tag=tag)
 
 
+@pytest.mark.parametrize(("name", "flavour"), CASES)
+def test_a_commitment_to_the_identity_is_rejected(
+    vectors: dict[tuple[str, str], Vector], name: str, flavour: str
+) -> None:
+    """Nonces of zero satisfy every equation and give the witness away; no honest prover draws them."""
+    vector = vectors[name, flavour]
+    nonces = [0] * vector.relation.scalar_count
+    proof = _prove(vector.relation, vector.witness, vector.tag, vector.form, nonces)
+    assert isinstance(rejection(vector, proof), FailedVerification | Malformed)
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_a_proof_is_good_in_its_own_form_and_statement_only(
     vectors: dict[tuple[str, str], Vector], name: str

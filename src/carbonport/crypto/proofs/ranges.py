@@ -10,7 +10,7 @@ every range: that is why a proof of C_P - C_Q stops selling more than there is.
 """
 
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import cache
 
 from carbonport.crypto.ambient import RandomBytes, system_random
 from carbonport.crypto.group import BLS12_381_G1, GENERATOR_DERIVATION, Point, hash_to_group
@@ -26,7 +26,10 @@ from carbonport.errors import Misuse
 STOP_LENGTH = 4
 """Length at which halving stops: with 48-byte points as short as going on, and two rounds quicker."""
 
-_cached_vectors: tuple[list[Point], list[Point]] = ([], [])
+
+@cache
+def _generator(name: str, i: int) -> Point:
+    return hash_to_group(GENERATOR_DERIVATION, name, i)
 
 
 def range_generators(size: int) -> tuple[Sequence[Point], Sequence[Point]]:
@@ -34,10 +37,7 @@ def range_generators(size: int) -> tuple[Sequence[Point], Sequence[Point]]:
 
     Made at their first use, about 0.3 ms each, and kept.
     """
-    for kept, name in zip(_cached_vectors, ("range-G", "range-H"), strict=True):
-        for i in range(len(kept), size):
-            kept.append(hash_to_group(GENERATOR_DERIVATION, name, i))
-    return _cached_vectors[0][:size], _cached_vectors[1][:size]
+    return [_generator("range-G", i) for i in range(size)], [_generator("range-H", i) for i in range(size)]
 
 
 def _begin(
@@ -88,7 +88,6 @@ def verify_range_claims(
     verify_ranges(CARBONPORT_RANGES, claims, random_bytes=random_bytes)
 
 
-@lru_cache
 def openings_proof_bytes(widths: tuple[int, ...]) -> int:
     """Length of a proof for values of these widths."""
     return range_proof_bytes(BLS12_381_G1, CARBONPORT_RANGES.layout(widths))
