@@ -44,11 +44,38 @@ def test_the_constants_of_the_rules() -> None:
     values = {
         name: str(TABLES.constant(name).value) for name in TABLES.constants if not name.startswith("gwp")
     }
-    assert values == {
+    expected = {
         "carbon_to_co2": "3.664",
         "waste_gas_factor": "56.1",
         "waste_gas_export_correction": "0.667",
+        "chp_heat_efficiency": "0.55",
+        "chp_electric_efficiency": "0.25",
+        "heat_method_efficiency": "0.70",
+        "boiler_efficiency": "0.90",
+        "oxygen_share_of_air": "0.2095",
     }
+    assert expected.items() <= values.items()
+
+
+def test_technologies_of_anode_effects_are_those_of_the_act(shared: Path) -> None:
+    fields = {"SEF_CF4": "slope_factor", "OVC": "overvoltage_coefficient"}
+    compared = 0
+    for row in rows(shared, "process_factors.csv"):
+        if row["category"].startswith("pfc_") and row["value"]:
+            technology, what = row["item"].rsplit(" ", 1)
+            name = technology[technology.index("(") + 1 : technology.index(")")]
+            field = fields.get(what, row["category"].removeprefix("pfc_") + "_c2f6_ratio")
+            assert TABLES.standard_factors[name][field].value == Decimal(row["value"])
+            compared += 1
+    assert compared == 16
+
+
+def test_reference_efficiencies_of_cogeneration_are_those_of_the_act(shared: Path) -> None:
+    for row in rows(shared, "chp_reference_efficiency.csv"):
+        found = TABLES.cogeneration.get(f"{row['cat']}/from-2016/steam")
+        assert found is not None
+        assert found.heat.value * 100 == Decimal(row["heat_from2016_steam"])
+        assert found.electricity.value * 100 == Decimal(row["el_from2016_pct"])
 
 
 def test_only_one_default_electricity_factor_ships() -> None:
@@ -89,6 +116,7 @@ def test_every_table_states_its_version() -> None:
     assert set(TABLES.versions) == {
         "goods",
         "standard_factors",
+        "cogeneration_references",
         "constants",
         "electricity_factors",
         "countries",

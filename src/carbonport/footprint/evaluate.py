@@ -9,8 +9,19 @@ from decimal import Decimal
 from fractions import Fraction
 
 from carbonport.errors import Malformed, Misuse
-from carbonport.footprint.exact_decimal import round_half_up
-from carbonport.footprint.graph import Constant, Floor, Graph, Input, Node, Product, Quotient, Round, Sum
+from carbonport.footprint.exact_decimal import root_half_up, round_half_up
+from carbonport.footprint.graph import (
+    Constant,
+    Floor,
+    Graph,
+    Input,
+    Node,
+    Product,
+    Quotient,
+    Root,
+    Round,
+    Sum,
+)
 from carbonport.footprint.ledger import Ledger
 
 Values = Mapping[str, Decimal]
@@ -68,6 +79,8 @@ def _number(node: Node, values: Values, numbers: Mapping[str, Fraction]) -> Frac
             return max(Fraction(0), numbers[node.of])
         case Round():
             return Fraction(round_half_up(numbers[node.of], node.decimals))
+        case Root():
+            return Fraction(root_half_up(max(Fraction(0), numbers[node.of]), node.decimals))
         case _:
             raise Misuse(
                 "evaluate-node-kind",

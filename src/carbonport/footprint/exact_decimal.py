@@ -7,6 +7,7 @@ touches it.
 import re
 from decimal import ROUND_HALF_UP, Context, Decimal, Inexact, InvalidOperation, localcontext
 from fractions import Fraction
+from math import isqrt
 
 from carbonport.errors import Malformed
 
@@ -72,6 +73,13 @@ def round_half_up(value: Fraction, decimals: int) -> Decimal:
     scaled = value * 10**decimals
     magnitude = (2 * abs(scaled.numerator) + scaled.denominator) // (2 * scaled.denominator)
     return Decimal(-magnitude if scaled < 0 else magnitude).scaleb(-decimals, context=exact_context())
+
+
+def root_half_up(value: Fraction, decimals: int) -> Decimal:
+    """The square root of `value` >= 0, rounded half up to `decimals` decimals; exact to the last of them."""
+    # floor(2 × root × 10^decimals) decides the rounding: it is odd when the next digit is a half or more.
+    doubled = isqrt(4 * value.numerator * 10 ** (2 * decimals) // value.denominator)
+    return Decimal((doubled + 1) // 2).scaleb(-decimals, context=exact_context())
 
 
 def is_exact(value: Fraction) -> bool:

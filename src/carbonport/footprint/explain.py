@@ -14,8 +14,19 @@ from typing import cast
 from carbonport.crypto.canonical import Json
 from carbonport.errors import Malformed
 from carbonport.footprint.evaluate import Values, evaluate
-from carbonport.footprint.exact_decimal import decimal_text, is_exact, round_half_up
-from carbonport.footprint.graph import Constant, Floor, Graph, Input, Node, Product, Quotient, Round, Sum
+from carbonport.footprint.exact_decimal import decimal_text, is_exact, root_half_up, round_half_up
+from carbonport.footprint.graph import (
+    Constant,
+    Floor,
+    Graph,
+    Input,
+    Node,
+    Product,
+    Quotient,
+    Root,
+    Round,
+    Sum,
+)
 from carbonport.footprint.ledger import Ledger
 
 SHOWN_DECIMALS = 9
@@ -105,7 +116,7 @@ def _node(node: Node, numbers: Mapping[str, Fraction], ledger: Ledger) -> Json:
         data["source"] = node.source
     elif isinstance(node, Sum):
         data["signs"] = [sign for sign, _ in node.terms]
-    elif isinstance(node, Round):
+    elif isinstance(node, Round | Root):
         data["decimals"] = node.decimals
     if node.operands():
         data["formula"] = _formula(node, numbers)
@@ -129,6 +140,8 @@ def _again(node: Mapping[str, Json], numbers: Mapping[str, Fraction], stated: Fr
             return max(Fraction(0), operands[0])
         case "round":
             return Fraction(round_half_up(operands[0], cast(int, node["decimals"])))
+        case "root":
+            return Fraction(root_half_up(max(Fraction(0), operands[0]), cast(int, node["decimals"])))
         case _:
             return stated
 
@@ -161,6 +174,8 @@ def _formula(node: Node, numbers: Mapping[str, Fraction]) -> str:
             return f"max(0, {_operand(numbers[node.of])})"
         case Round():
             return f"{_operand(numbers[node.of])} rounded half up to {node.decimals} decimals"
+        case Root():
+            return f"√{_operand(numbers[node.of])} to {node.decimals} decimals"
         case _:
             return ""
 

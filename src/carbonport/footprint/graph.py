@@ -117,8 +117,20 @@ class Round(Node):
         return (self.of,)
 
 
+@dataclass(frozen=True, slots=True)
+class Root(Node):
+    """The square root of x >= 0, rounded half up to `decimals` decimals: a standard deviation needs one."""
+
+    kind: ClassVar[str] = "root"
+    of: str
+    decimals: int
+
+    def operands(self) -> tuple[str, ...]:
+        return (self.of,)
+
+
 NODE_KINDS: Mapping[str, type[Node]] = MappingProxyType(
-    {node.kind: node for node in (Input, Constant, Sum, Product, Quotient, Floor, Round)}
+    {node.kind: node for node in (Input, Constant, Sum, Product, Quotient, Floor, Round, Root)}
 )
 
 
@@ -131,12 +143,7 @@ class Graph:
 
     def __post_init__(self) -> None:
         if len(self.nodes) > MAX_NODES:
-            raise Malformed(
-                "graph-too-large",
-                found=f"{len(self.nodes)} nodes",
-                expected=f"at most {MAX_NODES}",
-                remedy="Split the installation into several ledgers.",
-            )
+            raise graph_too_large(len(self.nodes))
         seen: set[str] = set()
         for node in self.nodes:
             missing = [operand for operand in node.operands() if operand not in seen]
@@ -206,6 +213,16 @@ class Graph:
     def digest(self) -> bytes:
         """TupleHash256 of the canonical JSON (64 bytes): what a verification statement signs per good."""
         return tuple_hash(GRAPH_DOMAIN, canonical_bytes(self.canonical()))
+
+
+def graph_too_large(nodes: int) -> Malformed:
+    """The error of a calculation beyond the bound."""
+    return Malformed(
+        "graph-too-large",
+        found=f"{nodes} nodes",
+        expected=f"at most {MAX_NODES}",
+        remedy="Split the installation into several ledgers.",
+    )
 
 
 def _plain(value: object) -> Json:

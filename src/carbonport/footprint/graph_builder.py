@@ -7,7 +7,20 @@ another content is a defect of the rule and raises.
 from decimal import Decimal
 
 from carbonport.errors import Misuse
-from carbonport.footprint.graph import Constant, Floor, Graph, Input, Node, Product, Quotient, Round, Sum
+from carbonport.footprint.graph import (
+    MAX_NODES,
+    Constant,
+    Floor,
+    Graph,
+    Input,
+    Node,
+    Product,
+    Quotient,
+    Root,
+    Round,
+    Sum,
+    graph_too_large,
+)
 from carbonport.footprint.ledger import Ledger
 from carbonport.footprint.tables.rule_tables import PublishedNumber
 
@@ -61,6 +74,12 @@ class GraphBuilder:
         """x rounded half up to `decimals` decimals."""
         return self._add(Round(node_id, self._nodes[of].unit, label, equation, of, decimals))
 
+    def root(
+        self, node_id: NodeId, unit: str, of: NodeId, decimals: int, *, label: str, equation: str
+    ) -> NodeId:
+        """The square root of x, rounded half up to `decimals` decimals."""
+        return self._add(Root(node_id, unit, label, equation, of, decimals))
+
     def output(self, name: str, node_id: NodeId) -> None:
         """Name `node_id` as the result called `name`."""
         if self._outputs.setdefault(name, node_id) != node_id:
@@ -82,6 +101,9 @@ class GraphBuilder:
 
     def _add(self, node: Node) -> NodeId:
         known = self._nodes.setdefault(node.id, node)
+        if len(self._nodes) > MAX_NODES:
+            # Here already: a hostile ledger must not fill the memory before the graph is looked at.
+            raise graph_too_large(len(self._nodes))
         if known != node:
             raise _conflict(f"two different nodes with the id {node.id}")
         return node.id

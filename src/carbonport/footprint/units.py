@@ -65,6 +65,20 @@ _TABLE: tuple[tuple[str, str, str], ...] = (
     ("kWh/t", "electricity per mass", "0.001"),
     ("tCO2", "emissions", "1"),
     ("kgCO2", "emissions", "0.001"),
+    ("h", "time", "1"),
+    ("g/Nm3", "concentration", "1"),
+    ("mg/Nm3", "concentration", "0.001"),
+    ("kg/1000Nm3", "concentration", "1"),
+    ("1000Nm3/h", "flow", "1"),
+    ("Nm3/h", "flow", "0.001"),
+    ("kJ/kg", "enthalpy", "1"),
+    ("MJ/t", "enthalpy", "1"),
+    ("1/cell-day", "anode effects", "1"),
+    ("min", "minutes of an anode effect", "1"),
+    ("mV", "voltage", "1"),
+    ("V", "voltage", "1000"),
+    ("kgCF4/t/(min/cell-day)", "slope of anode effects", "1"),
+    ("kgCF4/t/mV", "coefficient of overvoltage", "1"),
     ("1", "ratio", "1"),
     ("%", "ratio", "0.01"),
 )
@@ -87,6 +101,8 @@ _SPELLINGS: Mapping[str, str] = MappingProxyType(
         "1000 Nm³": "1000Nm3",
         "Nm³": "Nm3",
         "percent": "%",
+        "t/t": "1",
+        "kg/kg": "1",
     }
 )
 

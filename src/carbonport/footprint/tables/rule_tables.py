@@ -7,7 +7,7 @@ packaged one as a whole. A calculation states `versions`.
 
 import unicodedata
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
@@ -22,6 +22,7 @@ GOODS_COLUMNS = ("cn", "sector", "category", "gases", "indirect", "functional_un
 STANDARD_COLUMNS = ("name", "field", "value", "unit", "place")
 CONSTANT_COLUMNS = ("name", "value", "unit", "place")
 ELECTRICITY_COLUMNS = ("country", "factor", "unit")
+COGENERATION_COLUMNS = ("name", "fuel", "heat_percent", "electricity_percent")
 COUNTRY_COLUMNS = ("code", "name", "status", "other_names")
 
 
@@ -56,6 +57,14 @@ class Country:
 
 
 @dataclass(frozen=True, slots=True)
+class CogenerationReference:
+    """Reference efficiencies of producing heat and electricity apart, from one fuel into one medium."""
+
+    heat: PublishedNumber
+    electricity: PublishedNumber
+
+
+@dataclass(frozen=True, slots=True)
 class RuleTables:
     """Everything the rules look up. `versions` names each table and its version."""
 
@@ -63,6 +72,7 @@ class RuleTables:
     standard_factors: Mapping[str, Mapping[str, PublishedNumber]]
     constants: Mapping[str, PublishedNumber]
     electricity: Mapping[str, PublishedNumber]
+    cogeneration: Mapping[str, CogenerationReference]
     countries: Mapping[str, Country]
     country_names: Mapping[str, str]
     versions: Mapping[str, str]
@@ -76,13 +86,9 @@ class RuleTables:
         if electricity_factors is None:
             return packaged
         table = user_table(electricity_factors, ELECTRICITY_COLUMNS)
-        return cls(
-            goods=packaged.goods,
-            standard_factors=packaged.standard_factors,
-            constants=packaged.constants,
+        return replace(
+            packaged,
             electricity=_electricity(table, packaged.country_names),
-            countries=packaged.countries,
-            country_names=packaged.country_names,
             versions=MappingProxyType({**packaged.versions, "electricity_factors": table.version}),
         )
 
@@ -102,6 +108,7 @@ def _packaged() -> RuleTables:
     standard = packaged_table("standard_factors.csv", STANDARD_COLUMNS)
     constants = packaged_table("constants.csv", CONSTANT_COLUMNS)
     electricity = packaged_table("electricity_factors.csv", ELECTRICITY_COLUMNS)
+    cogeneration = packaged_table("cogeneration_references.csv", COGENERATION_COLUMNS)
     countries = packaged_table("countries.csv", COUNTRY_COLUMNS)
     names: dict[str, str] = {}
     for row in countries.rows:
@@ -127,6 +134,9 @@ def _packaged() -> RuleTables:
             {row["name"]: _number(row, row["value"], constants) for row in constants.rows}
         ),
         electricity=_electricity(electricity, names),
+        cogeneration=MappingProxyType(
+            {row["name"]: _cogeneration(row, cogeneration) for row in cogeneration.rows}
+        ),
         countries=MappingProxyType(
             {row["code"]: Country(row["code"], row["name"], bool(row["status"])) for row in countries.rows}
         ),
@@ -137,10 +147,23 @@ def _packaged() -> RuleTables:
                 "standard_factors": standard.version,
                 "constants": constants.version,
                 "electricity_factors": electricity.version,
+                "cogeneration_references": cogeneration.version,
                 "countries": countries.version,
             }
         ),
     )
+
+
+def _cogeneration(row: Mapping[str, str], table: Table) -> CogenerationReference:
+    percent = unit_named("%")
+    source = f"{table.source}, {row['name']}"
+    heat, electricity = (
+        PublishedNumber(
+            convert(parse_decimal(row[column], where=table.name), percent, unit_named("1")), "1", source
+        )
+        for column in ("heat_percent", "electricity_percent")
+    )
+    return CogenerationReference(heat, electricity)
 
 
 def _number(row: Mapping[str, str], text: str, table: Table) -> PublishedNumber:
