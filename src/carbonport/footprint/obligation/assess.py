@@ -15,6 +15,7 @@ from carbonport.footprint.evaluate import evaluate_outputs
 from carbonport.footprint.explain import explain, explanation_lines
 from carbonport.footprint.graph import Graph
 from carbonport.footprint.ledger import Ledger
+from carbonport.footprint.obligation.benchmarks import Benchmark
 from carbonport.footprint.obligation.carbon_price import DEFAULT_RULE, ReductionRule
 from carbonport.footprint.obligation.import_line import ImportLine, PrecursorShare
 from carbonport.footprint.obligation.line_rules import (
@@ -37,12 +38,13 @@ Number = Decimal | Fraction
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A line with its rules, its shape and every input of its graph."""
+    """A line with its rules, its shape, and every input of its graph with the place it comes from."""
 
     line: ImportLine
     rules: LineRules
     shape: Shape
     values: Mapping[str, Decimal]
+    places: Mapping[str, tuple[str, str]]
     notes: tuple[str, ...]
 
 
@@ -84,9 +86,9 @@ def prepare(line: ImportLine, finder: RuleFinder, rule: ReductionRule = DEFAULT_
     """Look up what applies to `line`; no arithmetic yet."""
     rules = finder.rules_for(line)
     values: dict[str, Decimal] = {"line/quantity": line.tonnes, "line/price": line.price, **rules.values}
-    shape, notes = rules.shape, rules.notes
+    shape, notes, places = rules.shape, rules.notes, rules.places
     if shape.exempt:
-        return Prepared(line, rules, shape, values, notes)
+        return Prepared(line, rules, shape, values, places, notes)
     if line.see_direct is not None:
         require_indirect(line, rules.scope)
         values["line/see_direct"] = line.see_direct
@@ -106,8 +108,11 @@ def prepare(line: ImportLine, finder: RuleFinder, rule: ReductionRule = DEFAULT_
         or line.below_threshold
     )
     if special:
-        shape, notes = _special(line, rules, finder, rule, values, notes)
-    return Prepared(line, rules, shape, values, notes)
+        places = dict(places)
+        shape, notes = _special(line, rules, finder, rule, values, places, notes)
+    if rules.complex and line.sefa is None and not line.precursors:
+        notes = (*notes, "free allocation of the last process alone: precursors, or sefa, would add theirs")
+    return Prepared(line, rules, shape, values, places, notes)
 
 
 def assess(line: ImportLine, finder: RuleFinder, rule: ReductionRule = DEFAULT_RULE) -> Obligation:
@@ -165,12 +170,8 @@ def compared(actual: Obligation, by_default: Obligation) -> Obligation:
 
 def reading_of(prepared: Prepared) -> tuple[Graph, Ledger]:
     """The graph of a line and the line's own ledger: what every reader takes."""
-    places = dict(prepared.rules.places)
-    for number, payment in enumerate(prepared.line.paid, 1):
-        places["line/paid"] = ("evidence", f"{number} payment(s), last: {payment.place}")
-    return obligation_graph(prepared.shape), line_ledger(
-        prepared.values, places, prepared.shape, prepared.line.year
-    )
+    ledger = line_ledger(prepared.values, prepared.places, prepared.shape, prepared.line.year)
+    return obligation_graph(prepared.shape), ledger
 
 
 def explain_obligation(obligation: Obligation) -> Json:
@@ -191,9 +192,11 @@ def _special(
     finder: RuleFinder,
     rule: ReductionRule,
     values: dict[str, Decimal],
+    places: dict[str, tuple[str, str]],
     notes: tuple[str, ...],
 ) -> tuple[Shape, tuple[str, ...]]:
-    """The shape of a line that says more than mass, price and SEE; adds its inputs to `values`."""
+    """The shape of a line that says more than mass, price and SEE; adds its inputs to `values` and
+    `places`."""
     shape = rules.shape
     if line.sefa is not None and shape.allocation is Allocation.BENCHMARK:
         values["line/sefa"] = line.sefa
@@ -201,7 +204,9 @@ def _special(
     elif line.precursors and shape.allocation is Allocation.BENCHMARK:
         for number, precursor in enumerate(line.precursors, 1):
             values[f"precursor/{number}/ratio"] = precursor.ratio
-            values[f"precursor/{number}/benchmark"] = _precursor_benchmark(precursor, line, finder)
+            benchmark = _precursor_benchmark(precursor, line, finder)
+            values[f"precursor/{number}/benchmark"] = benchmark.value
+            places[f"precursor/{number}/benchmark"] = benchmark.place
         shape = replace(shape, precursors=len(line.precursors))
     if line.clinker_share is not None:
         if rules.scope.functional_unit != CLINKER_CONTAINED:
@@ -220,6 +225,7 @@ def _special(
         shape = replace(shape, nitrogen=True)
     if line.paid:
         values["line/paid"] = sum((payment.net for payment in line.paid), Decimal(0))
+        places["line/paid"] = ("evidence", "; ".join(payment.place for payment in line.paid))
         shape = replace(shape, reduction=rule)
         notes = (*notes, f"carbon price: {rule.name}")
     if line.below_threshold and rules.has_threshold:
@@ -228,12 +234,12 @@ def _special(
     return shape, notes
 
 
-def _precursor_benchmark(precursor: PrecursorShare, line: ImportLine, finder: RuleFinder) -> Decimal:
+def _precursor_benchmark(precursor: PrecursorShare, line: ImportLine, finder: RuleFinder) -> Benchmark:
     production = line.production_year or line.year
     table = finder.tables.benchmarks
     if precursor.column == "B":
-        return table.for_default(precursor.cn[:8], (), precursor.route, production).value
-    return table.for_process(precursor.cn[:8], "A", precursor.route, production).value
+        return table.for_default(precursor.cn[:8], (), precursor.route, production)
+    return table.for_process(precursor.cn[:8], "A", precursor.route, production)
 
 
 def _unfit(what: str, rules: LineRules, goods: str) -> Misuse:

@@ -13,7 +13,7 @@ taken at its word.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 from carbonport.errors import Malformed, Misuse
@@ -41,6 +41,9 @@ MARKUP_YEARS = ("2026", "2027", "2028")
 
 WHITE_OR_GREY = {"10": "B", "90": "A"}
 """Statistical suffixes of TARIC-10 codes of clinker and cement, with the route letter each stands for."""
+
+MAX_REMEMBERED_NUMBERS = 8192
+"""Different numbers of a table remembered while it is read."""
 
 CODE_LENGTHS = (10, 8, 6, 4)
 """Digits of a code in the tables, the most specific first."""
@@ -211,27 +214,39 @@ def _from_tables(tables: tuple[Table, ...]) -> DefaultValues:
 
 def _row(country: str, code: str, row: Mapping[str, str], table: Table, *, corrected: bool) -> DefaultValue:
     where = f"{table.name}, {country} {code}"
-    total = parse_decimal(row["total"], where=where)
+    total = _number(row["total"], where)
     direct, indirect = row.get("direct", ""), row.get("indirect", "")
     if total < 0:
         raise _bad_row(table, f"a negative value for {code}", "zero or a positive value")
     return DefaultValue(
         country=country,
         code=code,
-        direct=parse_decimal(direct, where=where) if direct else None,
-        indirect=parse_decimal(indirect, where=where) if indirect else None,
+        direct=_number(direct, where) if direct else None,
+        indirect=_number(indirect, where) if indirect else None,
         total=total,
         routes=tuple(letter for letter in row["routes"].split("/") if letter),
         marked_up={
-            year: parse_decimal(text, where=where)
-            for year in MARKUP_YEARS
-            if (text := row.get(f"markup_{year}", ""))
+            year: _number(text, where) for year in MARKUP_YEARS if (text := row.get(f"markup_{year}", ""))
         },
         place=(
             table.version,
             f"{'corrected row' if corrected else 'row'} {country or 'unknown origin'} {code}",
         ),
     )
+
+
+@lru_cache(maxsize=MAX_REMEMBERED_NUMBERS)
+def _read(text: str) -> Decimal | None:
+    try:
+        return parse_decimal(text, where="")
+    except Malformed:
+        return None
+
+
+def _number(text: str, where: str) -> Decimal:
+    """The few hundred different numbers of the act are read once each; errors name their row."""
+    number = _read(text)
+    return parse_decimal(text, where=where) if number is None else number
 
 
 def _code(text: str, table: Table) -> str:

@@ -6,7 +6,7 @@ contained (`clinker_share` says how much), and where `nitrogen_kg_per_t` is give
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from carbonport.errors import Misuse
@@ -60,6 +60,10 @@ class ImportLine:
 
     def __post_init__(self) -> None:
         check_line(self)
+
+    def exempted(self) -> "ImportLine":
+        """The same line in an importer's year that does not exceed 50 t."""
+        return replace(self, below_threshold=True)
 
     @property
     def actual(self) -> bool:

@@ -34,7 +34,8 @@ _Key = tuple[str, str, int, int, str, str, bool]
 @dataclass(frozen=True, slots=True)
 class LineRules:
     """What applies to a line. `values` are figures of tables by input path, `places` where they stand,
-    `shape` is that of a line with no more than mass, price and SEE; `notes` are sentences for people."""
+    `shape` is that of a line with no more than mass, price and SEE; `notes` are sentences for people. `complex`:
+    actual values, and the benchmark covers less than the whole good: its precursors bring allocation of theirs."""
 
     scope: ScopeEntry
     origin: str
@@ -45,6 +46,7 @@ class LineRules:
     benchmark: Benchmark | None
     markup: Decimal | None
     notes: tuple[str, ...]
+    complex: bool = False
 
     @property
     def has_threshold(self) -> bool:
@@ -146,7 +148,15 @@ class RuleFinder:
             benchmark=benchmark,
             markup=markup,
             notes=tuple(finding.notes),
+            complex=default is None and benchmark is not None and self._covers_part(line, benchmark, year),
         )
+
+    def _covers_part(self, line: ImportLine, benchmark: Benchmark, year: YearRules) -> bool:
+        """Whether column B, which covers a good with its precursors, allows more than this benchmark."""
+        routes = (benchmark.route,) if benchmark.route else ()
+        production = line.production_year or year.year
+        whole = self.tables.benchmarks.for_default(line.cn8, routes, "", production)
+        return whole.value > benchmark.value
 
     def _shape(self, basis: SeeBasis, *, indirect: bool, benchmark: bool, electricity: bool) -> Shape:
         """One object per shape: a batch groups lines by it."""

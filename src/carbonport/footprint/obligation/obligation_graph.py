@@ -158,10 +158,11 @@ def line_ledger(
     records = {}
     for path, value in values.items():
         unit = _unit(path, shape)
-        document, location = places.get(path, ("import", path))
+        name = path.rpartition("/")[2]
+        document, location = places.get(path, ("import line", name))
         records[path] = Record(
             path=path,
-            field=path.rpartition("/")[2],
+            field=name,
             field_class="customs",
             source_value=value,
             source_unit=unit,
@@ -170,7 +171,7 @@ def line_ledger(
             decimals=FIGURE_DECIMALS,
             bits=FIGURE_BITS,
             source=Source(document, location),
-            quality=DataQuality.DEFAULT if path.startswith("default/") else DataQuality.CALCULATED,
+            quality=_quality(path),
         )
     return Ledger(
         installation="",
@@ -210,6 +211,15 @@ def _unit(path: str, shape: Shape) -> str:
     if shape.unit != "t":
         return {"t": shape.unit, "tCO2e/t": f"tCO2e/{shape.unit}"}.get(unit, unit)
     return unit
+
+
+def _quality(path: str) -> DataQuality:
+    """Default values say so; what the supplier or the importer states and what is published keep apart."""
+    if path == "default/value":
+        return DataQuality.DEFAULT
+    if path.startswith("line/see") or path == "line/sefa" or path.endswith("/ratio"):
+        return DataQuality.SUPPLIER
+    return DataQuality.MEASURED if path in ("line/quantity", "line/paid") else DataQuality.STANDARD
 
 
 def _specific(builder: GraphBuilder, shape: Shape) -> NodeId:

@@ -17,6 +17,7 @@ from carbonport.node.cli import (
     footprint,
     identity,
     importer,
+    obligation,
     regulator,
     serving,
     trust,
@@ -53,7 +54,20 @@ def _options(
 
 def register_groups() -> None:
     """Attach every command group to the program."""
-    for group in (demo, footprint, identity, trust, exporter, verifier, importer, regulator, serving, bench):
+    groups = (
+        demo,
+        footprint,
+        obligation,
+        identity,
+        trust,
+        exporter,
+        verifier,
+        importer,
+        regulator,
+        serving,
+        bench,
+    )
+    for group in groups:
         group.register(app)
 
 
