@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal, localcontext
 from enum import StrEnum
+from functools import cached_property
 
 from carbonport.errors import Malformed
 
@@ -267,6 +268,18 @@ class Ledger:
     def process(self, process_id: str) -> ProductionProcess:
         """The production process `process_id`."""
         return next(process for process in self.processes if process.id == process_id)
+
+    def streams_of(self, owner: str) -> tuple[SourceStream, ...]:
+        """The source streams that belong to the process or utility `owner`, wholly or in part, by id."""
+        return self._streams_by_owner.get(owner, ())
+
+    @cached_property
+    def _streams_by_owner(self) -> Mapping[str, tuple[SourceStream, ...]]:
+        owned: dict[str, list[SourceStream]] = {}
+        for stream in sorted(self.streams, key=lambda stream: stream.id):
+            for owner in (stream.process, *stream.shares):
+                owned.setdefault(owner, []).append(stream)
+        return {owner: tuple(streams) for owner, streams in owned.items()}
 
     def goods_of(self, process_id: str) -> tuple[Good, ...]:
         """The goods that leave the process `process_id`."""

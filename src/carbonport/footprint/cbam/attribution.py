@@ -9,7 +9,13 @@ operator's own record. Gas that is exported stays in DirEm, gas that is imported
 """
 
 from carbonport.errors import Malformed
-from carbonport.footprint.cbam.streams import stream_emissions
+from carbonport.footprint.cbam.co_products import molar_share
+from carbonport.footprint.cbam.heat import carried_flow, heat_terms
+from carbonport.footprint.cbam.missing_figure import missing_figure
+from carbonport.footprint.cbam.owned_streams import owned_terms
+from carbonport.footprint.cbam.reconciliation import reconciled
+from carbonport.footprint.cbam.scope import Scope
+from carbonport.footprint.cbam.utilities import utility_factors
 from carbonport.footprint.graph_builder import GraphBuilder, NodeId
 from carbonport.footprint.ledger import Ledger, ProductionProcess
 from carbonport.footprint.tables.rule_tables import RuleTables
@@ -18,27 +24,14 @@ BY_STREAMS, BY_RECORD = "streams", "record"
 
 
 def attributed_direct(
-    builder: GraphBuilder, process: ProductionProcess, ledger: Ledger, tables: RuleTables
+    builder: GraphBuilder, process: ProductionProcess, ledger: Ledger, tables: RuleTables, scope: Scope
 ) -> NodeId:
     """Add Eq 55 for `process`."""
     base, name = f"process/{process.id}", process.label
-    terms = [(1, direct_emissions(builder, process, ledger, tables))]
-    terms += _carried(
-        builder, process, ledger, "heat_import", "heat_import_factor", 1, "Eq 55: Q × EF, heat imported"
-    )
-    terms += _carried(
-        builder, process, ledger, "heat_export", "heat_export_factor", -1, "Eq 55: Q × EF, heat exported"
-    )
-    terms += _waste_gas(builder, process, tables)
-    terms += _carried(
-        builder,
-        process,
-        ledger,
-        "electricity_export",
-        "electricity_export_factor",
-        -1,
-        "Eq 55: E × EF, electricity produced and exported",
-    )
+    terms = [(1, direct_emissions(builder, process, ledger, tables, scope))]
+    terms += heat_terms(builder, process, ledger, tables, scope)
+    terms += _waste_gas(builder, process, ledger, tables)
+    terms += _electricity_exported(builder, process, ledger, tables, scope)
     balance = builder.sum(
         f"{base}/direct_balance",
         "tCO2e",
@@ -46,6 +39,14 @@ def attributed_direct(
         label=f"{name}: direct emissions, heat, waste gases and electricity exported",
         equation="2547 Annex III Eq 55: DirEm + heat_in - heat_out + WG_in - WG_out - Em_el",
     )
+    if process.co_products:
+        balance = builder.product(
+            f"{base}/direct_balance_of_good",
+            "tCO2e",
+            [balance, molar_share(builder, process, tables)],
+            label=f"{name}: the good's part of the balance",
+            equation="2547 Annex III Eq 43: by amount of substance",
+        )
     return builder.floor(
         f"{base}/attributed_direct",
         "tCO2e",
@@ -55,31 +56,40 @@ def attributed_direct(
     )
 
 
-def attributed_indirect(builder: GraphBuilder, process: ProductionProcess, factor: NodeId) -> NodeId:
+def attributed_indirect(
+    builder: GraphBuilder, process: ProductionProcess, factor: NodeId, ledger: Ledger, tables: RuleTables
+) -> NodeId:
     """Add Eq 56 for `process`, with the electricity factor that was chosen; the process states its
     electricity.
     """
-    electricity = builder.input(process.records["electricity"], f"{process.label}: electricity consumed")
+    label = f"{process.label}: electricity consumed"
+    factors = [reconciled(builder, process, "electricity", ledger, label), factor]
+    equation = "2547 Annex III Eq 56: MWh × EF_el"
+    if process.co_products:
+        factors.append(molar_share(builder, process, tables))
+        equation += ", Eq 43: by amount of substance"
     return builder.product(
         f"process/{process.id}/attributed_indirect",
         "tCO2e",
-        [electricity, factor],
+        factors,
         label=f"{process.label}: attributed indirect emissions",
-        equation="2547 Annex III Eq 56: MWh × EF_el",
+        equation=equation,
     )
 
 
 def direct_emissions(
-    builder: GraphBuilder, process: ProductionProcess, ledger: Ledger, tables: RuleTables
+    builder: GraphBuilder,
+    process: ProductionProcess,
+    ledger: Ledger,
+    tables: RuleTables,
+    scope: Scope = Scope.DEFINITIVE,
 ) -> NodeId:
     """Add DirEm of `process`: its streams, or the operator's own record."""
     if process.attributed_by == BY_RECORD:
-        path = process.records.get("direct_emissions")
-        if path is None:
+        if "direct_emissions" not in process.records:
             raise missing_figure(process, "direct_emissions", "directly attributable emissions")
-        return builder.input(
-            path, f"{process.label}: directly attributable emissions, as the operator states them"
-        )
+        label = f"{process.label}: directly attributable emissions, as the operator states them"
+        return reconciled(builder, process, "direct_emissions", ledger, label)
     if process.attributed_by != BY_STREAMS:
         raise Malformed(
             "process-unusable",
@@ -88,11 +98,7 @@ def direct_emissions(
             remedy="Say where the direct emissions of the process come from.",
             where=f"production process {process.id}",
         )
-    terms: list[tuple[int, NodeId]] = []
-    for stream in sorted(ledger.streams, key=lambda stream: stream.id):
-        if stream.process == process.id:
-            emissions = stream_emissions(builder, stream, ledger, tables)
-            terms.append((emissions.sign, emissions.fossil))
+    terms = owned_terms(builder, process.id, ledger, tables, scope)
     return builder.sum(
         f"process/{process.id}/streams",
         "tCO2e",
@@ -102,60 +108,34 @@ def direct_emissions(
     )
 
 
-def missing_figure(process: ProductionProcess, field: str, label: str) -> Malformed:
-    """The error for a figure that a process has to state."""
-    return Malformed(
-        "process-missing-figure",
-        found=f"no {label} ({field})",
-        expected=f"the {label} of the production process",
-        remedy="State it in the workbook or ledger file.",
-        where=f"production process {process.id}",
-    )
-
-
-def _carried(
-    builder: GraphBuilder,
-    process: ProductionProcess,
-    ledger: Ledger,
-    amount_field: str,
-    factor_field: str,
-    sign: int,
-    equation: str,
+def _electricity_exported(
+    builder: GraphBuilder, process: ProductionProcess, ledger: Ledger, tables: RuleTables, scope: Scope
 ) -> list[tuple[int, NodeId]]:
-    """One signed term amount × factor; none when the amount is absent, or 0 with no factor stated (as
-    templates do).
-    """
-    amount_path, factor_path = process.records.get(amount_field), process.records.get(factor_field)
-    if amount_path is None:
-        return []
-    if factor_path is None:
-        if ledger.records[amount_path].value == 0:
-            return []
-        raise missing_figure(process, factor_field, f"emission factor for {amount_field.replace('_', ' ')}")
-    name = f"{process.label}: {amount_field.replace('_', ' ')}"
-    amount = builder.input(amount_path, name)
-    factor = builder.input(factor_path, f"{name}, emission factor")
-    node = builder.product(
-        f"process/{process.id}/{amount_field}_emissions",
-        "tCO2e",
-        [amount, factor],
-        label=f"{name}, emissions",
-        equation=f"2547 Annex III {equation}",
+    """Em_el: at the stated factor, else at that of the utility the process's electricity comes from."""
+    own = None
+    if process.electricity_from and "electricity_export_factor" not in process.records:
+        own = utility_factors(builder, process.electricity_from, ledger, tables, scope).electricity
+    return carried_flow(
+        builder,
+        process,
+        ledger,
+        "electricity_export",
+        -1,
+        "Eq 55: E × EF, electricity produced and exported",
+        factor=own,
     )
-    return [(sign, node)]
 
 
 def _waste_gas(
-    builder: GraphBuilder, process: ProductionProcess, tables: RuleTables
+    builder: GraphBuilder, process: ProductionProcess, ledger: Ledger, tables: RuleTables
 ) -> list[tuple[int, NodeId]]:
     terms: list[tuple[int, NodeId]] = []
     for field, sign, number in (("waste_gas_import", 1, "Eq 53"), ("waste_gas_export", -1, "Eq 54")):
-        path = process.records.get(field)
-        if path is None:
+        if field not in process.records:
             continue
         name = f"{process.label}: {field.replace('_', ' ')}"
         factors = [
-            builder.input(path, name),
+            reconciled(builder, process, field, ledger, name),
             builder.constant(
                 "constant/waste_gas_factor",
                 tables.constant("waste_gas_factor"),

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from carbonport.errors import Malformed
 from carbonport.footprint.cbam.scope import Scope
+from carbonport.footprint.cbam.utilities import utility_factors
 from carbonport.footprint.graph_builder import GraphBuilder, NodeId
 from carbonport.footprint.ledger import Ledger, ProductionProcess
 from carbonport.footprint.tables.rule_tables import RuleTables
@@ -18,7 +19,7 @@ EVIDENCE = frozenset({"direct-line", "ppa", "D.4.3.1", "D.4.3.2"})
 """Sources of a stated factor that the definitive scope accepts: direct line and physical PPA, in words or as
 the template's codes (2023/1773 Annex III D.4.3.1 and D.4.3.2)."""
 
-FROM_LEDGER, FROM_TABLE, ABSENT = "ledger", "default-table", "absent"
+FROM_LEDGER, FROM_TABLE, FROM_UTILITY, ABSENT = "ledger", "default-table", "utility", "absent"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,10 @@ def electricity_factor(
     builder: GraphBuilder, process: ProductionProcess, ledger: Ledger, scope: Scope, tables: RuleTables
 ) -> ElectricityFactor:
     """Add the factor of the electricity that `process` consumes, and say which one it is."""
+    if process.electricity_from:
+        own = utility_factors(builder, process.electricity_from, ledger, tables, scope).electricity
+        if own is not None:
+            return ElectricityFactor(own, FROM_UTILITY, f"own cogeneration {process.electricity_from}", None)
     path = process.records.get("electricity_factor")
     evidence = process.electricity_source.strip() in EVIDENCE
     if path is not None and (scope is Scope.TRANSITIONAL or evidence):

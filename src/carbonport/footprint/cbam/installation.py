@@ -26,13 +26,15 @@ def installation_graph(ledger: Ledger, scope: Scope, tables: RuleTables) -> Grap
     fossil: list[tuple[int, NodeId]] = []
     biomass: list[tuple[int, NodeId]] = []
     for stream in sorted(ledger.streams, key=lambda stream: stream.id):
-        emissions = stream_emissions(builder, stream, ledger, tables)
+        emissions = stream_emissions(builder, stream, ledger, tables, scope)
         fossil.append((emissions.sign, emissions.fossil))
         if emissions.biomass is not None:
             biomass.append((emissions.sign, emissions.biomass))
     equation = "2547 Annex II Eq 4: sum over source streams, outputs of mass balances subtracted"
     if not ledger.streams:
-        fossil = [(1, direct_emissions(builder, process, ledger, tables)) for process in ledger.processes]
+        fossil = [
+            (1, direct_emissions(builder, process, ledger, tables, scope)) for process in ledger.processes
+        ]
         equation = "sum over the production processes; the ledger has no source streams"
     direct = builder.sum(
         "installation/direct_emissions",
@@ -72,7 +74,7 @@ def _indirect(builder: GraphBuilder, ledger: Ledger, scope: Scope, tables: RuleT
         factor = electricity_factor(builder, process, ledger, scope, tables)
         if "electricity" not in process.records or factor.node is None:
             return
-        terms.append((1, attributed_indirect(builder, process, factor.node)))
+        terms.append((1, attributed_indirect(builder, process, factor.node, ledger, tables)))
     builder.output(
         "indirect_emissions",
         builder.sum(

@@ -17,8 +17,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from carbonport.errors import Malformed
-from carbonport.footprint.cbam.attribution import attributed_direct, attributed_indirect, missing_figure
+from carbonport.footprint.cbam.attribution import attributed_direct, attributed_indirect
 from carbonport.footprint.cbam.electricity import ABSENT, ElectricityFactor, electricity_factor
+from carbonport.footprint.cbam.missing_figure import missing_figure
 from carbonport.footprint.cbam.precursors import PrecursorEmissions, precursor_emissions
 from carbonport.footprint.cbam.scope import Scope, indirect_counts, scope_entry
 from carbonport.footprint.graph import Graph
@@ -79,7 +80,7 @@ class _GoodGraph:
             for precursor in sorted(self._ledger.precursors, key=lambda precursor: precursor.id)
             if precursor.process == process.id
         ]
-        attributed = attributed_direct(builder, process, self._ledger, self._tables)
+        attributed = attributed_direct(builder, process, self._ledger, self._tables, self._scope)
         builder.output("attributed_direct", attributed)
         direct_total = self._embedded("direct", attributed, [item.direct for item in precursors])
         see_direct = self._specific("direct", direct_total, activity_level)
@@ -137,7 +138,9 @@ class _GoodGraph:
         if factor.node is None:
             self._absent("see_indirect", factor.problem)
             return factor, None
-        attributed = attributed_indirect(self._builder, self._process, factor.node)
+        attributed = attributed_indirect(
+            self._builder, self._process, factor.node, self._ledger, self._tables
+        )
         self._builder.output("attributed_indirect", attributed)
         only_counting = self._scope is Scope.DEFINITIVE and self._entry.indirect
         wanted = [item for item in precursors if item.indirect_counts or not only_counting]

@@ -1,0 +1,41 @@
+"""Aggregated goods categories by the names that templates, tables and people give them.
+
+Where a process or a precursor is known by its category only, the category says which sector it belongs to and
+whether its indirect emissions count. Names are compared without case, plural and punctuation.
+"""
+
+import re
+from functools import cache
+
+from carbonport.footprint.tables.rule_tables import RuleTables, ScopeEntry
+
+ALIASES = {
+    "alloys femn fecr feni": "femn",
+    "ferro alloy": "femn",
+    "electricity export to eu": "electricity",
+    "calcinated clay": "calcined clay",
+    "mixed fertilizer": "mixed fertiliser",
+    "dri": "direct reduced iron",
+    "iron or steel product": "iron or steel product",
+}
+"""Folded names that mean the same; the template V2.1 has one category for all ferro-alloys."""
+
+
+def category_entry(name: str, tables: RuleTables) -> ScopeEntry | None:
+    """A good of the category called `name`, for its sector and scope; None when no category is called so."""
+    return _entries(tables.versions["goods"], tuple(tables.goods.values())).get(_folded(name))
+
+
+@cache
+def _entries(version: str, goods: tuple[ScopeEntry, ...]) -> dict[str, ScopeEntry]:
+    del version  # only part of the key of the cache
+    entries: dict[str, ScopeEntry] = {}
+    for entry in goods:
+        entries.setdefault(_folded(entry.category), entry)
+    return entries
+
+
+def _folded(name: str) -> str:
+    words = re.sub(r"[^a-z0-9]+", " ", name.casefold()).split()
+    folded = " ".join(word.removesuffix("s") for word in words)
+    return ALIASES.get(folded, folded)
