@@ -7,19 +7,23 @@ factors do not count.
 """
 
 from dataclasses import dataclass
+from decimal import Decimal
 
 from carbonport.errors import Malformed
 from carbonport.footprint.cbam.scope import Scope
 from carbonport.footprint.cbam.utilities import utility_factors
 from carbonport.footprint.graph_builder import GraphBuilder, NodeId
 from carbonport.footprint.ledger import Ledger, ProductionProcess
-from carbonport.footprint.tables.rule_tables import RuleTables
+from carbonport.footprint.tables.rule_tables import PublishedNumber, RuleTables
 
 EVIDENCE = frozenset({"direct-line", "ppa", "D.4.3.1", "D.4.3.2"})
 """Sources of a stated factor that the definitive scope accepts: direct line and physical PPA, in words or as
 the template's codes (2023/1773 Annex III D.4.3.1 and D.4.3.2)."""
 
 FROM_LEDGER, FROM_TABLE, FROM_UTILITY, ABSENT = "ledger", "default-table", "utility", "absent"
+
+
+NOTHING_CONSUMED = PublishedNumber(Decimal(0), "tCO2e/MWh", "the process consumes no electricity")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +62,11 @@ def electricity_factor(
         f"default factor of electricity, {country.name}",
     )
     return ElectricityFactor(node, FROM_TABLE, f"default of {country.name}, {number.source}{ignored}", None)
+
+
+def no_electricity(builder: GraphBuilder) -> NodeId:
+    """The factor of a process that consumes no electricity: there is nothing to multiply."""
+    return builder.constant("constant/no_electricity", NOTHING_CONSUMED, "no electricity consumed")
 
 
 def _missing(country: str) -> Malformed:

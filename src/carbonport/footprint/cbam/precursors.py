@@ -1,25 +1,35 @@
-"""What purchased precursors bring into a process: `M_i × SEE_i`, direct and indirect (2547 Annex III, Eq
-57-63).
+"""What precursors bring into a process: `M_i × SEE_i`, direct and indirect (2547 Annex III, Eq 57-63).
 
-M_i is the whole input, scrap and cut-offs included. In the definitive scope precursors of the Union and of
-countries in Annex III of Regulation (EU) 2023/956 carry no emissions; their quantity is still reported.
-Indirect emissions of a precursor count where the precursor itself is a good whose indirect emissions count.
+M_i is the whole input, scrap and cut-offs included. A precursor is purchased, with the supplier's verified or
+attested value or a default, or it comes from another process of the installation, whose own SEE is built
+first. In the definitive scope precursors of the Union and of countries in Annex III of Regulation (EU)
+2023/956 carry no emissions; their quantity is still reported. Indirect emissions of a precursor count where
+the precursor itself is a good whose indirect emissions count.
 
-Not here yet: default values looked up by country and CN (the ledger states them), precursors made by another
-process.
+A precursor with the basis `default` that states no value takes the one of 2025/2621 for its CN code and
+country, without mark-up; of unknown origin, the highest one (Annex IV), as direct emissions.
 """
 
 from dataclasses import dataclass
 from decimal import Decimal
 
-from carbonport.errors import Malformed
+from carbonport.errors import CarbonportError, Malformed
+from carbonport.footprint.cbam.categories import category_entry
 from carbonport.footprint.cbam.scope import Scope, indirect_counts, scope_entry
 from carbonport.footprint.graph_builder import GraphBuilder, NodeId
 from carbonport.footprint.ledger import Precursor
-from carbonport.footprint.tables.rule_tables import PublishedNumber, RuleTables
+from carbonport.footprint.obligation.default_values import DefaultValue, DefaultValues
+from carbonport.footprint.tables.rule_tables import Country, PublishedNumber, RuleTables, ScopeEntry
 
-ACTUAL = frozenset({"verified", "measured", "actual"})
-"""Bases that are actual values; any other basis counts as a default value in the default share."""
+ACTUAL = frozenset({"verified", "attested", "measured", "actual"})
+"""Bases that are actual values."""
+
+DEFAULT, UNKNOWN = "default", "unknown"
+
+UNKNOWN_ORIGIN = frozenset({"", "unknown", "XX"})
+"""What stands for a country of origin that is not known."""
+
+EQUATION = "2547 Annex III Eq 57-63: M × SEE"
 
 EXEMPT = PublishedNumber(
     Decimal(0),
@@ -30,22 +40,92 @@ EXEMPT = PublishedNumber(
 
 @dataclass(frozen=True, slots=True)
 class PrecursorEmissions:
-    """The nodes of one precursor; `indirect` is None when its indirect emissions are not known."""
+    """The nodes of one precursor, all in tCO2e.
 
-    precursor: Precursor
+    `indirect` is None when it is not known. `counted` is what counts of it where a good takes only what
+    counts (None: nothing, unless `indirect_counts` says that it should be there). `default` is the part of
+    `direct` that default values stand for (None: none).
+    """
+
+    id: str
     direct: NodeId
     indirect: NodeId | None
+    counted: NodeId | None
     indirect_counts: bool
-    default: bool
+    default: NodeId | None
+
+
+def is_default(basis: str, scope: Scope) -> bool:
+    """Whether a value on this `basis` goes into the default share. The transitional template asks for
+    defaults that were chosen; from 2026 on everything that is not actual is one.
+    """
+    return basis == DEFAULT if scope is Scope.TRANSITIONAL else basis not in ACTUAL
 
 
 def precursor_emissions(
     builder: GraphBuilder, precursor: Precursor, scope: Scope, tables: RuleTables
 ) -> PrecursorEmissions:
-    """Add the embedded emissions of `precursor`."""
-    entry = scope_entry(precursor.cn, tables)
+    """Add the embedded emissions of the purchased `precursor`."""
+    entry = _entry(precursor, tables)
+    country = _country(precursor, tables)
+    amount_path = precursor.records.get("precursor_amount")
+    if amount_path is None:
+        raise _missing(precursor, "amount consumed (precursor_amount)")
+    name = precursor.label
+    amount = builder.input(amount_path, f"{name}: amount consumed")
+    direct: NodeId
+    indirect: NodeId | None
+    default = is_default(precursor.basis, scope)
+    if scope is Scope.DEFINITIVE and country is not None and country.exempt:
+        direct = builder.constant(
+            f"precursor/{precursor.id}/exempt", EXEMPT, f"{name}: origin {country.name}"
+        )
+        indirect, default = direct, False
+    elif "precursor_see_direct" in precursor.records:
+        path = precursor.records["precursor_see_direct"]
+        direct = builder.input(path, f"{name}: specific direct embedded emissions")
+        indirect = _specific_indirect(builder, precursor)
+    elif precursor.basis in (DEFAULT, UNKNOWN) and precursor.cn:
+        direct, indirect = _from_table(builder, precursor, country)
+        default = True
+    else:
+        raise _missing(precursor, "specific direct embedded emissions (precursor_see_direct)")
+    embedded_direct = _embedded(builder, precursor, "direct", amount, direct)
+    embedded_indirect = (
+        None if indirect is None else _embedded(builder, precursor, "indirect", amount, indirect)
+    )
+    counts = scope is Scope.TRANSITIONAL or (entry is not None and indirect_counts(entry, scope))
+    return PrecursorEmissions(
+        id=precursor.id,
+        direct=embedded_direct,
+        indirect=embedded_indirect,
+        counted=embedded_indirect if counts else None,
+        indirect_counts=counts,
+        default=embedded_direct if default else None,
+    )
+
+
+def _entry(precursor: Precursor, tables: RuleTables) -> ScopeEntry | None:
+    """The good that the precursor is, by CN code or else by its category."""
+    if precursor.cn:
+        return scope_entry(precursor.cn, tables)
+    if not precursor.category:
+        raise _missing(precursor, "CN code or aggregated goods category")
+    entry = category_entry(precursor.category, tables)
+    if entry is None:
+        raise Malformed(
+            "category-unknown",
+            found=f"the goods category {precursor.category[:60]!r}",
+            expected="an aggregated goods category of 2547 Annex I, in English",
+            remedy="Correct the category, or state the CN code.",
+            where=f"precursor {precursor.id}",
+        )
+    return entry
+
+
+def _country(precursor: Precursor, tables: RuleTables) -> Country | None:
     country = tables.country(precursor.country)
-    if country is None:
+    if country is None and precursor.country not in UNKNOWN_ORIGIN:
         raise Malformed(
             "precursor-country",
             found=f"the country {precursor.country[:40]!r}",
@@ -53,32 +133,42 @@ def precursor_emissions(
             remedy="Correct the precursor's country of origin.",
             where=f"precursor {precursor.id}",
         )
-    amount_path = precursor.records.get("precursor_amount")
-    if amount_path is None:
-        raise _missing(precursor, "amount consumed (precursor_amount)")
-    name = precursor.label
-    amount = builder.input(amount_path, f"{name}: amount consumed")
-    exempt = scope is Scope.DEFINITIVE and country.exempt
-    direct: NodeId
-    indirect: NodeId | None
-    if exempt:
-        direct = builder.constant(
-            f"precursor/{precursor.id}/exempt", EXEMPT, f"{name}: origin {country.name}"
+    return country
+
+
+def _from_table(
+    builder: GraphBuilder, precursor: Precursor, country: Country | None
+) -> tuple[NodeId, NodeId | None]:
+    """Specific emissions of 2025/2621 as constants with their row."""
+    values = DefaultValues.load()
+    try:
+        found: DefaultValue = (
+            values.find(precursor.cn, country.code).value
+            if country is not None
+            else values.find_unknown_origin(precursor.cn)
         )
-        indirect = direct
-    else:
-        path = precursor.records.get("precursor_see_direct")
-        if path is None:
-            raise _missing(precursor, "specific direct embedded emissions (precursor_see_direct)")
-        direct = builder.input(path, f"{name}: specific direct embedded emissions")
-        indirect = _specific_indirect(builder, precursor)
-    return PrecursorEmissions(
-        precursor=precursor,
-        direct=_embedded(builder, precursor, "direct", amount, direct),
-        indirect=None if indirect is None else _embedded(builder, precursor, "indirect", amount, indirect),
-        indirect_counts=indirect_counts(entry, scope),
-        default=precursor.basis not in ACTUAL and not exempt,
-    )
+    except CarbonportError as error:
+        raise Malformed(
+            "precursor-default-missing",
+            found=error.found,
+            expected="a default value of 2025/2621 for this code and origin",
+            remedy="State the supplier's value, or the code as the act subdivides it.",
+            where=f"precursor {precursor.id}",
+        ) from None
+    nodes: list[NodeId | None] = []
+    direct = found.total if country is None or found.direct is None else found.direct
+    for kind, value in (("direct", direct), ("indirect", found.indirect)):
+        nodes.append(
+            None
+            if value is None
+            else builder.constant(
+                f"precursor/{precursor.id}/default_{kind}",
+                PublishedNumber(value, "tCO2e/t", f"Implementing Regulation (EU) 2025/2621, {found.place}"),
+                f"{precursor.label}: default value, {kind}",
+            )
+        )
+    assert nodes[0] is not None
+    return nodes[0], nodes[1]
 
 
 def _embedded(
@@ -89,7 +179,7 @@ def _embedded(
         "tCO2e",
         [amount, specific],
         label=f"{precursor.label}: {kind} emissions embedded",
-        equation="2547 Annex III Eq 57-63: M × SEE",
+        equation=EQUATION,
     )
 
 

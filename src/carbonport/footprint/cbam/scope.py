@@ -15,6 +15,10 @@ LAST_TRANSITIONAL_YEAR = 2025
 """Regulation (EU) 2023/956 Article 32: the transitional period ends on 31 December 2025."""
 
 
+ELECTRICITY = "Electricity"
+"""The sector of electricity as a good of its own."""
+
+
 class Scope(StrEnum):
     """The period's rules."""
 
@@ -41,5 +45,9 @@ def scope_entry(cn: str, tables: RuleTables) -> ScopeEntry:
 
 
 def indirect_counts(entry: ScopeEntry, scope: Scope) -> bool:
-    """Whether a good's own indirect emissions are part of what CBAM charges or reports."""
-    return scope is Scope.TRANSITIONAL or entry.indirect
+    """Whether a good's own indirect emissions are part of what CBAM charges or reports; those of electricity
+    as a good never are.
+    """
+    if scope is Scope.TRANSITIONAL:
+        return entry.sector != ELECTRICITY
+    return entry.indirect

@@ -17,10 +17,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from carbonport.errors import Malformed
-from carbonport.footprint.cbam.attribution import attributed_direct, attributed_indirect
-from carbonport.footprint.cbam.electricity import ABSENT, ElectricityFactor, electricity_factor
-from carbonport.footprint.cbam.missing_figure import missing_figure
-from carbonport.footprint.cbam.precursors import PrecursorEmissions, precursor_emissions
+from carbonport.footprint.cbam.electricity import ABSENT, ElectricityFactor
+from carbonport.footprint.cbam.precursors import PrecursorEmissions
+from carbonport.footprint.cbam.process_chain import IndirectEmissions, ProcessChain, ProcessEmissions
 from carbonport.footprint.cbam.scope import Scope, indirect_counts, scope_entry
 from carbonport.footprint.graph import Graph
 from carbonport.footprint.graph_builder import GraphBuilder, NodeId
@@ -66,30 +65,24 @@ class _GoodGraph:
         self._entry = scope_entry(good.cn, tables)
         self._process: ProductionProcess = ledger.process(good.process)
         self._builder = GraphBuilder(ledger)
+        self._chain = ProcessChain(self._builder, ledger, scope, tables)
         self._base = f"good/{good.process}/{good.cn}"
         self._problems: list[Problem] = []
 
     def rules(self) -> GoodRules:
-        builder, process = self._builder, self._process
-        level = process.records.get("activity_level")
-        if level is None:
-            raise missing_figure(process, "activity_level", "activity level")
-        activity_level = builder.input(level, f"{process.label}: activity level")
-        precursors = [
-            precursor_emissions(builder, precursor, self._scope, self._tables)
-            for precursor in sorted(self._ledger.precursors, key=lambda precursor: precursor.id)
-            if precursor.process == process.id
-        ]
-        attributed = attributed_direct(builder, process, self._ledger, self._tables, self._scope)
-        builder.output("attributed_direct", attributed)
-        direct_total = self._embedded("direct", attributed, [item.direct for item in precursors])
+        builder = self._builder
+        own = self._chain.emissions(self._process.id)
+        activity_level, precursors = own.activity_level, own.precursors
+        builder.output("attributed_direct", own.attributed_direct)
+        direct_total = self._embedded("direct", own.attributed_direct, [item.direct for item in precursors])
         see_direct = self._specific("direct", direct_total, activity_level)
-        electricity, see_indirect = self._indirect(precursors, activity_level)
+        indirect = self._chain.indirect(own.process)
+        see_indirect = self._indirect(own, indirect)
         in_scope = indirect_counts(self._entry, self._scope)
         self._total(see_direct, see_indirect, precursors, activity_level, in_scope=in_scope)
         self._default_share(precursors, direct_total)
         return GoodRules(
-            self._good, self._entry, builder.build(), in_scope, electricity, tuple(self._problems)
+            self._good, self._entry, builder.build(), in_scope, indirect.electricity, tuple(self._problems)
         )
 
     def _embedded(self, kind: str, attributed: NodeId, embedded: list[NodeId]) -> NodeId:
@@ -124,37 +117,29 @@ class _GoodGraph:
         self._builder.output(name, node)
         self._builder.output(f"{name}_rounded", rounded)
 
-    def _indirect(
-        self, precursors: list[PrecursorEmissions], activity_level: NodeId
-    ) -> tuple[ElectricityFactor, NodeId | None]:
+    def _indirect(self, own: ProcessEmissions, indirect: IndirectEmissions) -> NodeId | None:
         """SEE indirect where every part of it is known: all of it, or for a definitive good in the set what
         counts.
         """
-        factor = electricity_factor(self._builder, self._process, self._ledger, self._scope, self._tables)
-        if "electricity" not in self._process.records:
-            error = missing_figure(self._process, "electricity", "electricity consumed")
-            self._absent("see_indirect", error)
-            return factor, None
-        if factor.node is None:
-            self._absent("see_indirect", factor.problem)
-            return factor, None
-        attributed = attributed_indirect(
-            self._builder, self._process, factor.node, self._ledger, self._tables
-        )
-        self._builder.output("attributed_indirect", attributed)
+        if indirect.attributed is None:
+            self._absent("see_indirect", indirect.problem)
+            return None
+        self._builder.output("attributed_indirect", indirect.attributed)
         only_counting = self._scope is Scope.DEFINITIVE and self._entry.indirect
-        wanted = [item for item in precursors if item.indirect_counts or not only_counting]
-        known = self._known_indirect("see_indirect", wanted)
-        if known is None:
-            return factor, None
-        total = self._embedded("indirect", attributed, known)
-        return factor, self._specific("indirect", total, activity_level)
+        wanted = [item for item in own.precursors if item.indirect_counts or not only_counting]
+        unknown = next((item.id for item in wanted if item.indirect is None), None)
+        if unknown is not None:
+            self._unknown_indirect("see_indirect", unknown)
+            return None
+        known = [item.indirect for item in wanted if item.indirect is not None]
+        total = self._embedded("indirect", indirect.attributed, known)
+        return self._specific("indirect", total, own.activity_level)
 
     def _total(
         self,
         see_direct: NodeId,
         see_indirect: NodeId | None,
-        precursors: list[PrecursorEmissions],
+        precursors: tuple[PrecursorEmissions, ...],
         activity_level: NodeId,
         *,
         in_scope: bool,
@@ -166,11 +151,13 @@ class _GoodGraph:
                 self._absent("see_total", self._problems[-1].error)
                 return
             terms.append((1, see_indirect))
-        elif counting := [item for item in precursors if item.indirect_counts]:
-            known = self._known_indirect("see_total", counting)
-            if known is None:
+        else:
+            unknown = [item.id for item in precursors if item.indirect_counts and item.counted is None]
+            if unknown:
+                self._unknown_indirect("see_total", unknown[0])
                 return
-            terms.append((1, self._indirect_in_scope(known, activity_level)))
+            if known := [item.counted for item in precursors if item.counted is not None]:
+                terms.append((1, self._indirect_in_scope(known, activity_level)))
         equation = "direct and indirect" if len(terms) > 1 else "direct emissions only"
         node = self._builder.sum(
             f"{self._base}/see_total",
@@ -200,24 +187,20 @@ class _GoodGraph:
         self._result("see_indirect_in_scope", node, "SEE indirect that counts")
         return node
 
-    def _known_indirect(self, result: str, precursors: list[PrecursorEmissions]) -> list[NodeId] | None:
-        unknown = [item.precursor.id for item in precursors if item.indirect is None]
-        if unknown:
-            self._absent(
-                result,
-                Malformed(
-                    "precursor-indirect-missing",
-                    found=f"no indirect emissions of the precursor {unknown[0]}",
-                    expected="its SEE indirect, or its electricity per tonne with an emission factor",
-                    remedy="State them in the workbook or ledger file; direct results do not depend on them.",
-                    where=f"precursor {unknown[0]}",
-                ),
-            )
-            return None
-        return [item.indirect for item in precursors if item.indirect is not None]
+    def _unknown_indirect(self, result: str, precursor: str) -> None:
+        self._absent(
+            result,
+            Malformed(
+                "precursor-indirect-missing",
+                found=f"no indirect emissions of the precursor {precursor}",
+                expected="its SEE indirect, or its electricity per tonne with an emission factor",
+                remedy="State them in the workbook or ledger file; direct results do not depend on them.",
+                where=f"precursor {precursor}",
+            ),
+        )
 
-    def _default_share(self, precursors: list[PrecursorEmissions], direct_total: NodeId) -> None:
-        defaults = [(1, item.direct) for item in precursors if item.default]
+    def _default_share(self, precursors: tuple[PrecursorEmissions, ...], direct_total: NodeId) -> None:
+        defaults = [(1, item.default) for item in precursors if item.default is not None]
         node_id, label = f"{self._base}/default_share", f"Share of default values, CN {self._good.cn}"
         if not defaults:
             self._builder.output("default_share", self._builder.constant(node_id, NO_DEFAULTS, label))
