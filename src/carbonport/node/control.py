@@ -81,7 +81,7 @@ class _ControlService(control_pb2_grpc.ControlServiceServicer):
             answer: Json = {"result": await self._run(request.operation, arguments)}
         except CarbonportError as error:
             answer = {"error": dict(error.as_dict())}
-        except Exception as error:  # noqa: BLE001 - a defect ends the operation, not the node, and shows no value
+        except Exception as error:
             logger.exception("the operation %s failed", request.operation)
             answer = {"error": dict(_defect(error).as_dict())}
         return control_pb2.RunOperationResponse(result=canonical_bytes(answer))

@@ -15,6 +15,8 @@ from carbonport.node.exporter import commands as exporter
 from carbonport.node.home import NodeHome
 from carbonport.node.importer import commands as importer
 from carbonport.node.open_node import OpenNode
+from carbonport.node.operator import commands as operator
+from carbonport.node.operator.status import status
 from carbonport.node.participant import Participant
 from carbonport.node.regulator import commands as regulator
 from carbonport.node.verifier import commands as verifier
@@ -39,6 +41,11 @@ OPERATIONS: Mapping[str, Operation] = MappingProxyType(
         "withdraw": verifier.withdraw,
         "audit": regulator.audit,
         "log-export": regulator.export_log,
+        "log-checkpoint": operator.checkpoint,
+        "log-erase": operator.erase,
+        "period-destroy": operator.destroy_period,
+        "backup": operator.backup,
+        "status": status,
     }
 )
 """Every operation, by the name the control socket knows it by."""

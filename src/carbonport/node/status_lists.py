@@ -1,6 +1,7 @@
 """The status lists a node publishes: attestations an exporter revoked, statements a verifier withdrew.
 
-A list is signed anew when something changed or its token is half through its life, never per call.
+A list is signed anew when something changed, the key was rotated or its token is half through its life, never per
+call.
 """
 
 from collections.abc import Iterable
@@ -24,7 +25,7 @@ class StatusLists:
 
     def __init__(self, participant: Participant) -> None:
         self._participant = participant
-        self._signed: dict[str, tuple[frozenset[int], int, str]] = {}
+        self._signed: dict[str, tuple[frozenset[int], int, str, str]] = {}
 
     def token(self, uri: str) -> str:
         """The current token of a list of this node; Misuse (`status-list-unknown`) for any other URI."""
@@ -44,8 +45,9 @@ class StatusLists:
             set_indices = lists[uri]
             indices: Iterable[int] = set_indices(connection)
         revoked, now = frozenset(indices), participant.clock()
+        kid = participant.identity.record(KeyUse.STATUS).kid
         known = self._signed.get(uri)
-        if known is None or known[0] != revoked or now - known[1] >= TOKEN_TTL_S // 2:
+        if known is None or (known[0], known[2]) != (revoked, kid) or now - known[1] >= TOKEN_TTL_S // 2:
             bits = StatusBits(STATUS_LIST_ENTRIES, revoked)
             token = status_token(
                 participant.signing_key(KeyUse.STATUS),
@@ -56,5 +58,5 @@ class StatusLists:
                 exp=now + TOKEN_LIFETIME_S,
                 ttl=TOKEN_TTL_S,
             )
-            known = self._signed[uri] = (revoked, now, token)
-        return known[2]
+            known = self._signed[uri] = (revoked, now, kid, token)
+        return known[3]

@@ -18,6 +18,7 @@ from carbonport.node.cli import (
     identity,
     importer,
     obligation,
+    operator,
     regulator,
     serving,
     trust,
@@ -64,6 +65,7 @@ def register_groups() -> None:
         verifier,
         importer,
         regulator,
+        operator,
         serving,
         bench,
     )

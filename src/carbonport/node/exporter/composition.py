@@ -98,6 +98,10 @@ class Composer:
             self._prepared = {version.digest: known}
         return known
 
+    def forget(self) -> None:
+        """Drop what was derived from ledger and period key: they may be gone."""
+        self._prepared = {}
+
     def _approvals(
         self, request: AttestationRequest, subject: Subject
     ) -> Callable[[str], Sequence[Approval]]:

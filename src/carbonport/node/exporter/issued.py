@@ -62,6 +62,13 @@ class StoredAttestation:
     revocation_reason: str
     superseded_by: str
 
+    @property
+    def approval(self) -> str:
+        """The reference of the approval it was issued under; empty when policy alone decided."""
+        content = parse_canonical(self.crossed, max_bytes=MAX_CROSSED_BYTES)
+        assert isinstance(content, dict), "this module wrote the row"
+        return str(content["approval"])
+
     def disclosure(self, egress: EgressRequest) -> Disclosure:
         """The gate's disclosure as it was, for the request it was made for."""
         content = parse_canonical(self.crossed, max_bytes=MAX_CROSSED_BYTES)

@@ -7,7 +7,7 @@ on site, with a read-only connection.
 
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, Row, func, insert, select
+from sqlalchemy import Connection, Row, func, insert, select, update
 
 from carbonport.crypto.canonical import canonical_bytes, parse_canonical
 from carbonport.errors import Misuse
@@ -60,7 +60,9 @@ def add_ledger(
 def newest_ledger(connection: Connection) -> StoredLedger:
     """The ledger that was taken in last."""
     row = connection.execute(
-        select(ledgers).order_by(ledgers.c.taken_in_at.desc(), ledgers.c.version.desc())
+        select(ledgers)
+        .where(func.length(ledgers.c.content) > 0)
+        .order_by(ledgers.c.taken_in_at.desc(), ledgers.c.version.desc())
     ).first()
     if row is None:
         raise Misuse(
@@ -86,6 +88,24 @@ def ledger_of(connection: Connection, ledger_id: str) -> StoredLedger:
     return _stored(row)
 
 
+def erase_ledgers(connection: Connection, start: str, end: str) -> int:
+    """Erase the figures of every ledger version of a period; the rows stay, for statements name them."""
+    changed = connection.execute(
+        update(ledgers)
+        .where(ledgers.c.period_start == start, ledgers.c.period_end == end)
+        .values(content=b"")
+    )
+    return changed.rowcount
+
+
 def _stored(row: Row[tuple[object, ...]]) -> StoredLedger:
+    if not row.content:
+        raise Misuse(
+            "ledger-erased",
+            found="a ledger whose figures were erased",
+            expected="a ledger that is still there",
+            remedy="Its period was destroyed by the operator; take in the data and have them verified anew.",
+            where=row.ledger,
+        )
     content = parse_canonical(bytes(row.content), max_bytes=MAX_LEDGER_BYTES)
     return StoredLedger(row.ledger, row.version, Scope(row.scope), ledger_from_json(content))

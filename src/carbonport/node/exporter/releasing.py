@@ -21,6 +21,7 @@ from carbonport.node.exporter.log_fields import items_field, refusal_fields
 from carbonport.node.log.draft import Draft
 from carbonport.node.log.exchange_log import ExchangeLog
 from carbonport.node.participant import Participant
+from carbonport.node.restored import LOST, read_restore
 
 MAX_KEPT = 1024
 """Attestations kept in memory for repeated fetches; beyond it they are read again."""
@@ -88,13 +89,32 @@ class ReleaseDesk:
         )
         return Released(kept.disclosure.payload, logged.receipt, logged.provisional)
 
+    def forget(self) -> None:
+        """Drop attestations kept in memory, with the statements they were composed from."""
+        self._kept = {}
+
     def _recall(self, attestation_id: str) -> _Kept:
         """Read an attestation with its request, and set the gate over it anew."""
         with self._participant.store.reading() as connection:
             stored = issued.attestation_of(connection, attestation_id)
             entry = inbox.entry_of(connection, stored.importer, stored.request_id)
             approval = inbox.approval_for(connection, stored.importer, stored.request_id)
+            restore = read_restore(connection)
         assert entry is not None, "an attestation is stored with its settled request"
+        if restore is not None and restore.decided == LOST and stored.issued_at <= restore.at:
+            raise Refused(
+                "attestation-before-restore",
+                found="an attestation from before the exporter lost entries of its log",
+                expected="an attestation issued since: which earlier ones were revoked is not known any more",
+                remedy="Send a new request to the exporter.",
+            )
+        if stored.approval and approval is None:
+            raise Refused(
+                "approval-before-restore",
+                found="an approval from before the exporter's node was restored from a backup",
+                expected="an approval given since: how often the earlier one was used is not known any more",
+                remedy="Send a new request to the exporter, to be approved again.",
+            )
         composition = self._composer.compose(entry.request, approval)
         if composition.prepared.version.id != stored.statement_id:
             raise Refused(

@@ -180,6 +180,11 @@ class ExchangeLog:
         return self._head[0]
 
     @property
+    def retention_s(self) -> int:
+        """How long bodies are kept, in seconds."""
+        return self._settings.retention_s
+
+    @property
     def waiting(self) -> int:
         """Appends that have no receipt yet (a counter for health)."""
         return self._in_flight
@@ -253,6 +258,10 @@ class ExchangeLog:
         """Entries whose bodies are older than the retention and may be erased, oldest first."""
         retention_s, now = self._settings.retention_s, self._clock()
         return await asyncio.to_thread(expired, self._stored, self._maker, now=now, retention_s=retention_s)
+
+    async def older_than(self, moment: int) -> list[int]:
+        """Entries whose bodies are from `moment` (unix seconds) or before, oldest first."""
+        return await asyncio.to_thread(expired, self._stored, self._maker, now=moment, retention_s=0)
 
     async def check(self) -> Fsck:
         """Run the integrity check with the node's own key; raises `LogDamagedError` with its findings."""

@@ -122,14 +122,14 @@ class Publisher:
 
     async def require_quorum_in_time(self, head: DurableHead) -> None:
         """Unavailable (`log-without-quorum`) when the quorum has been missing for longer than the settings allow."""
-        if self._policy.asks_for_none or self._newest is None or not self._newest.provisional:
+        if self._policy.asks_for_none or not self.provisional:
             return
         if self._clock() - self._quorum_seen_at <= self._settings.quorum_patience_s:
             return
         async with self._one_at_a_time:
-            if self._newest.provisional:
+            if self.provisional:
                 await self.publish(head)
-        if self._newest.provisional:
+        if self.provisional:
             raise Unavailable(
                 "log-without-quorum",
                 where=self._origin,

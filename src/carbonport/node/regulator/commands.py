@@ -60,15 +60,13 @@ async def audit(node: OpenNode, arguments: Arguments) -> Json:
     requirement = witness_requirement(
         participant.trust, log_owner=owner, reader=participant.id, now=participant.clock()
     )
-    record = participant.identity.record(KeyUse.HPKE)
-    private = participant.identity.x25519(record).private_bytes_raw()
     seen = _last_seen(participant, origin)
     try:
         found = await audit_log(
             source,
             keys=keys,
             policy=requirement.policies()[0],
-            auditor=Auditor(record.kid, private),
+            auditor=_auditor(participant),
             seen=seen,
         )
     except AuditFailedError as failure:
@@ -87,6 +85,16 @@ async def export_log(node: OpenNode, arguments: Arguments) -> Json:
         entries += run
     write_log_folder(folder, note, entries)
     return {"origin": node.log.origin, "entries": len(entries), "out": str(folder)}
+
+
+def _auditor(participant: Participant) -> Auditor:
+    """The reader of bodies, with the retired keys that older bodies are sealed to."""
+    identity = participant.identity
+    current = identity.record(KeyUse.HPKE)
+    private = {
+        item.kid: identity.x25519(item).private_bytes_raw() for item in identity.ring.records(KeyUse.HPKE)
+    }
+    return Auditor(current.kid, private.pop(current.kid), private)
 
 
 def _log_owner(participant: Participant, origin: str) -> tuple[str, list[VerifierKey]]:

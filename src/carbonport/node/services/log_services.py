@@ -7,6 +7,7 @@ from carbonport.node.identity.key_ring import KeyUse
 from carbonport.node.log.exchange_log import ExchangeLog
 from carbonport.node.log.witness import LogWitness
 from carbonport.node.participant import Participant
+from carbonport.node.restored import RestoreGuard
 from carbonport.wire.v1 import log_pb2, log_pb2_grpc
 
 MAX_ENTRIES_PER_ANSWER = 500
@@ -41,19 +42,18 @@ class LogService(log_pb2_grpc.LogServiceServicer):
 class WitnessService(log_pb2_grpc.WitnessServiceServicer):
     """Serves `carbonport.wire.v1.WitnessService`: cosigns the logs of the participants that the trust lists name."""
 
-    def __init__(self, participant: Participant) -> None:
+    def __init__(self, participant: Participant, restore: RestoreGuard) -> None:
         self._participant = participant
-        signer = NoteSigner(
-            participant.identity.name.witness_name,
-            TYPE_COSIGNATURE,
-            participant.identity.ed25519(KeyUse.WITNESS),
-        )
-        self._witness = LogWitness(participant.store, signer, self._known_logs, clock=participant.clock)
+        self._restore = restore
+        self._kid, self._witness = self._with_key_in_force()
 
     async def AddCheckpoint(  # noqa: N802
         self, request: log_pb2.AddCheckpointRequest, context: object
     ) -> log_pb2.AddCheckpointResponse:
         """Compare, record durably, cosign; a refusal is an answer too."""
+        await self._restore.require_decided()
+        if self._participant.identity.record(KeyUse.WITNESS).kid != self._kid:
+            self._kid, self._witness = self._with_key_in_force()
         outcome = await asyncio.to_thread(self._witness.add_checkpoint, request.request)
         return log_pb2.AddCheckpointResponse(
             status=outcome.status, cosignature=outcome.cosignature, size=outcome.size
@@ -66,6 +66,14 @@ class WitnessService(log_pb2_grpc.WitnessServiceServicer):
         size = await asyncio.to_thread(self._witness.witnessed_size, request.origin)
         return log_pb2.GetWitnessedSizeResponse(size=size)
 
+    def _with_key_in_force(self) -> tuple[str, LogWitness]:
+        """What was recorded stands in the store; only the key is the process's own, and it may be rotated."""
+        participant = self._participant
+        name, key = participant.identity.name.witness_name, participant.identity.ed25519(KeyUse.WITNESS)
+        signer = NoteSigner(name, TYPE_COSIGNATURE, key)
+        witness = LogWitness(participant.store, signer, self._known_logs, clock=participant.clock)
+        return participant.identity.record(KeyUse.WITNESS).kid, witness
+
     def _known_logs(self, origin: str) -> list[VerifierKey]:
         """The log keys that any current list names for this origin; one's own log is never witnessed."""
         now, found = self._participant.clock(), list[VerifierKey]()
@@ -74,6 +82,7 @@ class WitnessService(log_pb2_grpc.WitnessServiceServicer):
                 continue
             for listed in held.trust_list.participants:
                 if listed.id != self._participant.id:
-                    keys = (VerifierKey.parse(key.text) for key in listed.keys_at("log", now))
-                    found += [key for key in keys if key.name == origin]
+                    texts = (key.text for key in listed.keys_at("log", now))
+                    # A key's text begins with its name, and no name holds a plus.
+                    found += [VerifierKey.parse(text) for text in texts if text.startswith(f"{origin}+")]
         return found

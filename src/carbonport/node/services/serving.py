@@ -1,14 +1,21 @@
 """The serving process of a node: its services over mutual TLS, and the operator's socket; until it is told to stop."""
 
 import asyncio
+import logging
 import signal
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
+from carbonport import __version__
+from carbonport.crypto.canonical import Json
+from carbonport.errors import CarbonportError
 from carbonport.node.control import serve_control, socket_path
+from carbonport.node.following import FOLLOW_EVERY_S, Following
 from carbonport.node.home import NodeHome
 from carbonport.node.identity.names import Role
-from carbonport.node.open_node import OpenNode
+from carbonport.node.open_node import OpenNode, RunningService
+from carbonport.node.operational_log import OperationalHandler, OperationalLog
 from carbonport.node.operations import run_operation
 from carbonport.node.participant import Participant
 from carbonport.node.services.exchange_service import ExchangeService
@@ -37,11 +44,18 @@ Ready = Callable[[int], None]
 async def serve(home: NodeHome, ready: Ready) -> None:
     """Serve the node of `home` until SIGINT or SIGTERM; everything in flight is finished first."""
     participant = Participant.open(home)
+    journal = OperationalLog(
+        home.path, keep_days=home.config.retention.operational_days, clock=participant.clock
+    )
     try:
         node = await OpenNode.open(participant)
-    except BaseException:
+    except BaseException as error:
+        journal.write(
+            "not-started", error=error.id if isinstance(error, CarbonportError) else "internal-error"
+        )
         participant.close()
         raise
+    unhandle = _take_log_lines(journal)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -49,7 +63,7 @@ async def serve(home: NodeHome, ready: Ready) -> None:
     server = home.server()
     server.add(
         status_pb2_grpc.add_StatusServiceServicer_to_server,
-        StatusService(StatusLists(participant)),
+        StatusService(StatusLists(participant), node.restore),
         status_pb2.DESCRIPTOR.services_by_name["StatusService"],
     )
     server.add(
@@ -59,7 +73,7 @@ async def serve(home: NodeHome, ready: Ready) -> None:
     )
     server.add(
         log_pb2_grpc.add_WitnessServiceServicer_to_server,
-        WitnessService(participant),
+        WitnessService(participant, node.restore),
         log_pb2.DESCRIPTOR.services_by_name["WitnessService"],
     )
     server.add(
@@ -74,14 +88,68 @@ async def serve(home: NodeHome, ready: Ready) -> None:
             exchange_pb2.DESCRIPTOR.services_by_name["ExchangeService"],
         )
     control_server = None
+    service = RunningService(started_at=participant.clock(), counters=server.counters)
+    following = asyncio.create_task(_follow(Following(node), journal))
     try:
         port = await server.start(home.config.node.listen)
-        control_server = await serve_control(home.path, partial(run_operation, node))
+        control_server = await serve_control(
+            home.path, partial(_run_and_note, replace(node, service=service), journal)
+        )
+        journal.write("started", version=__version__, participant=participant.id, port=port)
         ready(port)
         await stop.wait()
     finally:
+        following.cancel()
         await server.stop(STOP_GRACE_S)
         if control_server is not None:
             await control_server.stop(STOP_GRACE_S)
             socket_path(home.path).unlink(missing_ok=True)
         await node.close()
+        journal.write("stopped", participant=participant.id)
+        unhandle()
+
+
+def _take_log_lines(journal: OperationalLog) -> Callable[[], None]:
+    """Lines of the program go into the operational log; warnings and traces go to standard error as before."""
+    logger, console = logging.getLogger("carbonport"), logging.StreamHandler()
+    console.setLevel(logging.WARNING)
+    handlers = (OperationalHandler(journal), console)
+    logger.setLevel(logging.INFO)
+    for handler in handlers:
+        logger.addHandler(handler)
+
+    def undo() -> None:
+        for handler in handlers:
+            logger.removeHandler(handler)
+
+    return undo
+
+
+async def _follow(following: Following, journal: OperationalLog) -> None:
+    """Look for rotated keys and new trust lists until the node stops."""
+    problem = ""
+    while True:
+        await asyncio.sleep(FOLLOW_EVERY_S)
+        try:
+            if await following.look():
+                journal.write("followed", what="keys or trust lists")
+            problem = ""
+        except CarbonportError as error:
+            # What was believed before stays in force; the status command names the problem too.
+            if error.id != problem:
+                journal.write("not-followed", error=error.id)
+            problem = error.id
+
+
+async def _run_and_note(node: OpenNode, journal: OperationalLog, name: str, arguments: Json) -> Json:
+    """Run an operation of the operator and note its name and outcome."""
+    outcome = "internal-error"
+    try:
+        result = await run_operation(node, name, arguments)
+        outcome = "ok"
+        return result
+    except CarbonportError as error:
+        outcome = error.id
+        raise
+    finally:
+        journal.write("operation", name=name, outcome=outcome)

@@ -14,7 +14,7 @@ from carbonport.attestation.statement import AccreditationReference, StatusRefer
 from carbonport.attestation.statement_draft import MAX_SEALED_BYTES, StatementDraft, open_draft
 from carbonport.crypto.canonical import Json
 from carbonport.crypto.log_entry import EntryType, FieldName, payload_digest
-from carbonport.errors import Misuse
+from carbonport.errors import Malformed, Misuse
 from carbonport.node.bounded_file import read_bounded
 from carbonport.node.exporter.ledgers import StoredLedger, newest_ledger
 from carbonport.node.identity.key_ring import KeyUse
@@ -145,10 +145,21 @@ def _examine(participant: Participant, arguments: Arguments) -> tuple[Examinatio
 
 
 def _opened(participant: Participant, path: Path) -> StatementDraft:
-    sealed = read_bounded(path, MAX_SEALED_BYTES)
-    record = participant.identity.record(KeyUse.HPKE)
-    private = participant.identity.x25519(record).private_bytes_raw()
-    return open_draft(sealed, verifier=participant.id, hpke_kid=record.kid, hpke_private=private)
+    """Opened with the key in force, else with the retired one that the exporter still sealed to."""
+    sealed, identity = read_bounded(path, MAX_SEALED_BYTES), participant.identity
+    current = identity.record(KeyUse.HPKE)
+    others = [item for item in reversed(identity.ring.records(KeyUse.HPKE)) if item.kid != current.kid]
+    problem: Malformed | None = None
+    for record in (current, *others):
+        private = identity.x25519(record).private_bytes_raw()
+        try:
+            return open_draft(sealed, verifier=participant.id, hpke_kid=record.kid, hpke_private=private)
+        except Malformed as error:
+            if error.id != "openings-addressee":
+                raise
+            problem = problem or error
+    assert problem is not None, "there is a key in force"
+    raise problem
 
 
 def _own_seals(participant: Participant) -> dict[str, dict[str, str]]:
