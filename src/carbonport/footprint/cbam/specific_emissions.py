@@ -10,7 +10,8 @@ precursors outside it; a good outside the set takes those of precursors inside i
 while its `see_indirect` tells all indirect emissions for information. A result that cannot be had is absent,
 and a problem says what is missing.
 
-Not here yet: Eq 64-66 (functional units other than the tonne of the activity level).
+Results are per tonne (electricity: per MWh) of the good. In the definitive scope a good that states its
+composition also has them per functional unit (`see_direct_per_functional_unit`, ..., Eq 64-66).
 """
 
 from dataclasses import dataclass
@@ -18,8 +19,9 @@ from decimal import Decimal
 
 from carbonport.errors import Malformed
 from carbonport.footprint.cbam.electricity import ABSENT, ElectricityFactor
+from carbonport.footprint.cbam.good_share import GoodParts, content_field, good_parts, indirect_parts
 from carbonport.footprint.cbam.precursors import PrecursorEmissions
-from carbonport.footprint.cbam.process_chain import IndirectEmissions, ProcessChain, ProcessEmissions
+from carbonport.footprint.cbam.process_chain import IndirectEmissions, ProcessChain
 from carbonport.footprint.cbam.scope import Scope, indirect_counts, scope_entry
 from carbonport.footprint.graph import Graph
 from carbonport.footprint.graph_builder import GraphBuilder, NodeId
@@ -66,30 +68,43 @@ class _GoodGraph:
         self._process: ProductionProcess = ledger.process(good.process)
         self._builder = GraphBuilder(ledger)
         self._chain = ProcessChain(self._builder, ledger, scope, tables)
+        self._content = ""
+        if scope is Scope.DEFINITIVE:
+            self._content = good.records.get(content_field(self._entry.functional_unit), "")
+        level = self._process.records.get("activity_level")
+        self._unit = f"tCO2e/{ledger.records[level].unit}" if level else "tCO2e/t"
         self._base = f"good/{good.process}/{good.cn}"
         self._problems: list[Problem] = []
 
     def rules(self) -> GoodRules:
         builder = self._builder
-        own = self._chain.emissions(self._process.id)
-        activity_level, precursors = own.activity_level, own.precursors
-        builder.output("attributed_direct", own.attributed_direct)
-        direct_total = self._embedded("direct", own.attributed_direct, [item.direct for item in precursors])
+        parts = good_parts(
+            builder, self._chain, self._ledger, self._good, self._scope, self._entry.functional_unit
+        )
+        activity_level, precursors = parts.amount, parts.precursors
+        if len(parts.direct) == 1:
+            builder.output("attributed_direct", parts.direct[0])
+        direct_total = self._embedded("direct", parts.direct, [item.direct for item in precursors])
         see_direct = self._specific("direct", direct_total, activity_level)
-        indirect = self._chain.indirect(own.process)
-        see_indirect = self._indirect(own, indirect)
+        indirect = indirect_parts(builder, self._chain, self._ledger, self._good, parts)
+        see_indirect = self._indirect(parts, indirect)
         in_scope = indirect_counts(self._entry, self._scope)
         self._total(see_direct, see_indirect, precursors, activity_level, in_scope=in_scope)
         self._default_share(precursors, direct_total)
         return GoodRules(
-            self._good, self._entry, builder.build(), in_scope, indirect.electricity, tuple(self._problems)
+            self._good,
+            self._entry,
+            builder.build(),
+            in_scope,
+            indirect[0].electricity,
+            tuple(self._problems),
         )
 
-    def _embedded(self, kind: str, attributed: NodeId, embedded: list[NodeId]) -> NodeId:
+    def _embedded(self, kind: str, attributed: tuple[NodeId, ...], embedded: list[NodeId]) -> NodeId:
         return self._builder.sum(
             f"{self._base}/embedded_{kind}",
             "tCO2e",
-            [(1, attributed), *((1, node) for node in embedded)],
+            [(1, node) for node in (*attributed, *embedded)],
             label=f"{self._process.label}: {kind} emissions with those of precursors",
             equation=f"{EQUATION}: AttrEm + sum(M × SEE)",
         )
@@ -97,7 +112,7 @@ class _GoodGraph:
     def _specific(self, kind: str, total: NodeId, activity_level: NodeId) -> NodeId:
         node = self._builder.quotient(
             f"{self._base}/see_{kind}",
-            "tCO2e/t",
+            self._unit,
             total,
             activity_level,
             label=f"SEE {kind}, CN {self._good.cn}",
@@ -116,24 +131,55 @@ class _GoodGraph:
         )
         self._builder.output(name, node)
         self._builder.output(f"{name}_rounded", rounded)
+        if self._content and name != "default_share":
+            self._per_functional_unit(name, node, label)
 
-    def _indirect(self, own: ProcessEmissions, indirect: IndirectEmissions) -> NodeId | None:
+    def _per_functional_unit(self, name: str, per_tonne: NodeId, label: str) -> None:
+        """Eq 64-66 backwards: per functional unit, for those who compare compositions."""
+        content = self._builder.input(self._content, f"CN {self._good.cn}: functional units contained")
+        unit = "t clinker"
+        if "kg N" in self._entry.functional_unit:
+            unit = "kg N"
+            scale = self._builder.constant(
+                "constant/kilograms_per_tonne", self._tables.constant("kilograms_per_tonne"), "kg per t"
+            )
+            content = self._builder.product(
+                f"{self._base}/nitrogen_per_tonne",
+                "kg N/t",
+                [content, scale],
+                label=f"CN {self._good.cn}: nitrogen per tonne",
+                equation="2547 Annex III Eq 66: kg N per t",
+            )
+        node = self._builder.quotient(
+            f"{per_tonne}_per_functional_unit",
+            f"tCO2e/{unit}",
+            per_tonne,
+            content,
+            label=f"{label} per {unit}, CN {self._good.cn}",
+            equation="2547 Annex III Eq 64-66: SEE per t / functional units per t",
+        )
+        self._builder.output(f"{name}_per_functional_unit", node)
+
+    def _indirect(self, parts: GoodParts, indirect: tuple[IndirectEmissions, ...]) -> NodeId | None:
         """SEE indirect where every part of it is known: all of it, or for a definitive good in the set what
         counts.
         """
-        if indirect.attributed is None:
-            self._absent("see_indirect", indirect.problem)
+        attributed = [item.attributed for item in indirect if item.attributed is not None]
+        if len(attributed) < len(indirect):
+            missing = next(item for item in indirect if item.attributed is None)
+            self._absent("see_indirect", missing.problem)
             return None
-        self._builder.output("attributed_indirect", indirect.attributed)
+        if len(attributed) == 1:
+            self._builder.output("attributed_indirect", attributed[0])
         only_counting = self._scope is Scope.DEFINITIVE and self._entry.indirect
-        wanted = [item for item in own.precursors if item.indirect_counts or not only_counting]
+        wanted = [item for item in parts.precursors if item.indirect_counts or not only_counting]
         unknown = next((item.id for item in wanted if item.indirect is None), None)
         if unknown is not None:
             self._unknown_indirect("see_indirect", unknown)
             return None
         known = [item.indirect for item in wanted if item.indirect is not None]
-        total = self._embedded("indirect", indirect.attributed, known)
-        return self._specific("indirect", total, own.activity_level)
+        total = self._embedded("indirect", tuple(attributed), known)
+        return self._specific("indirect", total, parts.amount)
 
     def _total(
         self,
@@ -161,7 +207,7 @@ class _GoodGraph:
         equation = "direct and indirect" if len(terms) > 1 else "direct emissions only"
         node = self._builder.sum(
             f"{self._base}/see_total",
-            "tCO2e/t",
+            self._unit,
             terms,
             label=f"SEE in scope, CN {self._good.cn}",
             equation=f"2547 Article 4, {self._scope} scope: {equation}",
@@ -178,7 +224,7 @@ class _GoodGraph:
         )
         node = self._builder.quotient(
             f"{self._base}/see_indirect_in_scope",
-            "tCO2e/t",
+            self._unit,
             total,
             activity_level,
             label=f"SEE indirect that counts, CN {self._good.cn}",

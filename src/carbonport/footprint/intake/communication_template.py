@@ -64,7 +64,7 @@ def read_communication_template(path: Path, catalogue: Catalogue) -> Reading:
         for process in named:
             require_direct_emissions(cells, process)
     cells.finish()
-    assert period is not None  # noqa: S101 - its absence would have been a fault
+    assert period is not None
     ledger = Ledger(
         installation=name,
         country=country,

@@ -6,99 +6,58 @@ A figure is written `2186473.915 t`, or as a mapping with `value`, `unit` and, w
 never ignored.
 """
 
-from datetime import date
 from pathlib import Path
 
-from carbonport.errors import Malformed, Misuse
+from carbonport.errors import Misuse
 from carbonport.footprint.catalogue import Catalogue
-from carbonport.footprint.exact_decimal import parse_decimal
-from carbonport.footprint.intake.yaml_document import (
-    MAX_YAML_BYTES,
-    Mapping,
-    Scalar,
-    Sequence,
-    Tree,
-    parse_yaml,
+from carbonport.footprint.intake.yaml_document import MAX_YAML_BYTES, Mapping, Tree, parse_yaml
+from carbonport.footprint.intake.yaml_fields import (
+    GOOD_FIGURES,
+    INSTALLATION_FACTS,
+    PRECURSOR_FIGURES,
+    PROCESS_FIGURES,
+    STREAM_FIGURES,
+    TOTAL_FIGURES,
+    UTILITY_FIGURES,
 )
+from carbonport.footprint.intake.yaml_reader import YamlReader
 from carbonport.footprint.ledger import (
-    DataQuality,
+    CoProduct,
     Direction,
-    Fact,
     Good,
+    InternalFlow,
     Ledger,
+    MeasuredHour,
     Period,
     Precursor,
     ProductionProcess,
-    Record,
-    Source,
     SourceStream,
+    Utility,
 )
 
 LEDGER_VERSION = "ledger/v1"
 """What the key `carbonport` at the top of the file has to say."""
 
-INSTALLATION_FACTS = {
-    "name": "installation_name",
-    "operator": "operator",
-    "registration_code": "registration_code",
-    "unlocode": "unlocode",
-    "country": "country",
-    "economic_activity": "economic_activity",
-    "city": "city",
-    "street": "street",
-    "postcode": "postcode",
-    "latitude": "latitude",
-    "longitude": "longitude",
-    "contact_name": "contact_name",
-    "contact_email": "contact_email",
-    "contact_telephone": "contact_telephone",
-}
-"""Keys of `installation` and the catalogue's field for each."""
+METHODS = (
+    "combustion",
+    "process",
+    "mass-balance",
+    "clinker",
+    "kiln-dust",
+    "pfc-slope",
+    "pfc-overvoltage",
+    "measurement",
+)
+"""Methods of a source stream, as `cbam.streams` knows them."""
 
-STREAM_FIGURES = {
-    name: name
-    for name in (
-        "activity_data",
-        "net_calorific_value",
-        "emission_factor",
-        "carbon_content",
-        "oxidation_factor",
-        "conversion_factor",
-        "biomass_fraction",
-    )
-}
-"""Keys of a stream that hold figures."""
+WITHOUT_ACTIVITY = ("clinker", "measurement")
+"""Methods whose amount follows from other figures."""
 
-PROCESS_FIGURES = {
-    name: name
-    for name in (
-        "activity_level",
-        "direct_emissions",
-        "electricity",
-        "electricity_factor",
-        "electricity_export",
-        "electricity_export_factor",
-        "heat_import",
-        "heat_import_factor",
-        "heat_export",
-        "heat_export_factor",
-        "waste_gas_import",
-        "waste_gas_export",
-    )
-}
-"""Keys of a production process that hold figures."""
+BASES = ("verified", "attested", "measured", "default", "unknown")
+"""What a precursor's value rests on."""
 
-PRECURSOR_FIGURES = {
-    "amount": "precursor_amount",
-    "see_direct": "precursor_see_direct",
-    "see_indirect": "precursor_see_indirect",
-    "electricity": "precursor_electricity",
-    "electricity_factor": "precursor_electricity_factor",
-}
-"""Keys of a precursor that hold figures, and the catalogue's field for each."""
-
-UNSTATED_QUALITY = DataQuality.ESTIMATED
-"""The quality of a figure that states none: the worst, so that silence never flatters."""
+BOILER, COGENERATION = "boiler", "chp"
+SHARE = "process_amount"
 
 
 def read_yaml_ledger(path: Path, catalogue: Catalogue) -> Ledger:
@@ -123,42 +82,47 @@ def parse_yaml_ledger(data: bytes, name: str, catalogue: Catalogue) -> Ledger:
 
 
 class _LedgerReader:
-    """Collects records and facts while it walks the tree."""
+    """Walks the tree."""
 
     def __init__(self, name: str, catalogue: Catalogue) -> None:
-        self._name = name
-        self._catalogue = catalogue
-        self._records: dict[str, Record] = {}
-        self._facts: dict[str, Fact] = {}
+        self._read = YamlReader(name, catalogue)
 
     def ledger(self, tree: Tree) -> Ledger:
         required = ("carbonport", "installation", "period", "processes", "goods")
-        top = self._mapping(tree, "ledger", required, ("streams", "precursors"))
-        if self._text(top["carbonport"]) != LEDGER_VERSION:
-            raise self._bad(top["carbonport"], "another format version", LEDGER_VERSION)
-        installation = self._mapping(
+        top = self._read.mapping(
+            tree, "ledger", required, ("streams", "precursors", "internal_flows", "utilities", "totals")
+        )
+        if self._read.text(top["carbonport"]) != LEDGER_VERSION:
+            raise self._read.bad(top["carbonport"], "another format version", LEDGER_VERSION)
+        installation = self._read.mapping(
             top["installation"], "installation", ("name", "country"), tuple(INSTALLATION_FACTS)
         )
         for key, entry in installation.items():
-            self._fact(f"installation/{INSTALLATION_FACTS[key]}", INSTALLATION_FACTS[key], entry)
-        period = self._mapping(top["period"], "period", ("start", "end"), ())
-        start, end = self._day(period["start"]), self._day(period["end"])
-        self._fact("period/start", "period_start", period["start"])
-        self._fact("period/end", "period_end", period["end"])
-        processes = tuple(self._process(item) for item in self._items(top, "processes"))
-        goods = tuple(self._good(item) for item in self._items(top, "goods"))
-        streams = tuple(self._stream(item) for item in self._items(top, "streams"))
-        precursors = tuple(self._precursor(item) for item in self._items(top, "precursors"))
+            self._read.fact(f"installation/{INSTALLATION_FACTS[key]}", INSTALLATION_FACTS[key], entry)
+        period = self._read.mapping(top["period"], "period", ("start", "end"), ())
+        start, end = self._read.day(period["start"]), self._read.day(period["end"])
+        self._read.fact("period/start", "period_start", period["start"])
+        self._read.fact("period/end", "period_end", period["end"])
+        processes = tuple(self._process(item) for item in self._read.items(top, "processes"))
+        goods = tuple(self._good(item) for item in self._read.items(top, "goods"))
+        streams = tuple(self._stream(item) for item in self._read.items(top, "streams"))
+        precursors = tuple(self._precursor(item) for item in self._read.items(top, "precursors"))
+        flows = tuple(self._flow(item) for item in self._read.items(top, "internal_flows"))
+        utilities = tuple(self._utility(item) for item in self._read.items(top, "utilities"))
+        totals = self._totals(top["totals"]) if "totals" in top else {}
         return Ledger(
-            installation=self._facts["installation/installation_name"].text,
-            country=self._facts["installation/country"].text,
+            installation=self._read.facts["installation/installation_name"].text,
+            country=self._read.facts["installation/country"].text,
             period=Period(start, end),
-            records=self._records,
-            facts=self._facts,
+            records=self._read.records,
+            facts=self._read.facts,
             streams=streams,
             processes=processes,
             precursors=precursors,
             goods=goods,
+            flows=flows,
+            utilities=utilities,
+            totals=totals,
         )
 
     def _process(self, tree: Tree) -> ProductionProcess:
@@ -167,190 +131,161 @@ class _LedgerReader:
             "routes",
             "direct_emissions_from",
             "electricity_source",
+            "heat_from",
+            "electricity_from",
+            "co_products",
             "quality",
             *PROCESS_FIGURES,
         )
-        entry = self._mapping(tree, "production process", ("id", "name", "activity_level"), optional)
-        process_id = self._text(entry["id"])
+        entry = self._read.mapping(tree, "production process", ("id", "name", "activity_level"), optional)
+        process_id = self._read.text(entry["id"])
         base = f"process/{process_id}"
-        self._fact(f"{base}/process_name", "process_name", entry["name"])
+        self._read.fact(f"{base}/process_name", "process_name", entry["name"])
         if "category" in entry:
-            self._fact(f"{base}/category", "category", entry["category"])
-        routes = self._list(entry["routes"]) if "routes" in entry else ()
+            self._read.fact(f"{base}/category", "category", entry["category"])
+        routes = self._read.items_of(entry["routes"]) if "routes" in entry else ()
         for number, route in enumerate(routes, start=1):
-            self._fact(f"{base}/route/{number}", "route", route)
+            self._read.fact(f"{base}/route/{number}", "route", route)
         if "electricity_source" in entry:
-            self._fact(f"{base}/electricity_source", "electricity_source", entry["electricity_source"])
+            self._read.fact(f"{base}/electricity_source", "electricity_source", entry["electricity_source"])
         own_record = "record" if "direct_emissions" in entry else "streams"
-        attributed = self._choice(entry, "direct_emissions_from", ("streams", "record"), own_record)
+        attributed = self._read.choice(entry, "direct_emissions_from", ("streams", "record"), own_record)
         return ProductionProcess(
             id=process_id,
-            label=self._text(entry["name"]),
-            category=self._text(entry["category"]) if "category" in entry else "",
-            routes=tuple(self._text(route) for route in routes),
+            label=self._read.text(entry["name"]),
+            category=self._read.text(entry["category"]) if "category" in entry else "",
+            routes=tuple(self._read.text(route) for route in routes),
             attributed_by=attributed,
-            records=self._figures(base, entry, PROCESS_FIGURES),
-            electricity_source=self._text(entry["electricity_source"])
-            if "electricity_source" in entry
-            else "",
+            records=self._read.figures(base, entry, PROCESS_FIGURES),
+            electricity_source=self._optional(entry, "electricity_source"),
+            heat_from=self._optional(entry, "heat_from"),
+            electricity_from=self._optional(entry, "electricity_from"),
+            co_products=tuple(
+                self._co_product(item, f"{base}/co_product")
+                for item in self._read.items(entry, "co_products")
+            ),
+        )
+
+    def _co_product(self, tree: Tree, base: str) -> CoProduct:
+        entry = self._read.mapping(tree, "co-product", ("product", "amount"), ("good", "quality"))
+        product = self._read.text(entry["product"])
+        counted = self._read.choice(entry, "good", ("true", "false"), "false") == "true"
+        return CoProduct(
+            product, counted, self._read.figures(f"{base}/{product}", entry, {"amount": "co_product_amount"})
         )
 
     def _good(self, tree: Tree) -> Good:
-        entry = self._mapping(tree, "good", ("cn", "process"), ("name",))
-        good = Good(
-            self._text(entry["process"]),
-            self._cn(entry["cn"]),
-            self._text(entry["name"]) if "name" in entry else "",
-        )
-        base = f"good/{good.process}/{good.cn}"
-        self._fact(f"{base}/cn", "cn", entry["cn"])
+        entry = self._read.mapping(tree, "good", ("cn", "process"), ("name", "quality", *GOOD_FIGURES))
+        process, cn = self._read.text(entry["process"]), self._read.cn(entry["cn"])
+        base = f"good/{process}/{cn}"
+        figures = self._read.figures(base, entry, GOOD_FIGURES)
+        good = Good(process, cn, self._optional(entry, "name"), figures)
+        self._read.fact(f"{base}/cn", "cn", entry["cn"])
         if "name" in entry:
-            self._fact(f"{base}/product_name", "product_name", entry["name"])
+            self._read.fact(f"{base}/product_name", "product_name", entry["name"])
         return good
 
     def _stream(self, tree: Tree) -> SourceStream:
-        optional = ("name", "direction", "process", "quality", "standard_factor", *STREAM_FIGURES)
-        entry = self._mapping(tree, "source stream", ("id", "method", "activity_data"), optional)
-        stream_id = self._text(entry["id"])
+        optional = (
+            "name",
+            "direction",
+            "process",
+            "quality",
+            "standard_factor",
+            "gas",
+            "waste_gas",
+            "shares",
+            "hours",
+            *STREAM_FIGURES,
+        )
+        entry = self._read.mapping(tree, "source stream", ("id", "method"), optional)
+        method = self._read.choice(entry, "method", METHODS, "")
+        if method not in WITHOUT_ACTIVITY and "activity_data" not in entry:
+            raise self._read.bad(tree, "a source stream without activity_data", "the required keys")
+        stream_id = self._read.text(entry["id"])
         base = f"stream/{stream_id}"
         if "name" in entry:
-            self._fact(f"{base}/stream_name", "stream_name", entry["name"])
+            self._read.fact(f"{base}/stream_name", "stream_name", entry["name"])
         return SourceStream(
             id=stream_id,
-            label=self._text(entry["name"]) if "name" in entry else stream_id,
-            method=self._choice(entry, "method", ("combustion", "process", "mass-balance"), ""),
-            direction=Direction(self._choice(entry, "direction", tuple(Direction), Direction.INPUT)),
-            process=self._text(entry["process"]) if "process" in entry else "",
-            records=self._figures(base, entry, STREAM_FIGURES),
-            standard=self._text(entry["standard_factor"]) if "standard_factor" in entry else "",
+            label=self._optional(entry, "name") or stream_id,
+            method=method,
+            direction=Direction(self._read.choice(entry, "direction", tuple(Direction), Direction.INPUT)),
+            process=self._optional(entry, "process"),
+            records=self._read.figures(base, entry, STREAM_FIGURES),
+            standard=self._optional(entry, "standard_factor"),
+            gas=self._read.choice(entry, "gas", ("CO2", "N2O"), ""),
+            waste_gas=self._read.choice(entry, "waste_gas", ("true", "false"), "false") == "true",
+            shares=self._shares(entry["shares"], base) if "shares" in entry else {},
+            hours=tuple(
+                self._hour(item, f"{base}/hour/{number}")
+                for number, item in enumerate(self._read.items(entry, "hours"), start=1)
+            ),
         )
+
+    def _shares(self, tree: Tree, base: str) -> dict[str, str]:
+        if not isinstance(tree, Mapping):
+            raise self._read.bad(tree, "shares that are no mapping", "an amount per process")
+        shares: dict[str, str] = {}
+        for owner, amount in tree.entries.items():
+            fields = self._read.figures(f"{base}/share/{owner}", {"amount": amount}, {"amount": SHARE})
+            shares[owner] = fields[SHARE]
+        return shares
+
+    def _hour(self, tree: Tree, base: str) -> MeasuredHour:
+        keys = {"flow": "flue_gas_flow", "concentration": "ghg_concentration", "data_share": "data_share"}
+        entry = self._read.mapping(
+            tree, "measured hour", ("flow",), ("concentration", "data_share", "quality")
+        )
+        paths = self._read.figures(base, entry, keys)
+        return MeasuredHour(
+            paths["flue_gas_flow"], paths.get("ghg_concentration", ""), paths.get("data_share", "")
+        )
+
+    def _flow(self, tree: Tree) -> InternalFlow:
+        entry = self._read.mapping(tree, "internal flow", ("from", "to", "amount"), ("quality",))
+        producer, consumer = self._read.text(entry["from"]), self._read.text(entry["to"])
+        figures = self._read.figures(f"flow/{producer}/{consumer}", entry, {"amount": "internal_amount"})
+        return InternalFlow(producer, consumer, figures)
+
+    def _utility(self, tree: Tree) -> Utility:
+        optional = ("name", "reference", "quality", *UTILITY_FIGURES)
+        entry = self._read.mapping(tree, "utility", ("id", "kind"), optional)
+        utility_id = self._read.text(entry["id"])
+        return Utility(
+            id=utility_id,
+            label=self._optional(entry, "name") or utility_id,
+            kind=self._read.choice(entry, "kind", (BOILER, COGENERATION), ""),
+            records=self._read.figures(f"utility/{utility_id}", entry, UTILITY_FIGURES),
+            reference=self._optional(entry, "reference"),
+        )
+
+    def _totals(self, tree: Tree) -> dict[str, str]:
+        entry = self._read.mapping(tree, "totals", (), ("quality", *TOTAL_FIGURES))
+        return self._read.figures("installation/total", entry, TOTAL_FIGURES)
+
+    def _optional(self, entry: dict[str, Tree], key: str) -> str:
+        return self._read.text(entry[key]) if key in entry else ""
 
     def _precursor(self, tree: Tree) -> Precursor:
-        required = ("id", "cn", "country", "process", "basis", "amount")
-        entry = self._mapping(tree, "precursor", required, ("name", "quality", *PRECURSOR_FIGURES))
-        precursor_id = self._text(entry["id"])
+        required = ("id", "country", "process", "basis", "amount")
+        optional = ("cn", "category", "evidence", "name", "quality", *PRECURSOR_FIGURES)
+        entry = self._read.mapping(tree, "precursor", required, optional)
+        if "cn" not in entry and "category" not in entry:
+            raise self._read.bad(tree, "a precursor without cn", "its CN code, or else its category")
+        precursor_id = self._read.text(entry["id"])
         base = f"precursor/{precursor_id}"
-        if "name" in entry:
-            self._fact(f"{base}/precursor_name", "precursor_name", entry["name"])
-        for key in ("cn", "country", "basis"):
-            self._fact(f"{base}/precursor_{key}", f"precursor_{key}", entry[key])
+        for key in ("name", "cn", "category", "country", "basis", "evidence"):
+            if key in entry:
+                self._read.fact(f"{base}/precursor_{key}", f"precursor_{key}", entry[key])
         return Precursor(
             id=precursor_id,
-            label=self._text(entry["name"]) if "name" in entry else precursor_id,
-            cn=self._cn(entry["cn"]),
-            country=self._text(entry["country"]),
-            process=self._text(entry["process"]),
-            basis=self._choice(entry, "basis", ("verified", "default"), ""),
-            records=self._figures(base, entry, PRECURSOR_FIGURES),
-        )
-
-    def _figures(self, base: str, entry: dict[str, Tree], fields: dict[str, str]) -> dict[str, str]:
-        quality = self._quality(entry["quality"]) if "quality" in entry else UNSTATED_QUALITY
-        paths: dict[str, str] = {}
-        for key, field in fields.items():
-            if key in entry:
-                path = f"{base}/{field}"
-                self._keep(path, self._figure(path, field, entry[key], quality))
-                paths[field] = path
-        return paths
-
-    def _figure(self, path: str, field: str, tree: Tree, quality: DataQuality) -> Record:
-        document = self._name
-        if isinstance(tree, Mapping):
-            entry = self._mapping(tree, "figure", ("value", "unit"), ("quality", "document"))
-            number, unit = self._text(entry["value"]), self._text(entry["unit"])
-            quality = self._quality(entry["quality"]) if "quality" in entry else quality
-            document = self._text(entry["document"]) if "document" in entry else document
-        else:
-            number, _, unit = self._text(tree).partition(" ")
-        return self._catalogue.record(
-            path,
-            field,
-            parse_decimal(number, where=tree.place),
-            unit.strip(),
-            Source(document, tree.place),
-            quality,
-        )
-
-    def _keep(self, path: str, record: Record) -> None:
-        if path in self._records:
-            raise Malformed(
-                "ledger-duplicate-id",
-                found=f"two entries with the path {path}",
-                expected="an id of its own for each stream, process and precursor",
-                remedy="Rename one of them, or join them when they are the same.",
-                where=record.source.location,
-            )
-        self._records[path] = record
-
-    def _fact(self, path: str, field: str, tree: Tree) -> None:
-        self._facts[path] = self._catalogue.fact(
-            path, field, self._text(tree), Source(self._name, tree.place)
-        )
-
-    def _quality(self, tree: Tree) -> DataQuality:
-        text = self._text(tree)
-        if text not in tuple(DataQuality):
-            raise self._bad(tree, f"the data quality {text[:40]!r}", "one of " + ", ".join(DataQuality))
-        return DataQuality(text)
-
-    def _choice(self, entry: dict[str, Tree], key: str, choices: tuple[str, ...], default: str) -> str:
-        if key not in entry:
-            return default
-        text = self._text(entry[key])
-        if text not in choices:
-            raise self._bad(entry[key], f"{key} {text[:40]!r}", "one of " + ", ".join(choices))
-        return text
-
-    def _cn(self, tree: Tree) -> str:
-        text = self._text(tree).replace(" ", "")
-        if len(text) != 8 or not text.isascii() or not text.isdigit():
-            raise self._bad(
-                tree, "a CN code that is not 8 digits", 'a CN-8 code in quotes, such as "72083900"'
-            )
-        return text
-
-    def _day(self, tree: Tree) -> date:
-        try:
-            return date.fromisoformat(self._text(tree))
-        except ValueError:
-            raise self._bad(tree, "no calendar day", "a day such as 2026-01-01") from None
-
-    def _items(self, top: dict[str, Tree], key: str) -> tuple[Tree, ...]:
-        return self._list(top[key]) if key in top else ()
-
-    def _list(self, tree: Tree) -> tuple[Tree, ...]:
-        if not isinstance(tree, Sequence):
-            raise self._bad(tree, "a single value", "a list")
-        return tree.items
-
-    def _text(self, tree: Tree) -> str:
-        if not isinstance(tree, Scalar) or not tree.text.strip():
-            raise self._bad(tree, "an empty or nested value", "a single value")
-        return tree.text.strip()
-
-    def _mapping(
-        self, tree: Tree, what: str, required: tuple[str, ...], optional: tuple[str, ...]
-    ) -> dict[str, Tree]:
-        if not isinstance(tree, Mapping):
-            raise self._bad(tree, f"a {what} that is no mapping", "keys and values")
-        missing = [key for key in required if key not in tree.entries]
-        unknown = [key for key in tree.entries if key not in required and key not in optional]
-        if missing:
-            raise self._bad(tree, f"a {what} without {', '.join(missing)}", "the required keys")
-        if unknown:
-            raise self._bad(
-                tree.entries[unknown[0]],
-                f"the key {unknown[0][:40]!r} in a {what}",
-                ", ".join((*required, *optional)),
-            )
-        return tree.entries
-
-    def _bad(self, tree: Tree, found: str, expected: str) -> Malformed:
-        return Malformed(
-            "ledger-file",
-            found=found,
-            expected=expected,
-            remedy="Correct the line; examples/steelworks.yaml shows the form.",
-            where=tree.place,
+            label=self._optional(entry, "name") or precursor_id,
+            cn=self._read.cn(entry["cn"]) if "cn" in entry else "",
+            country=self._read.text(entry["country"]),
+            process=self._read.text(entry["process"]),
+            basis=self._read.choice(entry, "basis", BASES, ""),
+            records=self._read.figures(base, entry, PRECURSOR_FIGURES),
+            category=self._optional(entry, "category"),
+            evidence=self._optional(entry, "evidence"),
         )
