@@ -7,7 +7,15 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-OPTIONS = "--quiet --universal --generate-hashes --no-header --all-extras --python-version 3.11".split()
+OPTIONS = [
+    "--quiet",
+    "--universal",
+    "--generate-hashes",
+    "--no-header",
+    "--all-extras",
+    "--python-version",
+    "3.11",
+]
 
 
 def main() -> None:

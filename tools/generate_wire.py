@@ -21,7 +21,9 @@ def generate(output: Path) -> None:
     os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     well_known = str(files("grpc_tools") / "_proto")
     arguments = ["protoc", f"--proto_path={ROOT / 'proto'}", f"--proto_path={well_known}"]
-    arguments += [f"--{kind}={output}" for kind in ("python_out", "grpc_python_out", "mypy_out", "mypy_grpc_out")]
+    arguments += [
+        f"--{kind}={output}" for kind in ("python_out", "grpc_python_out", "mypy_out", "mypy_grpc_out")
+    ]
     if protoc.main([*arguments, *sources]) != 0:
         sys.exit("protoc refused the sources; its words stand above")
     for folder in [output / WIRE, *(path for path in (output / WIRE).rglob("*") if path.is_dir())]:

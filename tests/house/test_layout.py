@@ -24,13 +24,19 @@ def test_root_links_lead_into_the_package(room: str) -> None:
 
 def test_wire_contract_mirrors_the_import_path() -> None:
     protos = {path.stem for path in (ROOT / "proto/carbonport/wire/v1").glob("*.proto")}
-    generated = {path.name.removesuffix("_pb2.py") for path in (ROOT / "src/carbonport/wire/v1").glob("*_pb2.py")}
+    generated = {
+        path.name.removesuffix("_pb2.py") for path in (ROOT / "src/carbonport/wire/v1").glob("*_pb2.py")
+    }
     assert protos == generated
 
 
 def test_make_commands_in_the_pages_are_targets() -> None:
     targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
-    named = {word for page in PAGES for word in re.findall(r"(?:^|`|\$ )make ([a-z]+)", page.read_text(), re.MULTILINE)}
+    named = {
+        word
+        for page in PAGES
+        for word in re.findall(r"(?:^|`|\$ )make ([a-z]+)", page.read_text(), re.MULTILINE)
+    }
     assert {"demo", "test"} <= named, "the README names its two commands"
     assert named <= targets
 
