@@ -39,7 +39,15 @@ def evaluate_columns(
             )
     if any(isinstance(node, Quotient) for node in graph):
         return _fractions(graph, columns, lines)
-    return _decimals(graph, columns, lines)
+    try:
+        return _decimals(graph, columns, lines)
+    except Inexact:
+        raise Malformed(
+            "number-out-of-bounds",
+            found="figures with more digits than exact arithmetic is done with",
+            expected=f"figures whose products have at most {COLUMN_PRECISION} digits",
+            remedy="Correct the figures in their source.",
+        ) from None
 
 
 def _decimals(

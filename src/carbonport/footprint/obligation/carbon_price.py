@@ -42,10 +42,11 @@ class CarbonPricePayment:
                 expected="the proof of payment and the independent person who certified it",
                 remedy="Name both, or leave the payment out: without evidence it reduces nothing.",
             )
-        if min(self.paid, self.rebates, self.free_allocation) < 0 or self.net < 0:
+        amounts = (self.paid, self.rebates, self.free_allocation)
+        if not all(map(Decimal.is_finite, amounts)) or min(amounts) < 0 or self.net < 0:
             raise Misuse(
                 "obligation-price-evidence",
-                found="a negative amount, or rebates above the payment",
+                found="an amount that is negative or not finite, or rebates above the payment",
                 expected="what was paid, and what was rebated or free of it",
                 remedy="Correct the amounts.",
             )

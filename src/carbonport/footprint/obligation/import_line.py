@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from carbonport.errors import Misuse
+from carbonport.footprint.exact_decimal import MAX_MAGNITUDE
 from carbonport.footprint.obligation.carbon_price import CarbonPricePayment
 
 CODE = re.compile(r"[0-9]{8}([0-9]{2})?")
@@ -17,6 +18,9 @@ CODE = re.compile(r"[0-9]{8}([0-9]{2})?")
 
 ROUTE = re.compile(r"[A-Z]?")
 """The letter of a production route, or nothing."""
+
+MAX_FIGURE = Decimal(10) ** MAX_MAGNITUDE
+"""Every figure is below this, as in a ledger."""
 
 MAX_PRECURSORS = 50
 """Precursors of one good; the template has room for 20."""
@@ -80,6 +84,20 @@ def check_line(line: ImportLine) -> None:
     """Raise `Misuse` where the line cannot be meant."""
     if not CODE.fullmatch(line.cn):
         raise _impossible(f"the code {line.cn[:40]!r}", "a CN-8 or TARIC-10 code: 8 or 10 digits", "cn")
+    figures = (
+        line.tonnes,
+        line.price,
+        line.see_direct,
+        line.see_indirect,
+        line.sefa,
+        line.clinker_share,
+        line.nitrogen_kg_per_t,
+        *(precursor.ratio for precursor in line.precursors),
+        *(payment.net for payment in line.paid),
+    )
+    for figure in figures:
+        if figure is not None and not (figure.is_finite() and figure < MAX_FIGURE):
+            raise _impossible("a figure that is not finite, or too large", f"less than {MAX_FIGURE}", "figures")
     if not line.tonnes > 0:
         raise _impossible("no mass, or a negative one", "a net mass above 0", "tonnes")
     if not line.price > 0:
