@@ -6,12 +6,14 @@ from types import MappingProxyType
 from carbonport.errors import Misuse
 from carbonport.node.bench.exchange import bench_exchange
 from carbonport.node.bench.figures import Figure
+from carbonport.node.bench.footprint import bench_footprint
 
 Bench = Callable[[float], Sequence[Figure]]
 
 BENCHES: Mapping[str, Bench] = MappingProxyType(
     {
         "exchange": bench_exchange,
+        "footprint": bench_footprint,
     }
 )
 """Every bench, by the name `carbonport bench` knows it by."""
