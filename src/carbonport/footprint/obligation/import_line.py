@@ -97,7 +97,9 @@ def check_line(line: ImportLine) -> None:
     )
     for figure in figures:
         if figure is not None and not (figure.is_finite() and figure < MAX_FIGURE):
-            raise _impossible("a figure that is not finite, or too large", f"less than {MAX_FIGURE}", "figures")
+            raise _impossible(
+                "a figure that is not finite, or too large", f"less than {MAX_FIGURE}", "figures"
+            )
     if not line.tonnes > 0:
         raise _impossible("no mass, or a negative one", "a net mass above 0", "tonnes")
     if not line.price > 0:
