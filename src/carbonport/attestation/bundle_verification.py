@@ -131,9 +131,12 @@ class BundleVerification:
         bundle = self._bundle
         if self._importer is not None and bundle.importer != self._importer:
             raise _differs("importer of the bundle", bundle.importer, self._importer)
-        key = self._store.signing_key(
-            bundle.importer, bundle.seal_kid(), "seal", at=bundle.received_at, now=self._now
-        )
+        kid, at = bundle.seal_kid(), bundle.received_at
+        listed = self._store.participant(bundle.importer, now=self._now).key(kid, "seal")
+        if listed is not None and at < listed.valid_from <= self._now:
+            # A bundle is sealed again whenever its status tokens are refreshed, also with a key that began since.
+            at = listed.valid_from
+        key = self._store.signing_key(bundle.importer, kid, "seal", at=at, now=self._now)
         bundle.verify_seal(key.jwk)
         return f"sealed by {bundle.importer}"
 

@@ -4,6 +4,7 @@ Seals, status tokens and TLS read their key at every use; the log's signer, read
 open log, and are exchanged here when they changed. The configuration file is not followed: restart for that.
 """
 
+import asyncio
 from collections.abc import Sequence
 
 from carbonport.node.log.log_parties import LogParties
@@ -19,17 +20,19 @@ class Following:
 
     def __init__(self, node: OpenNode) -> None:
         self._node = node
+        self._one_at_a_time = asyncio.Lock()
         self._known = _appearance(log_parties(node.participant, node.peers))
 
     async def look(self) -> bool:
         """Exchange what changed; says whether anything did."""
-        parties = log_parties(self._node.participant, self._node.peers)
-        appearance = _appearance(parties)
-        if appearance == self._known:
-            return False
-        await self._node.log.follow(parties)
-        self._known = appearance
-        return True
+        async with self._one_at_a_time:
+            parties = log_parties(self._node.participant, self._node.peers)
+            appearance = _appearance(parties)
+            if appearance == self._known:
+                return False
+            await self._node.log.follow(parties)
+            self._known = appearance
+            return True
 
 
 def _appearance(parties: LogParties) -> Sequence[object]:

@@ -7,17 +7,14 @@ log entry: after a crash there is all of it or nothing, and a repeated request f
 
 from sqlalchemy import Connection
 
-from carbonport.attestation.presentation import PresentationSeal
-from carbonport.attestation.statement import StatusReference
-from carbonport.classification.egress import Decision, Disclosure, EgressRefused
-from carbonport.crypto.log_entry import EntryType, FieldName, payload_digest
+from carbonport.classification.egress import Decision, EgressRefused
+from carbonport.crypto.log_entry import EntryType
 from carbonport.errors import CarbonportError
 from carbonport.node.exporter import inbox, issued
 from carbonport.node.exporter.composition import Composer, Composition
 from carbonport.node.exporter.inbox import AttestationRequest, InboxEntry, RequestState
-from carbonport.node.exporter.log_fields import items_field, refusal_fields
-from carbonport.node.exporter.prepared_statement import PreparedStatement
-from carbonport.node.identity.key_ring import KeyUse
+from carbonport.node.exporter.log_fields import refusal_fields
+from carbonport.node.exporter.sealing import issue_fields, presentation_seal
 from carbonport.node.log.draft import Draft
 from carbonport.node.log.exchange_log import ExchangeLog
 from carbonport.node.participant import Participant
@@ -87,8 +84,14 @@ class AnswerDesk:
         with self._participant.store.reading() as connection:
             index = issued.free_status_index(connection, self._participant.random_bytes)
             supersedes = issued.revoked_predecessor(connection, entry.request)
-        seal = self._seal(
-            composition.prepared, composition.egress.subject.process, attestation_id, index, supersedes
+        seal = presentation_seal(
+            self._participant,
+            composition.prepared,
+            process=composition.egress.subject.process,
+            attestation_id=attestation_id,
+            status_index=index,
+            supersedes=supersedes,
+            policy_hash=self._composer.policy.hash,
         )
         try:
             disclosure = composition.gate.release(composition.egress, seal)
@@ -122,49 +125,14 @@ class AnswerDesk:
                 type=EntryType.ISSUE,
                 exchange=request.id,
                 request_digest=request.digest,
-                fields=_issue_fields(attestation_id, disclosure),
+                fields=issue_fields(attestation_id, disclosure),
                 write=write,
             )
         )
         return self._settled(request)
-
-    def _seal(
-        self, prepared: PreparedStatement, process: str, attestation_id: str, index: int, supersedes: str
-    ) -> PresentationSeal:
-        """The signer that turns the gate's claims into the presentation that crosses."""
-        participant = self._participant
-        return PresentationSeal(
-            key=participant.signing_key(KeyUse.SEAL),
-            issuer=participant.id,
-            attestation_id=attestation_id,
-            process=process,
-            statement=prepared.version.token,
-            statement_issuer=prepared.statement.issuer,
-            statement_receipt=prepared.version.statement_receipt(),
-            openings=prepared.openings,
-            status=StatusReference(issued.status_uri(participant), index),
-            issued_at=participant.clock(),
-            policy=self._composer.policy.hash,
-            random_bytes=participant.random_bytes,
-            supersedes=supersedes,
-            tree=prepared.tree,
-        )
 
     def _settled(self, request: AttestationRequest) -> InboxEntry:
         with self._participant.store.reading() as connection:
             entry = inbox.entry_of(connection, request.importer, request.id)
         assert entry is not None, "it was received before it was settled"
         return entry
-
-
-def _issue_fields(attestation_id: str, disclosure: Disclosure) -> dict[str, bytes]:
-    return {
-        FieldName.PAYLOAD: payload_digest(disclosure.payload),
-        FieldName.RECIPIENT: disclosure.recipient.encode(),
-        FieldName.PURPOSE: disclosure.purpose.encode(),
-        FieldName.ITEMS: items_field(disclosure.items, disclosure.decision_id),
-        FieldName.POLICY: disclosure.policy_hash.encode(),
-        FieldName.DECISION: disclosure.decision_id.encode(),
-        FieldName.APPROVAL: disclosure.approval.encode(),
-        FieldName.SUBJECT: attestation_id.encode(),
-    }

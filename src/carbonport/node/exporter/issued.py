@@ -121,21 +121,6 @@ def add_attestation(
     now: int,
 ) -> None:
     """Store what was composed, exactly as it may cross."""
-    content: Json = {
-        "policy": disclosure.policy_hash,
-        "decision": disclosure.decision_id,
-        "approval": disclosure.approval,
-        "items": [
-            {
-                "name": item.name,
-                "class": str(item.field_class),
-                "grade": str(item.grade),
-                "form": str(item.form),
-                "reason": item.reason,
-            }
-            for item in disclosure.items
-        ],
-    }
     connection.execute(
         insert(attestations).values(
             attestation=attestation_id,
@@ -144,12 +129,21 @@ def add_attestation(
             statement=statement_id,
             status_index=status_index,
             payload=disclosure.payload,
-            crossed=canonical_bytes(content),
+            crossed=_crossed(disclosure),
             issued_at=now,
             revoked_at=0,
             revocation_reason="",
             superseded_by="",
         )
+    )
+
+
+def replace_payload(connection: Connection, attestation_id: str, disclosure: Disclosure) -> None:
+    """Keep an attestation that was sealed anew in the place of what was sealed before."""
+    connection.execute(
+        update(attestations)
+        .where(attestations.c.attestation == attestation_id)
+        .values(payload=disclosure.payload, crossed=_crossed(disclosure))
     )
 
 
@@ -254,3 +248,22 @@ def _item(value: Json) -> CrossedItem:
         str(value["reason"]),
         "",
     )
+
+
+def _crossed(disclosure: Disclosure) -> bytes:
+    content: Json = {
+        "policy": disclosure.policy_hash,
+        "decision": disclosure.decision_id,
+        "approval": disclosure.approval,
+        "items": [
+            {
+                "name": item.name,
+                "class": str(item.field_class),
+                "grade": str(item.grade),
+                "form": str(item.form),
+                "reason": item.reason,
+            }
+            for item in disclosure.items
+        ],
+    }
+    return canonical_bytes(content)

@@ -1,8 +1,9 @@
 """Releasing: an issued attestation crosses the border, once per fetch, each time decided and logged.
 
-The bytes are those that were stored when it was issued. The crossing's log entry is durable before they are handed to
-the wire, and the approval behind it, if there is one, is counted in the entry's transaction. A repeated fetch (the
-same request id) finds the same entry and counts nothing.
+The bytes are those that were stored when it was issued, sealed anew (and logged anew) when the seal key has been
+rotated since: a signature counts by the key that was valid at the time of the crossing. The crossing's log entry is
+durable before they are handed to the wire, and the approval behind it, if there is one, is counted in the entry's
+transaction. A repeated fetch (the same request id) finds the same entry and counts nothing.
 """
 
 import hashlib
@@ -11,6 +12,8 @@ from functools import partial
 
 from sqlalchemy import Connection
 
+from carbonport.attestation.credential import attestation_kid, verify_attestation
+from carbonport.attestation.presentation import Presentation
 from carbonport.classification.egress import Disclosure, EgressRefused
 from carbonport.crypto.log_entry import EntryType, FieldName, payload_digest
 from carbonport.crypto.receipt import Receipt
@@ -18,6 +21,8 @@ from carbonport.errors import Misuse, Refused
 from carbonport.node.exporter import inbox, issued
 from carbonport.node.exporter.composition import Composer, Composition
 from carbonport.node.exporter.log_fields import items_field, refusal_fields
+from carbonport.node.exporter.sealing import issue_fields, presentation_seal
+from carbonport.node.identity.key_ring import KeyUse
 from carbonport.node.log.draft import Draft
 from carbonport.node.log.exchange_log import ExchangeLog
 from carbonport.node.participant import Participant
@@ -38,8 +43,10 @@ class Released:
 
 @dataclass(frozen=True, slots=True)
 class _Kept:
-    """An attestation in memory, with all that does not change between two fetches."""
+    """An attestation in memory, with all that does not change between two fetches. `seal` is the id of the key that
+    sealed it."""
 
+    seal: str
     composition: Composition
     disclosure: Disclosure
     request_digest: bytes
@@ -63,6 +70,8 @@ class ReleaseDesk:
             raise _unknown()
         standing.require_valid()
         kept = self._kept.get(attestation_id) or self._recall(attestation_id)
+        if kept.seal != self._participant.identity.record(KeyUse.SEAL).kid:
+            kept = await self._seal_anew(attestation_id, kept)
         try:
             decision = kept.composition.gate.decide(kept.composition.egress, kept.disclosure)
         except EgressRefused as refusal:
@@ -87,11 +96,58 @@ class ReleaseDesk:
                 write=partial(_count, reference=kept.disclosure.approval, now=self._participant.clock()),
             )
         )
+        if logged.repeated:
+            self._require_logged(kept, logged.receipt)
         return Released(kept.disclosure.payload, logged.receipt, logged.provisional)
 
     def forget(self) -> None:
         """Drop attestations kept in memory, with the statements they were composed from."""
         self._kept = {}
+
+    async def _seal_anew(self, attestation_id: str, kept: _Kept) -> _Kept:
+        """Compose the same attestation again under the seal key in force: same id, same place in the status list."""
+        old = Presentation.decode(kept.disclosure.payload).credential
+        seal_before = self._participant.identity.ring.record(kept.seal)
+        header = verify_attestation(old, seal_before.jwk).header
+        composition = kept.composition
+        seal = presentation_seal(
+            self._participant,
+            composition.prepared,
+            process=header.process,
+            attestation_id=attestation_id,
+            status_index=header.status.index,
+            supersedes=header.supersedes,
+            policy_hash=self._composer.policy.hash,
+        )
+        disclosure = composition.gate.release(composition.egress, seal)
+
+        def write(connection: Connection, _index: int) -> None:
+            issued.replace_payload(connection, attestation_id, disclosure)
+
+        with self._participant.store.reading() as connection:
+            request_id = issued.attestation_of(connection, attestation_id).request_id
+        kid = self._participant.identity.record(KeyUse.SEAL).kid
+        await self._log.append(
+            Draft(
+                type=EntryType.ISSUE,
+                exchange=request_id,
+                request_digest=hashlib.sha256(f"sealed anew\n{attestation_id}\n{kid}".encode()).digest(),
+                fields=issue_fields(attestation_id, disclosure),
+                write=write,
+            )
+        )
+        # Read back, for another call may have been first: what stands in the store is what crosses.
+        return self._recall(attestation_id)
+
+    def _require_logged(self, kept: _Kept, receipt: Receipt) -> None:
+        """A repeated fetch gets its first entry; that entry must be about the bytes that would go now."""
+        if receipt.opened().get(FieldName.PAYLOAD) != kept.fixed_fields[FieldName.PAYLOAD]:
+            raise Refused(
+                "fetch-sealed-anew",
+                found="a repeated fetch of an attestation that was sealed anew since, after a key rotation",
+                expected="a fetch of its own for the bytes that are valid now",
+                remedy="Fetch again without repeating the fetch id.",
+            )
 
     def _recall(self, attestation_id: str) -> _Kept:
         """Read an attestation with its request, and set the gate over it anew."""
@@ -125,6 +181,7 @@ class ReleaseDesk:
             )
         disclosure = stored.disclosure(composition.egress)
         kept = _Kept(
+            attestation_kid(Presentation.decode(disclosure.payload).credential),
             composition,
             disclosure,
             hashlib.sha256(f"fetch\n{stored.importer}\n{attestation_id}".encode()).digest(),

@@ -89,17 +89,18 @@ async def serve(home: NodeHome, ready: Ready) -> None:
         )
     control_server = None
     service = RunningService(started_at=participant.clock(), counters=server.counters)
-    following = asyncio.create_task(_follow(Following(node), journal))
+    following = _NotedFollowing(node, journal)
+    follower = asyncio.create_task(_follow(following))
     try:
         port = await server.start(home.config.node.listen)
         control_server = await serve_control(
-            home.path, partial(_run_and_note, replace(node, service=service), journal)
+            home.path, partial(_run_and_note, replace(node, service=service), following, journal)
         )
         journal.write("started", version=__version__, participant=participant.id, port=port)
         ready(port)
         await stop.wait()
     finally:
-        following.cancel()
+        follower.cancel()
         await server.stop(STOP_GRACE_S)
         if control_server is not None:
             await control_server.stop(STOP_GRACE_S)
@@ -125,24 +126,40 @@ def _take_log_lines(journal: OperationalLog) -> Callable[[], None]:
     return undo
 
 
-async def _follow(following: Following, journal: OperationalLog) -> None:
-    """Look for rotated keys and new trust lists until the node stops."""
-    problem = ""
+class _NotedFollowing:
+    """Follows rotated keys and new trust lists, and notes when something changed or could not be followed."""
+
+    def __init__(self, node: OpenNode, journal: OperationalLog) -> None:
+        self._following = Following(node)
+        self._journal = journal
+        self._problem = ""
+
+    async def look(self) -> None:
+        problem = ""
+        try:
+            if await self._following.look():
+                self._journal.write("followed", what="keys or trust lists")
+        except CarbonportError as error:
+            problem = error.id
+        except Exception as error:  # noqa: BLE001 - what was believed before stays in force, and the node goes on
+            problem = type(error).__name__
+        if problem and problem != self._problem:
+            self._journal.write("not-followed", error=problem)
+        self._problem = problem
+
+
+async def _follow(following: _NotedFollowing) -> None:
+    """Look again and again until the node stops."""
     while True:
         await asyncio.sleep(FOLLOW_EVERY_S)
-        try:
-            if await following.look():
-                journal.write("followed", what="keys or trust lists")
-            problem = ""
-        except CarbonportError as error:
-            # What was believed before stays in force; the status command names the problem too.
-            if error.id != problem:
-                journal.write("not-followed", error=error.id)
-            problem = error.id
+        await following.look()
 
 
-async def _run_and_note(node: OpenNode, journal: OperationalLog, name: str, arguments: Json) -> Json:
-    """Run an operation of the operator and note its name and outcome."""
+async def _run_and_note(
+    node: OpenNode, following: _NotedFollowing, journal: OperationalLog, name: str, arguments: Json
+) -> Json:
+    """Run an operation of the operator, who sees the keys and lists of this moment; note its name and outcome."""
+    await following.look()
     outcome = "internal-error"
     try:
         result = await run_operation(node, name, arguments)
