@@ -1,0 +1,123 @@
+"""Check that results follow from the signed graph and the signed leaves: nothing else is believed.
+
+The relation is derived here, from the graph whose digest the verifier signed and from the labels of the leaves; of
+the exporter's making are only the claim's results and the proof. Raises; returns nothing.
+"""
+
+from collections.abc import Mapping
+
+from carbonport.attestation.proving.lowered_claim import LoweredClaim, SignedInteger
+from carbonport.attestation.proving.lowering import ProvableGraph
+from carbonport.attestation.proving.proof_layout import ProofReader, decode_parts
+from carbonport.attestation.proving.relation import ClaimRelation
+from carbonport.attestation.proving.result_claim import RELATION_PURPOSE, ResultClaim
+from carbonport.crypto.ambient import RandomBytes, system_random
+from carbonport.crypto.group import Point
+from carbonport.crypto.pedersen import check_opening
+from carbonport.crypto.proofs.range_verifier import RangeClaim
+from carbonport.crypto.proofs.ranges import openings_proof_bytes, verify_range_claims
+from carbonport.crypto.proofs.relation_proofs import Form, proof_bytes, relation_tag, verify_relation
+from carbonport.errors import FailedVerification
+from carbonport.footprint.graph import Graph
+
+
+def verify_results(
+    claim: ResultClaim,
+    graph: Graph,
+    commitments: Mapping[SignedInteger, Point],
+    proof: bytes,
+    *,
+    sealed: Mapping[str, SignedInteger] | None = None,
+    random_bytes: RandomBytes = system_random,
+) -> None:
+    """Raise unless `proof` proves `claim`.
+
+    `commitments` are those of the statement's leaves, by their labels; the caller has followed each to the signed
+    root. `claim.graph_digest` is the digest that the verifier signed for this good, and `graph` is only used when it
+    has this digest. `sealed` names intermediate nodes that the statement commits to. Raises `Malformed` for bytes
+    that are no such proof, `FailedVerification` for a claim that does not hold, and `Refused` for results that no
+    proof can be made of.
+    """
+    if graph.digest.hex() != claim.graph_digest:
+        raise FailedVerification(
+            "proof-graph",
+            found="a calculation graph with another digest",
+            expected="the graph whose digest the verifier signed for this good",
+            remedy="Do not rely on the result; ask for evidence under the signed graph.",
+        )
+    provable = ProvableGraph(graph, claim.results.keys(), sealed or {})
+    results = {name: claim.result(name, provable.decimals(name)) for name in claim.results}
+    leaves = provable.leaves()
+    missing = [leaf.path for leaf in leaves if leaf not in commitments]
+    if missing:
+        raise FailedVerification(
+            "proof-leaf",
+            found=f"no signed leaf for {missing[0]} in the unit, decimals and width of the graph",
+            expected="a leaf for each input of the signed graph",
+            remedy="Do not rely on the result; ask for evidence that shows the statement's leaves.",
+            where=missing[0],
+        )
+    parts = decode_parts(leaves, proof)
+    for leaf in leaves:
+        if leaf.path in parts.opened:
+            check_opening(commitments[leaf], parts.opened[leaf.path], where=leaf.path)
+    lowered = _lower(provable, results, {path: one.value for path, one in parts.opened.items()}, parts.signs)
+    if lowered.contradicted:
+        raise _false_result(lowered.contradicted[0])
+
+    reader = ProofReader(parts.rest)
+    own = reader.points(lowered.committed_by_prover)
+    every = [*(commitments[leaf] for leaf in lowered.signed), *own]
+    derived = [obligation.form.commitment(every) for obligation in lowered.ranges]
+    opened = [(leaf, parts.opened[leaf.path].value) for leaf in lowered.opened]
+    context = claim.context(lowered, opened, every, derived)
+
+    relation = ClaimRelation(lowered)
+    built = None if relation.is_empty else relation.build(every)
+    relation_proof = b"" if built is None else reader.take(proof_bytes(built, Form.COMPACT))
+    ranges: list[RangeClaim[Point]] = []
+    for indices in lowered.range_proofs():
+        widths = tuple(lowered.ranges[i].width for i in indices)
+        points = tuple(derived[i] for i in indices)
+        ranges.append(RangeClaim(points, widths, context, reader.take(openings_proof_bytes(widths))))
+    reader.finish()
+    if built is not None:
+        verify_relation(built, relation_proof, relation_tag(Form.COMPACT, RELATION_PURPOSE, context))
+    verify_range_claims(ranges, random_bytes=random_bytes)
+
+
+def _lower(
+    provable: ProvableGraph, results: Mapping[str, int], opened: Mapping[str, int], signs: tuple[bool, ...]
+) -> LoweredClaim:
+    """Lower with the signs that the proof states: as many as there are floors to decide."""
+    stated = iter(signs)
+
+    def sign_of(*_: object) -> bool:
+        sign = next(stated, None)
+        if sign is None:
+            raise _signs()
+        return sign
+
+    lowered = provable.lower(results, opened, sign_of)
+    if len(lowered.signs) != len(signs):
+        raise _signs()
+    return lowered
+
+
+def _signs() -> FailedVerification:
+    return FailedVerification(
+        "proof-signs",
+        found="another number of signs than the graph has floors to decide",
+        expected="one sign for each",
+        remedy="Do not rely on the result; the proof belongs to another graph, or was changed.",
+    )
+
+
+def _false_result(name: str) -> FailedVerification:
+    return FailedVerification(
+        "proof-false-result",
+        found=f"a value of {name} that the opened figures and public numbers disprove",
+        expected="the value that the signed graph gives",
+        remedy="Do not use the value; ask the exporter for an attestation of the verified one.",
+        where=name,
+    )
