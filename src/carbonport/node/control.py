@@ -18,6 +18,7 @@ from grpc import aio
 
 from carbonport.crypto.canonical import Json, canonical_bytes, parse_canonical
 from carbonport.errors import CarbonportError, Malformed, Misuse, Unavailable, error_from_dict
+from carbonport.node.file_problem import file_problem
 from carbonport.wire.v1 import control_pb2, control_pb2_grpc
 
 logger = logging.getLogger("carbonport.node.control")
@@ -81,6 +82,8 @@ class _ControlService(control_pb2_grpc.ControlServiceServicer):
             answer: Json = {"result": await self._run(request.operation, arguments)}
         except CarbonportError as error:
             answer = {"error": dict(error.as_dict())}
+        except OSError as problem:
+            answer = {"error": dict(file_problem(problem).as_dict())}
         except Exception as error:
             logger.exception("the operation %s failed", request.operation)
             answer = {"error": dict(_defect(error).as_dict())}

@@ -5,11 +5,13 @@ import os
 import sys
 from typing import Annotated
 
+import click
 import typer
 from rich.console import Console
+from typer import rich_utils
 
 from carbonport import __version__
-from carbonport.errors import CarbonportError
+from carbonport.errors import CarbonportError, Misuse
 from carbonport.node.cli import (
     bench,
     demo,
@@ -24,9 +26,14 @@ from carbonport.node.cli import (
     trust,
     verifier,
 )
+from carbonport.node.cli.home_options import shown
+from carbonport.node.file_problem import file_problem
 
 UNEXPECTED_EXIT_CODE = 1
 """A defect of ours is reported as a failed check, never as success."""
+
+INTERRUPTED_EXIT_CODE = 130
+"""What a shell reports of a program that Ctrl-C ended."""
 
 app = typer.Typer(
     name="carbonport",
@@ -76,35 +83,63 @@ def register_groups() -> None:
 def report(error: CarbonportError, *, as_json: bool) -> None:
     """Say what went wrong: one JSON object on stdout with `--json`, else words on stderr."""
     if as_json:
-        typer.echo(json.dumps({"ok": False, "error": error.as_dict()}, ensure_ascii=False))
+        # ASCII, for a path on the command line need not be text in any encoding.
+        typer.echo(json.dumps({"ok": False, "error": error.as_dict()}))
         return
     console = Console(stderr=True, highlight=False)
-    place = f" [dim]({error.where})[/dim]" if error.where else ""
-    console.print(f"[bold red]{error.id}[/bold red]{place}")
-    console.print(f"  found     {error.found}", markup=False)
-    console.print(f"  expected  {error.expected}", markup=False)
-    console.print(f"  do        {error.remedy}", markup=False)
+    place = f" [dim]({shown(error.where)})[/dim]" if error.where else ""
+    console.print(f"[bold red]{shown(error.id)}[/bold red]{place}")
+    console.print(f"  found     {shown(error.found)}")
+    console.print(f"  expected  {shown(error.expected)}")
+    console.print(f"  do        {shown(error.remedy)}")
 
 
 def main() -> None:
-    """Entry point of `carbonport`."""
+    """Entry point of `carbonport`: every end has its exit code, and words or one JSON object."""
     register_groups()
+    as_json = "--json" in sys.argv
     try:
-        app()
+        # Not standalone: typer would end Ctrl-C with 1, and say what is wrong with a command line in words only.
+        sys.exit(app(standalone_mode=False))
     except CarbonportError as error:
-        report(error, as_json="--json" in sys.argv)
+        report(error, as_json=as_json)
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        sys.exit(130)
+    except click.ClickException as wrong:
+        if as_json:
+            report(_usage(wrong), as_json=True)
+        else:
+            rich_utils.rich_format_error(wrong)
+        sys.exit(wrong.exit_code)
+    except (KeyboardInterrupt, click.Abort):
+        sys.exit(INTERRUPTED_EXIT_CODE)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(UNEXPECTED_EXIT_CODE)
-    except Exception as error:
+    except OSError as problem:
+        refused = file_problem(problem)
+        report(refused, as_json=as_json)
+        sys.exit(refused.exit_code)
+    except Exception as defect:
         if os.environ.get("CARBONPORT_DEBUG") == "1":
             raise
-        typer.echo(
-            f"internal-error: {type(error).__name__}. This is a defect in Carbonport; run again with "
-            "CARBONPORT_DEBUG=1 to see the trace, and report it without private figures.",
-            err=True,
-        )
+        report(_defect(defect), as_json=as_json)
         sys.exit(UNEXPECTED_EXIT_CODE)
+
+
+def _usage(error: click.ClickException) -> Misuse:
+    return Misuse(
+        "usage",
+        found=error.format_message(),
+        expected="a command line that the program knows",
+        remedy="Add --help to the command.",
+    )
+
+
+def _defect(error: Exception) -> CarbonportError:
+    return CarbonportError(
+        "internal-error",
+        found=f"an unexpected {type(error).__name__}",
+        expected="a result or a known error",
+        remedy="This is a defect in Carbonport; run again with CARBONPORT_DEBUG=1 to see the trace, and report it "
+        "without private figures.",
+    )

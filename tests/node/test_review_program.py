@@ -1,0 +1,55 @@
+"""The program's ends: whatever is asked of it, there is an exit code of the contract, and words or one JSON object."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PROGRAM = (sys.executable, "-m", "carbonport")
+
+
+def _run(*arguments: str | bytes) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run([*PROGRAM, *arguments], capture_output=True, stdin=subprocess.DEVNULL, timeout=60)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "error"),
+    [
+        (("query", "--json"), 2, "usage"),
+        (("nosuch", "--json"), 2, "usage"),
+        (("calculate", "x.yaml", "--scope", "none", "--json"), 2, "usage"),
+        (("verify", "/nowhere/[/x].json", "--json"), 1, "file-unreadable"),
+        (("verify", b"\xff\xfe.json", "--json"), 1, "file-unreadable"),
+        (("demo", "--dir", "/dev/null/demo", "--json"), 2, "file-problem"),
+    ],
+)
+def test_errors_of_any_kind_are_one_json_object(
+    arguments: tuple[str | bytes, ...], code: int, error: str
+) -> None:
+    ended = _run(*arguments)
+    assert (ended.returncode, json.loads(ended.stdout)["error"]["id"]) == (code, error)
+    assert b"Traceback" not in ended.stderr
+
+
+@pytest.mark.parametrize("name", ["/nowhere/[/x].json", b"\xff\xfe.json", "/nowhere/\x1b[31mred.json"])
+def test_a_path_is_never_read_as_markup_or_control(name: str | bytes) -> None:
+    ended = _run("verify", name)
+    assert ended.returncode == 1
+    assert b"file-unreadable" in ended.stderr
+    assert b"Traceback" not in ended.stderr
+    assert b"\x1b[31m" not in ended.stderr
+
+
+def test_ctrl_c_ends_with_130(tmp_path: Path) -> None:
+    pipe = tmp_path / "bundle.json"
+    os.mkfifo(pipe)
+    process = subprocess.Popen([*PROGRAM, "verify", str(pipe)], stderr=subprocess.PIPE)
+    with pipe.open("wb"):  # opens when the program reads, which waits for our bytes
+        process.send_signal(signal.SIGINT)
+        _, told = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert b"Traceback" not in told
