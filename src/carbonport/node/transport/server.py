@@ -5,6 +5,7 @@ graceful stop.
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, cast
+from weakref import WeakMethod
 
 import grpc
 from google.protobuf.descriptor import ServiceDescriptor
@@ -94,7 +95,15 @@ class NodeServer:
         configuration = self._configuration()
         # The stubs leave out that a fetcher may say "unchanged" with None
         # (grpc.dynamic_ssl_server_credentials).
-        fetcher = cast("Callable[[], grpc.ServerCertificateConfiguration]", self._changed_configuration)
+        # Weakly held: gRPC keeps the fetcher, and a server that keeps itself alive takes two seconds to leave
+        # with the interpreter.
+        changed = WeakMethod(self._changed_configuration)
+
+        def fetch() -> grpc.ServerCertificateConfiguration | None:
+            method = changed()
+            return None if method is None else method()
+
+        fetcher = cast("Callable[[], grpc.ServerCertificateConfiguration]", fetch)
         credentials = grpc.dynamic_ssl_server_credentials(
             configuration, fetcher, require_client_authentication=True
         )
