@@ -10,13 +10,12 @@ from functools import cache
 from carbonport.footprint.tables.rule_tables import RuleTables, ScopeEntry
 
 ALIASES = {
-    "alloys femn fecr feni": "femn",
+    "alloy femn fecr feni": "femn",
     "ferro alloy": "femn",
     "electricity export to eu": "electricity",
     "calcinated clay": "calcined clay",
     "mixed fertilizer": "mixed fertiliser",
     "dri": "direct reduced iron",
-    "iron or steel product": "iron or steel product",
 }
 """Folded names that mean the same; the template V2.1 has one category for all ferro-alloys."""
 

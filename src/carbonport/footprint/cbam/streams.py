@@ -99,6 +99,14 @@ class _CarbonRule:
         emission_factor = self._emission_factor()
         if emission_factor is None:
             equation, factors = "Eq 11, 9: Em = AD × CC × f", self._carbon()
+        elif (
+            unit_named(emission_factor.unit).kind == "emissions per energy"
+            and self._activity_kind != "energy"
+            and self._figures.has("net_calorific_value")
+        ):
+            heat = self._figures.needed("net_calorific_value", "net calorific value")
+            self._figures.fits(heat, "energy " + self._per(), self._activity)
+            equation, factors = "Eq 11: Em = AD × NCV × EF", [heat.node, emission_factor.node]
         else:
             self._figures.fits(emission_factor, "emissions " + self._per(), self._activity)
             equation, factors = "Eq 11: Em = AD × EF", [emission_factor.node]

@@ -21,10 +21,14 @@ WORKBOOK_SUFFIXES = (".xlsx", ".xlsm")
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A ledger, and what its reader had to decide. Notes may hold protected values: for the operator only."""
+    """A ledger, and what its reader had to decide. Notes may hold protected values: for the operator only.
+
+    `unused` names, cell by cell, what the document holds and the calculation has no use for.
+    """
 
     ledger: "Ledger"
     notes: tuple[str, ...]
+    unused: tuple[str, ...] = ()
 
 
 def read_ledger(path: Path, catalogue: "Catalogue") -> "Ledger":

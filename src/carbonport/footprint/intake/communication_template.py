@@ -22,9 +22,10 @@ from carbonport.footprint.intake.template_installation import (
     read_installation,
     read_period,
     read_process_names,
-    refuse_purchased_precursors,
 )
 from carbonport.footprint.intake.template_map import ANCHORS, BALANCE, SHEETS
+from carbonport.footprint.intake.template_other_methods import read_measured, read_perfluorocarbons
+from carbonport.footprint.intake.template_precursors import read_flows, read_purchased
 from carbonport.footprint.intake.template_processes import (
     RELATIVE_TOLERANCE,
     attributed_by_streams,
@@ -33,7 +34,9 @@ from carbonport.footprint.intake.template_processes import (
     require_direct_emissions,
 )
 from carbonport.footprint.intake.template_products import read_goods
-from carbonport.footprint.intake.template_streams import read_streams, refuse_other_methods
+from carbonport.footprint.intake.template_streams import read_streams
+from carbonport.footprint.intake.template_tools import read_tools
+from carbonport.footprint.intake.template_words import TemplateWords
 from carbonport.footprint.intake.workbook_cells import WorkbookCells, read_workbook_cells
 from carbonport.footprint.ledger import Ledger
 from carbonport.footprint.tables.rule_tables import RuleTables
@@ -50,15 +53,27 @@ def read_communication_template(path: Path, catalogue: Catalogue) -> Reading:
     _check_layout(workbook)
     cells = TemplateCells(workbook)
     keeper = RecordKeeper(cells, catalogue, cells.derived_text(BALANCE, "R40"))
+    words = TemplateWords(cells)
     name, country = read_installation(cells, keeper)
     period = read_period(cells, keeper)
-    named = read_process_names(cells)
+    named = read_process_names(cells, words)
     only_process = named[0].id if len(named) == 1 else ""
-    streams = read_streams(cells, keeper, only_process)
-    refuse_other_methods(cells)
+    taken: set[str] = set()
+    streams = (
+        *read_streams(cells, keeper, words, only_process, taken),
+        *read_perfluorocarbons(cells, keeper, words, only_process, taken),
+        *read_measured(cells, keeper, only_process, taken),
+    )
     processes = [read_process(cells, keeper, process) for process in named]
     refuse_unlisted(cells, named)
-    refuse_purchased_precursors(cells)
+    units = {
+        process.id: keeper.records[process.records["activity_level"]].unit
+        for process in processes
+        if process is not None and process.records["activity_level"] in keeper.records
+    }
+    flows = read_flows(cells, keeper, named, units)
+    precursors = read_purchased(cells, keeper, words, named)
+    utilities = read_tools(cells, keeper)
     goods = read_goods(cells, keeper, {process.name: process.id for process in named})
     if not (only_process and streams):
         for process in named:
@@ -73,8 +88,10 @@ def read_communication_template(path: Path, catalogue: Catalogue) -> Reading:
         facts=keeper.facts,
         streams=streams,
         processes=tuple(process for process in processes if process is not None),
-        precursors=(),
+        precursors=precursors,
         goods=goods,
+        flows=flows,
+        utilities=utilities,
     )
     if only_process and streams:
         ledger = _attributed(ledger, cells)
@@ -82,7 +99,7 @@ def read_communication_template(path: Path, catalogue: Catalogue) -> Reading:
         cells.notes.append(
             "Several processes share the source streams: each one's DirEm* is the operator's own."
         )
-    return Reading(ledger, tuple(cells.notes))
+    return Reading(ledger, tuple(cells.notes), tuple(cells.unused))
 
 
 def _check_layout(workbook: WorkbookCells) -> None:

@@ -35,6 +35,7 @@ class TemplateCells:
         self._faults: dict[str, Malformed] = {}
         self._refused: list[str] = []
         self.notes: list[str] = []
+        self.unused: list[str] = []
 
     def source(self, sheet: str, cell: str) -> Source:
         """The cell as a record's source (`B_EmInst!F17`)."""
@@ -61,6 +62,24 @@ class TemplateCells:
         """
         found = self._cell(sheet, cell)
         return "" if found is None or found.kind == "uncached" else self.text(sheet, cell)
+
+    def listed_text(self, sheet: str, cell: str) -> str:
+        """A word of the template's own lists; empty when the sheet or the word is not there."""
+        found = self._cells.sheets.get(sheet, {}).get(cell)
+        return found.text if found is not None and found.kind == "text" else ""
+
+    def listed_value(self, sheet: str, cell: str) -> str:
+        """A text, number or truth value that was chosen from a list, as text; empty when blank."""
+        found = self._cell(sheet, cell)
+        if found is not None and found.kind == "boolean":
+            return found.text
+        return self.text(sheet, cell)
+
+    def leave(self, sheet: str, cells: list[str], why: str) -> None:
+        """Lists filled-in cells that the calculation has no use for, each by name."""
+        kept = self.filled(sheet, cells)
+        if kept:
+            self.unused.append(f"{sheet}!{', '.join(kept)}: {why}")
 
     def number(self, sheet: str, cell: str) -> Decimal | None:
         """The cell's number of either sign, the shortest decimal of its binary64; None when blank."""
@@ -220,7 +239,7 @@ class TemplateCells:
             )
 
     def _cell(self, sheet: str, cell: str) -> Cell | None:
-        return self._cells.sheets[sheet].get(cell)
+        return self._cells.sheets.get(sheet, {}).get(cell)
 
     def _where(self, sheet: str, cell: str) -> str:
         return f"{self._cells.document} {sheet}!{cell}"

@@ -4,14 +4,8 @@ from dataclasses import dataclass
 
 from carbonport.footprint.intake.record_keeper import RecordKeeper, plain_id
 from carbonport.footprint.intake.template_cells import TemplateCells
-from carbonport.footprint.intake.template_map import (
-    BALANCE,
-    INSTALLATION,
-    PRECURSORS,
-    PROCESS_ROWS,
-    PURCHASED_ROWS,
-    PrecursorBlock,
-)
+from carbonport.footprint.intake.template_map import BALANCE, INSTALLATION, PROCESS_ROWS
+from carbonport.footprint.intake.template_words import TemplateWords
 from carbonport.footprint.ledger import Period
 from carbonport.footprint.tables.rule_tables import RuleTables
 
@@ -91,7 +85,7 @@ def read_period(cells: TemplateCells, keeper: RecordKeeper) -> Period | None:
     return Period(start, end)
 
 
-def read_process_names(cells: TemplateCells) -> tuple[NamedProcess, ...]:
+def read_process_names(cells: TemplateCells, words: TemplateWords) -> tuple[NamedProcess, ...]:
     """The production processes; at least one must be named."""
     taken: set[str] = set()
     processes: list[NamedProcess] = []
@@ -104,17 +98,9 @@ def read_process_names(cells: TemplateCells) -> tuple[NamedProcess, ...]:
             label = name or f"P{number + 1} - {category}"
             if any(label == process.name for process in processes):
                 cells.inconsistent(INSTALLATION, f"L{row}", f"the name {label!r} again", "a name per process")
-            processes.append(NamedProcess(plain_id(label, f"p{number + 1}", taken), number, label, category))
+            process_id = plain_id(label, f"p{number + 1}", taken)
+            meant = words.category(category) or category
+            processes.append(NamedProcess(process_id, number, label, meant))
     if not processes:
         cells.missing(INSTALLATION, f"E{PROCESS_ROWS.start}", "at least one production process")
     return tuple(processes)
-
-
-def refuse_purchased_precursors(cells: TemplateCells) -> None:
-    """Notes purchased precursors: the template gives them no CN code, which the rules need."""
-    listed = cells.filled(INSTALLATION, [f"{column}{row}" for row in PURCHASED_ROWS for column in "EFL"])
-    cells.refuse(INSTALLATION, listed, "purchased precursors")
-    figures = [
-        cell for number in range(len(PURCHASED_ROWS)) for cell in PrecursorBlock.numbered(number).inputs()
-    ]
-    cells.refuse(PRECURSORS, cells.filled(PRECURSORS, figures), "purchased precursors")

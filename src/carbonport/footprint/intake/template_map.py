@@ -15,14 +15,49 @@ BALANCE = "C_Emissions&Energy"
 PROCESSES = "D_Processes"
 PRECURSORS = "E_PurchPrec"
 PRODUCTS = "Summary_Products"
+TOOLS = "F_Tools"
+PARAMETERS = "Parameters_Constants"
+TRANSLATIONS = "Translations"
 
 SHEETS = (
-    SheetRequest(INSTALLATION, "A1:AI125", ("I9", "L9", "I19:I32", "S26", "I37:I53", "D83:L92", "D102:L121")),
+    SheetRequest(
+        INSTALLATION, "A1:AI125", ("I9", "L9", "I19:I32", "S26", "I37:I53", "E62:N71", "D83:L92", "D102:L121")
+    ),
     SheetRequest(EMISSIONS, "A1:BW124", ("C17:T91", "C98:AT107", "C113:AD122")),
-    SheetRequest(BALANCE, "A1:X47", ("H26:L26", "H40", "R40")),
+    SheetRequest(BALANCE, "A1:X47", ("H16:K16", "H26:M26", "H40", "R40")),
     SheetRequest(PROCESSES, "A1:X664", ("C11:M660",)),
     SheetRequest(PRECURSORS, "A1:Z897", ("C14:M893",)),
-    SheetRequest(PRODUCTS, "A1:BO314", ("C10:H109",)),
+    SheetRequest(
+        TOOLS,
+        "A1:AZ140",
+        ("J21:L21", "J26:M26", "K28:M28", "J41:K41", "J61:L61", "J64:M64", "K66:M66", "J72:K72", "H101:K120"),
+        optional=True,
+    ),
+    SheetRequest(PARAMETERS, "A1:CN3000", ("B56:D57", "B69:D69", "A89:A106"), optional=True),
+    SheetRequest(
+        TRANSLATIONS,
+        "A1:Z4000",
+        (
+            "C181:M181",
+            "C186:M186",
+            "C190:M190",
+            "C194:M194",
+            "C203:M203",
+            "C611:M611",
+            "C646:M647",
+            "C650:M650",
+            "C658:M659",
+            "C664:M668",
+            "C673:M674",
+            "C677:M678",
+            "C682:M682",
+            "C685:M689",
+            "C692:M692",
+            "C2095:M2095",
+        ),
+        optional=True,
+    ),
+    SheetRequest(PRODUCTS, "A1:BO314", ("C10:H109", "P10:AK109", "AL10:AZ109")),
 )
 """The sheets that are read, where the template has cells in them, and the areas that are wanted."""
 
@@ -102,6 +137,22 @@ class ProcessBlock:
 
 
 @dataclass(frozen=True, slots=True)
+class ToolBlock:
+    """One cogeneration tool in F_Tools: the rows of energies, emissions, efficiencies and references."""
+
+    energy: int
+    emissions: int
+    efficiency: int
+    reference: int
+
+
+TOOL_BLOCKS = (ToolBlock(21, 26, 28, 41), ToolBlock(61, 64, 66, 72))
+
+CARBON_PRICE_ROWS = range(101, 121)
+"""F_Tools: the tool for the carbon price due, inputs in H, J and K."""
+
+
+@dataclass(frozen=True, slots=True)
 class PrecursorBlock:
     """The block of one purchased precursor in E_PurchPrec."""
 
@@ -111,6 +162,20 @@ class PrecursorBlock:
     def numbered(cls, number: int) -> "PrecursorBlock":
         """Block `number`, from 0."""
         return cls(14 + 44 * number)
+
+    @property
+    def purchased_rows(self) -> range:
+        """Amounts purchased per production route: L."""
+        return range(self.start + 3, self.start + 11)
+
+    @property
+    def consumed_rows(self) -> range:
+        """Amounts consumed in production processes 1 to 10: L."""
+        return range(self.start + 14, self.start + 24)
+
+    def cell(self, column: str, offset: int) -> str:
+        """The cell in `column`, `offset` rows below the block's first."""
+        return f"{column}{self.start + offset}"
 
     def inputs(self) -> list[str]:
         """Every cell of the block into which an operator writes a figure."""

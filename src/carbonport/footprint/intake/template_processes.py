@@ -1,8 +1,7 @@
 """Production processes of the template (D_Processes, ten blocks of 65 rows): production, DirEm*, heat, waste
 gases, electricity.
 
-Blank and zero flows are absent from the ledger. What one process passes on to another inside the installation
-is refused, not dropped.
+Blank and zero flows are absent from the ledger; a stated zero of electricity is kept.
 """
 
 from dataclasses import replace
@@ -18,6 +17,9 @@ from carbonport.footprint.ledger import Ledger, ProductionProcess
 DIRECT_EMISSIONS_OFFSET = 43
 RELATIVE_TOLERANCE = Fraction(1, 10**9)
 """Between a sum the template calculated with doubles and the exact one."""
+
+UNITS = ("t", "MWh")
+"""Of production; MWh for electricity as a good."""
 
 FLOWS = (
     ("heat_import", "L", 46, "TJ", "heat_import_factor", 47, "tCO2/TJ"),
@@ -41,20 +43,20 @@ def read_process(cells: TemplateCells, keeper: RecordKeeper, named: NamedProcess
     level = _activity_level(cells, block)
     if level is None:
         return None
-    cell, amount = level
-    records = {"activity_level": keeper.record(base, "activity_level", amount, "t", PROCESSES, cell)}
+    cell, amount, level_unit = level
+    records = {"activity_level": keeper.record(base, "activity_level", amount, level_unit, PROCESSES, cell)}
     for field, column, offset, unit, factor_field, factor_offset, factor_unit in FLOWS:
         flow_cell, factor_cell = block.cell(column, offset), block.cell(column, factor_offset)
         flow = cells.amount(PROCESSES, flow_cell)
         factor = cells.amount(PROCESSES, factor_cell) if factor_field else None
-        if not flow:
+        if flow is None or (flow == 0 and field != "electricity"):
             continue
         records[field] = keeper.record(base, field, flow, unit, PROCESSES, flow_cell)
         if factor is not None:
             records[factor_field] = keeper.record(
                 base, factor_field, factor, factor_unit, PROCESSES, factor_cell
             )
-        elif factor_field:
+        elif factor_field and flow:
             cells.missing(
                 PROCESSES,
                 factor_cell,
@@ -70,11 +72,7 @@ def read_process(cells: TemplateCells, keeper: RecordKeeper, named: NamedProcess
         records["direct_emissions"] = keeper.record(
             base, "direct_emissions", direct, "tCO2e", PROCESSES, direct_cell
         )
-    cells.refuse(
-        PROCESSES,
-        cells.filled(PROCESSES, [f"L{row}" for row in block.internal_rows]),
-        "precursors passed on between processes of the installation",
-    )
+    cells.leave(PROCESSES, [block.cell("L", 30)], "what goes into goods outside CBAM does not matter here")
     return ProductionProcess(named.id, named.name, named.category, routes, "record", records, source)
 
 
@@ -109,20 +107,27 @@ def refuse_unlisted(cells: TemplateCells, processes: tuple[NamedProcess, ...]) -
             inputs = [*block.inputs(), block.cell("L", DIRECT_EMISSIONS_OFFSET)]
             filled = cells.filled(PROCESSES, inputs)
             cells.refuse(PROCESSES, filled, "figures of a process that A_InstData does not list")
-    totals = cells.filled(BALANCE, [f"{column}26" for column in "HIJKL"])
-    cells.refuse(BALANCE, totals, "emissions of the installation entered by hand")
+    cells.leave(
+        BALANCE,
+        [f"{column}26" for column in "HIJKLM"],
+        "totals entered by hand; the totals are calculated from source streams and processes",
+    )
+    cells.leave(BALANCE, [f"{column}16" for column in "HIJK"], "no result depends on the fuel balance")
 
 
-def _activity_level(cells: TemplateCells, block: ProcessBlock) -> tuple[str, Decimal] | None:
-    """The denominator of SEE and its cell: the one amount by route, or the total the template calculates."""
+def _activity_level(cells: TemplateCells, block: ProcessBlock) -> tuple[str, Decimal, str] | None:
+    """The denominator of SEE, its cell and its unit: the one amount by route, or the total the template calculates."""
     amounts: dict[str, Decimal] = {}
+    found_unit = "t"
     for row in block.route_rows:
         amount = cells.amount(PROCESSES, f"L{row}")
         if amount is not None:
             amounts[f"L{row}"] = amount
             unit = cells.derived_text(PROCESSES, f"K{row}")
-            if unit not in {"", "t"}:
-                cells.unknown(PROCESSES, f"K{row}", unit, "t")
+            if unit not in {"", *UNITS}:
+                cells.unknown(PROCESSES, f"K{row}", unit, " or ".join(UNITS))
+            elif unit:
+                found_unit = unit
     total_cell = f"L{block.total_row}"
     if len(amounts) == 1:
         total_cell, total = next(iter(amounts.items()))
@@ -141,7 +146,7 @@ def _activity_level(cells: TemplateCells, block: ProcessBlock) -> tuple[str, Dec
         cells.inconsistent(
             PROCESSES, total_cell, "a production of 0", "a positive production: emissions are per tonne"
         )
-    return total_cell, total
+    return total_cell, total, found_unit
 
 
 def _routes(cells: TemplateCells, keeper: RecordKeeper, base: str, block: ProcessBlock) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 A negative amount is meant only in a mass balance, where it is what leaves: it becomes a positive amount with
 direction *output*. Blank oxidation and conversion factors mean 1, a blank biomass content 0: they are then
-absent from the ledger. Rows of PFC and of continuous measurement are refused, not dropped.
+absent from the ledger.
 """
 
 from collections.abc import Mapping
@@ -11,18 +11,9 @@ from decimal import Decimal
 
 from carbonport.footprint.intake.record_keeper import RecordKeeper, plain_id
 from carbonport.footprint.intake.template_cells import TemplateCells
-from carbonport.footprint.intake.template_map import (
-    EMISSIONS,
-    MEASURED_INPUTS,
-    MEASURED_ROWS,
-    PFC_INPUTS,
-    PFC_ROWS,
-    STREAM_ROWS,
-)
+from carbonport.footprint.intake.template_map import EMISSIONS, STREAM_ROWS
+from carbonport.footprint.intake.template_words import TemplateWords
 from carbonport.footprint.ledger import Direction, SourceStream
-
-METHODS = {"combustion": "combustion", "process emissions": "process", "mass balance": "mass-balance"}
-"""What the template offers (any case), and the ledger's name for it."""
 
 AMOUNT_UNITS = ("t", "1000Nm3")
 INPUT_COLUMNS = ("D", "E", "F", "H", "J", "L", "N", "P", "R", "T")
@@ -41,34 +32,30 @@ class Figure:
     unit: str
 
 
-def read_streams(cells: TemplateCells, keeper: RecordKeeper, process: str) -> tuple[SourceStream, ...]:
+def read_streams(
+    cells: TemplateCells, keeper: RecordKeeper, words: TemplateWords, process: str, taken: set[str]
+) -> tuple[SourceStream, ...]:
     """Every filled-in stream; `process` is the one they all belong to, or empty when there are several."""
-    taken: set[str] = set()
     streams = []
     for row in STREAM_ROWS:
         if any(not cells.blank(EMISSIONS, f"{column}{row}") for column in INPUT_COLUMNS):
-            stream = _read_stream(cells, keeper, row, process, taken)
+            stream = _read_stream(cells, keeper, words, row, process, taken)
             if stream is not None:
                 streams.append(stream)
+    filled = cells.filled(EMISSIONS, [f"T{row}" for row in STREAM_ROWS])
+    cells.refuse(EMISSIONS, filled, "biomass that is not sustainable")
     return tuple(streams)
 
 
-def refuse_other_methods(cells: TemplateCells) -> None:
-    """Notes the rows of methods that this version cannot calculate."""
-    for rows, columns, what in (
-        (PFC_ROWS, PFC_INPUTS, "perfluorocarbon emissions"),
-        (MEASURED_ROWS, MEASURED_INPUTS, "continuous measurement"),
-    ):
-        filled = cells.filled(EMISSIONS, [f"{column}{row}" for row in rows for column in columns])
-        cells.refuse(EMISSIONS, filled, what)
-    filled = cells.filled(EMISSIONS, [f"T{row}" for row in STREAM_ROWS])
-    cells.refuse(EMISSIONS, filled, "biomass that is not sustainable")
-
-
 def _read_stream(
-    cells: TemplateCells, keeper: RecordKeeper, row: int, process: str, taken: set[str]
+    cells: TemplateCells,
+    keeper: RecordKeeper,
+    words: TemplateWords,
+    row: int,
+    process: str,
+    taken: set[str],
 ) -> SourceStream | None:
-    method = _method(cells, row)
+    method = _method(cells, words, row)
     label = cells.text(EMISSIONS, f"E{row}") or f"source stream {row - STREAM_ROWS.start + 1}"
     amount, direction = _amount(cells, row, method)
     unit = cells.text(EMISSIONS, f"G{row}")
@@ -90,9 +77,9 @@ def _read_stream(
     return SourceStream(stream_id, label, method, direction, process, records)
 
 
-def _method(cells: TemplateCells, row: int) -> str:
+def _method(cells: TemplateCells, words: TemplateWords, row: int) -> str:
     text = cells.text(EMISSIONS, f"D{row}")
-    method = METHODS.get(text.casefold(), "")
+    method = words.method(text)
     if not text:
         cells.missing(EMISSIONS, f"D{row}", "a method, since the row has other entries")
     elif not method:
@@ -127,7 +114,7 @@ def _factors(cells: TemplateCells, row: int, method: str, unit: str) -> list[Fig
         else:
             figures.append(Figure("carbon_content", f"L{row}", carbon, f"tC/{unit}"))
     else:
-        figures += _emission_factor(cells, row, method, unit, has_energy=energy is not None)
+        figures += _emission_factor(cells, row, unit, has_energy=energy is not None)
     used = {"combustion": ("N", "oxidation_factor"), "process": ("P", "conversion_factor")}.get(method)
     for column, field in (used, ("R", "biomass_fraction")) if used else (("R", "biomass_fraction"),):
         share = cells.percent(EMISSIONS, f"{column}{row}")
@@ -142,18 +129,14 @@ def _factors(cells: TemplateCells, row: int, method: str, unit: str) -> list[Fig
     return figures
 
 
-def _emission_factor(
-    cells: TemplateCells, row: int, method: str, unit: str, *, has_energy: bool
-) -> list[Figure]:
+def _emission_factor(cells: TemplateCells, row: int, unit: str, *, has_energy: bool) -> list[Figure]:
     factor = cells.amount(EMISSIONS, f"J{row}")
     if factor is None:
         cells.missing(EMISSIONS, f"J{row}", "the emission factor in the unit of column K")
         return []
     stated = cells.text(EMISSIONS, f"K{row}")
     if stated == ENERGY_FACTOR_UNIT:
-        if method == "process":
-            cells.refuse(EMISSIONS, [f"K{row}"], "process emissions with a factor per energy")
-        elif not has_energy:
+        if not has_energy:
             cells.missing(EMISSIONS, f"H{row}", "the net calorific value, since the factor is per TJ")
     elif stated != f"tCO2/{unit}":
         cells.unknown(

@@ -43,11 +43,14 @@ EXPECTED_LIMITS = {"cpu": CHILD_CPU_SECONDS, "files": CHILD_OPEN_FILES, "written
 
 @dataclass(frozen=True, slots=True)
 class SheetRequest:
-    """A sheet that must be there: `template` is where it may have cells at all, `areas` what is wanted."""
+    """A sheet that must be there unless it is `optional`: `template` is where it may have cells at all, `areas`
+    what is wanted.
+    """
 
     name: str
     template: str
     areas: tuple[str, ...]
+    optional: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +79,14 @@ class WorkbookCells:
 def read_workbook_cells(path: Path, wanted: Sequence[SheetRequest]) -> WorkbookCells:
     """The wanted cells of the workbook at `path`. Malformed names sheet and cell, Misuse: no file."""
     request = canonical_bytes(
-        {sheet.name: {"template": sheet.template, "areas": list(sheet.areas)} for sheet in wanted}
+        {
+            sheet.name: {
+                "template": sheet.template,
+                "areas": list(sheet.areas),
+                "optional": sheet.optional,
+            }
+            for sheet in wanted
+        }
     )
     with _opened(path) as file:
         reply = _believed(_ask_child(file, request.decode(), path.name), path.name)

@@ -49,8 +49,12 @@ def read_cells(file: BinaryIO, request: dict[str, dict[str, Any]]) -> dict[str, 
     """The wanted cells of the workbook, per sheet: reference -> [kind, text]. Raises Malformed."""
     archive = Archive(file)
     package = read_package(archive)
+    there = {sheet for sheet, part in package.sheets.items() if part in archive}
+    request = {
+        sheet: wanted for sheet, wanted in request.items() if sheet in there or not wanted.get("optional")
+    }
     for sheet in request:
-        if sheet not in package.sheets or package.sheets[sheet] not in archive:
+        if sheet not in there:
             raise Malformed(
                 "intake-missing-sheet",
                 found=f"no sheet {sheet}",
