@@ -71,6 +71,14 @@ def test_a_receipt_holds_and_gives_the_time_of_the_quorum() -> None:
     assert check(receipt(cosigned=False), policy=NO_WITNESS) is None
 
 
+@pytest.mark.parametrize("name", ["payload", "Empfänger", 'quo"ted\\', "名"])
+def test_the_encoding_written_by_hand_is_the_canonical_one(name: str) -> None:
+    each = receipt()
+    fields = (FieldLeaf(name, b"\xff\xfe\xfd?>", bytes(32)), *each.fields[2:])
+    for shown in (each, replace(each, fields=fields), replace(each, proof=(), index=2**40)):
+        assert shown.encode() == canonical_bytes(shown.to_json())
+
+
 def test_a_receipt_shows_only_what_was_opened() -> None:
     data = receipt().encode()
     assert b"cbam-declaration" not in data

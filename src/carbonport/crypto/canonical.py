@@ -8,8 +8,10 @@ knows a schema: unknown fields are the reader's task.
 """
 
 import base64
+import binascii
 import json
 from collections.abc import Mapping, Sequence
+from json.encoder import encode_basestring
 from typing import Never, TypeAlias
 
 from carbonport.errors import Malformed, Misuse
@@ -25,6 +27,9 @@ MAX_INTEGER_CHARACTERS = len(str(-MAX_INTEGER))
 
 MAX_DEPTH = 32
 """Levels of arrays and objects inside one another that a reader accepts unless told otherwise."""
+
+
+_URL_SAFE = bytes.maketrans(b"+/", b"-_")
 
 
 def canonical_bytes(value: Json) -> bytes:
@@ -63,9 +68,14 @@ def parse_json(data: bytes, *, max_bytes: int, max_depth: int = MAX_DEPTH, where
     return _parse(data, max_bytes, max_depth, where)[0]
 
 
+def quoted(text: str) -> str:
+    """`text` as a string of canonical JSON, for forms that are written out by hand because every entry has them."""
+    return encode_basestring(text)
+
+
 def b64url_encode(data: bytes) -> str:
     """Base64url without padding (RFC 7515 section 2)."""
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode("ascii")
+    return binascii.b2a_base64(data, newline=False).translate(_URL_SAFE, b"=").decode("ascii")
 
 
 def b64url_decode(text: str) -> bytes:

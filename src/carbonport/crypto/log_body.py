@@ -7,13 +7,12 @@ opens differently for two readers is possible until that recomputation, and is w
 anything after erasure; without the body and its keys the leaf reveals nothing.
 """
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from carbonport.crypto.ambient import RandomBytes
-from carbonport.crypto.canonical import Json, b64url_decode, b64url_encode, parse_canonical
+from carbonport.crypto.canonical import Json, b64url_decode, b64url_encode, parse_canonical, quoted
 from carbonport.crypto.fieldtree import FieldLeaf, fields_root
 from carbonport.crypto.log_entry import ENTRY_KEY_BYTES, Entry, Event, body_aad, body_key_info
 from carbonport.crypto.sealing import BODY_KEY_BYTES, decrypt_body, encrypt_body, hpke_open, hpke_seal
@@ -42,12 +41,12 @@ class Body:
         # Written out by hand, keys in order: every entry takes this way, and base64url needs no escaping.
         # `parse` demands the canonical form, and a test holds both to each other.
         fields = ",".join(
-            f'{{"name":{_quoted(each.name)},"salt":"{b64url_encode(each.salt)}",'
+            f'{{"name":{quoted(each.name)},"salt":"{b64url_encode(each.salt)}",'
             f'"value":"{b64url_encode(each.value)}"}}'
             for each in self.fields
         )
         key = b64url_encode(self.key)
-        event = _quoted(self.event.decode())
+        event = quoted(self.event.decode())
         return f'{{"event":{event},"fields":[{fields}],"key":"{key}","v":{_VERSION}}}'.encode()
 
     @classmethod
@@ -91,7 +90,7 @@ class SealedBody:
         """Canonical JSON: what the store keeps and regulators fetch."""
         # By hand as above; key ids are ASCII, whose order is the canonical one.
         keys = ",".join(
-            f'{_quoted(reader)}:"{b64url_encode(self.keys[reader])}"' for reader in sorted(self.keys)
+            f'{quoted(reader)}:"{b64url_encode(self.keys[reader])}"' for reader in sorted(self.keys)
         )
         return f'{{"body":"{b64url_encode(self.ciphertext)}","keys":{{{keys}}},"v":{_VERSION}}}'.encode()
 
@@ -159,11 +158,6 @@ def require_reader_id(reader: str) -> None:
     characters."""
     if not _KEY_ID.fullmatch(reader):
         raise _malformed("a reader's key id that is empty, too long or not visible ASCII")
-
-
-def _quoted(text: str) -> str:
-    """`text` as a canonical JSON string."""
-    return json.dumps(text, ensure_ascii=False)
 
 
 def _leaf(value: Json) -> FieldLeaf:

@@ -12,7 +12,7 @@ import hashlib
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import serialization
@@ -39,6 +39,9 @@ MAX_NAME_BYTES = 255
 
 MAX_TIMESTAMP = 2**63 - 1
 """The last POSIX second a cosignature may name (C2SP tlog-cosignature)."""
+
+REMEMBERED_SIGNATURES = 64
+"""Signatures that held and are remembered: the same note is often checked several times in a row."""
 
 _KEY_ID_BYTES = 4
 _KEY_BYTES = 32
@@ -117,7 +120,7 @@ class VerifierKey:
             message = cosigned_message(text, timestamp)
             signature = signature[_TIME_BYTES:]
         try:
-            self._ed25519.verify(signature, message)
+            _require_signed(self, signature, message)
         except InvalidSignature:
             raise _signature_failed(self.name) from None
         return timestamp
@@ -322,6 +325,12 @@ def verify(note: SignedNote, keys: Iterable[VerifierKey], *, at_least: int = 1) 
 def cosigned_message(text: str, timestamp: int) -> bytes:
     """What a cosignature of type 04 signs: header, time and the whole text of the checkpoint."""
     return f"cosignature/v1\ntime {timestamp}\n{text}".encode()
+
+
+@lru_cache(REMEMBERED_SIGNATURES)
+def _require_signed(key: VerifierKey, signature: bytes, message: bytes) -> None:
+    """InvalidSignature unless `signature` holds; failures are never remembered, for the cache keeps no errors."""
+    key._ed25519.verify(signature, message)
 
 
 def _require_name(name: str) -> None:
