@@ -66,6 +66,11 @@ class BundleVerification:
         self._importer, self._consignment = importer, consignment
         self._allowed_staleness, self._seen = allowed_staleness, seen
 
+    @property
+    def verified(self) -> Attestation:
+        """The attestation, for whoever has seen every check hold."""
+        return self._attestation
+
     def read(self) -> str:
         self._bundle = read_bundle(self._data)
         self._presentation = Presentation.decode(self._bundle.presentation)

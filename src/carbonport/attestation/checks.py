@@ -17,7 +17,9 @@ from functools import partial
 
 from carbonport.attestation.bundle_verification import BundleVerification
 from carbonport.attestation.check_report import CheckRun, Report
+from carbonport.attestation.credential import Attestation
 from carbonport.attestation.trust_store import Anchors, SeenList
+from carbonport.errors import FailedVerification
 
 ALLOWED_STALENESS_SECONDS = 7 * 24 * 3600
 """How old a status token may be unless the reader says otherwise: what was withdrawn since is not seen."""
@@ -150,15 +152,51 @@ def verify_bundle(
     whose and which the bundle should be. `allowed_staleness` is in seconds. `seen` are the newest trust
     lists the reader ever accepted: an older one in the bundle fails.
     """
+    return _checked(
+        BundleVerification(
+            data,
+            now=now,
+            anchors=anchors,
+            importer=importer,
+            consignment=consignment,
+            allowed_staleness=allowed_staleness,
+            seen=seen or {},
+        )
+    )
+
+
+def verified_attestation(
+    data: bytes,
+    *,
+    now: int,
+    anchors: Anchors | None = None,
+    importer: str | None = None,
+    allowed_staleness: int = ALLOWED_STALENESS_SECONDS,
+    seen: Mapping[str, SeenList] | None = None,
+) -> Attestation:
+    """The attestation in a bundle that passes every check of `verify_bundle`; FailedVerification otherwise."""
     steps = BundleVerification(
         data,
         now=now,
         anchors=anchors,
         importer=importer,
-        consignment=consignment,
+        consignment=None,
         allowed_staleness=allowed_staleness,
         seen=seen or {},
     )
+    report = _checked(steps)
+    if not report.ok:
+        first = next(check for check in report.checks if not check.ok)
+        raise FailedVerification(
+            "bundle-not-valid",
+            found=f"{len(report.failed())} failed checks, the first {first.id}: {first.found}",
+            expected="a bundle that passes every check",
+            remedy="Run `carbonport verify` on it to see every check.",
+        )
+    return steps.verified
+
+
+def _checked(steps: BundleVerification) -> Report:
     run = CheckRun()
     for step in _STEPS:
         run.step(step.id, step.expected, partial(step.action, steps), *step.needs)

@@ -14,6 +14,7 @@ from carbonport import __version__
 from carbonport.errors import CarbonportError, Misuse
 from carbonport.node.cli import (
     bench,
+    declaration,
     demo,
     exporter,
     footprint,
@@ -66,6 +67,7 @@ def register_groups() -> None:
         demo,
         footprint,
         obligation,
+        declaration,
         identity,
         trust,
         exporter,
