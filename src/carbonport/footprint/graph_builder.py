@@ -36,7 +36,10 @@ class GraphBuilder:
         self._outputs: dict[str, NodeId] = {}
 
     def input(self, path: str, label: str) -> NodeId:
-        """The ledger record at `path`; the node's id is the path."""
+        """The ledger record at `path`; the node's id is the path, its label that of the rule that asked first.
+        """
+        if path in self._nodes:
+            return path
         record = self._ledger.records[path]
         return self._add(Input(path, record.unit, label, "", path, record.decimals, record.bits))
 
