@@ -1,9 +1,11 @@
 """The house is what DESIGN and README say: root links, rooms, make targets, and commands that exist."""
 
 import re
+import shlex
 import subprocess
 from pathlib import Path
 
+import click
 import pytest
 import typer.main
 
@@ -45,21 +47,69 @@ def test_ci_runs_the_readme_commands() -> None:
     assert re.findall(r"^make (\w+)", (ROOT / ".ci/run").read_text(), re.MULTILINE) == ["test", "check"]
 
 
-def _commands(group: object, prefix: str = "") -> set[str]:
-    found: set[str] = set()
-    for name, command in getattr(group, "commands", {}).items():
-        found |= {prefix + name} | _commands(command, prefix + name + " ")
-    return found
+def command_lines(text: str) -> list[str]:
+    """Whole command lines of a page; what stands after two blanks is an explanation."""
+    lines = re.findall(r"^\s*(?:\$ )?(carbonport [a-z-][^\n]*)$", text, re.MULTILINE)
+    return [re.split(r"  +|\s#\s", line)[0] for line in lines]
 
 
-def test_commands_in_the_pages_exist() -> None:
-    register_groups()
-    known = _commands(typer.main.get_command(app))
-    for page in PAGES:
-        for line in re.findall(r"^\s*(?:\$ )?carbonport ([a-z][^\n]*)", page.read_text(), re.MULTILINE):
-            words = [word for word in line.split() if re.fullmatch(r"[a-z][a-z-]*", word)]
-            assert words, line
-            assert words[0] in known, f"{page.name}: carbonport {line}"
+def mentioned_commands(text: str) -> list[str]:
+    """Commands in running text, between backticks; they need not be complete."""
+    return [found for found in re.findall(r"`(carbonport [a-z][^`]*)`", text) if "|" not in found]
+
+
+def find_command(words: list[str]) -> tuple[click.Command, list[str], click.Context]:
+    """The command that these words name, what is left of them, and its context."""
+    register = typer.main.get_command(app)
+    context = click.Context(register, info_name="carbonport")
+    command: click.Command = register
+    while isinstance(command, click.Group) and words and not words[0].startswith("-"):
+        assert words[0] in command.commands, f"no command {words[0]}"
+        command, words = command.commands[words[0]], words[1:]
+        context = click.Context(command, parent=context, info_name=command.name)
+    return command, words, context
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _registered() -> None:
+    if not typer.main.get_group(app).commands:
+        register_groups()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_command_lines_in_the_pages_are_accepted(page: Path) -> None:
+    """Each line is parsed by the command itself: its options exist, its values fit, nothing required is missing."""
+    for line in command_lines(page.read_text()):
+        command, words, context = find_command(shlex.split(line)[1:])
+        try:
+            command.make_context(command.name, words, parent=context.parent)
+        except click.exceptions.Exit:
+            continue
+        except click.UsageError as error:
+            pytest.fail(f"{page.name}: {line}\n{error.format_message()}")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_commands_mentioned_in_the_pages_exist(page: Path) -> None:
+    for line in mentioned_commands(page.read_text()):
+        command, words, context = find_command(line.split()[1:])
+        try:
+            command.make_parser(context).parse_args(words)
+        except click.NoSuchOption as error:
+            pytest.fail(f"{page.name}: {line}\n{error.format_message()}")
+        except click.UsageError:
+            continue
+
+
+def test_commands_that_errors_advise_exist() -> None:
+    """A remedy that names a command names one that there is."""
+    for path in (ROOT / "src" / "carbonport").rglob("*.py"):
+        for line in mentioned_commands(path.read_text()):
+            words = [word.strip(".,:;()") for word in line.split()[1:]]
+            try:
+                find_command([word for word in words if word])
+            except AssertionError as error:
+                pytest.fail(f"{path.name}: {line}: {error}")
 
 
 def test_nothing_names_a_machine() -> None:

@@ -146,8 +146,14 @@ def requests(
 def approve(
     request: Annotated[str, typer.Argument(help="Id of a pending request.")],
     by: ByOption,
-    days: Annotated[int, typer.Option(min=1, max=366, help="Days until it expires.")] = 0,
-    uses: Annotated[int, typer.Option(min=1, max=1_000_000, help="Fetches it allows.")] = 0,
+    days: Annotated[
+        int | None,
+        typer.Option(min=1, max=366, help="Days until it expires; default from the configuration."),
+    ] = None,
+    uses: Annotated[
+        int | None,
+        typer.Option(min=1, max=1_000_000, help="Fetches it allows; default from the configuration."),
+    ] = None,
     home: HomeOption = None,
     passphrase_file: PassphraseFileOption = None,
     as_json: JsonOption = False,

@@ -105,7 +105,7 @@ def read_accreditations(content: bytes) -> Mapping[str, Json]:
             "trust-accreditation",
             found="something that is not an object",
             expected='{"EU/<LEI>": {"body", "certificate", "scheme", "activityGroups", "validFrom", ...}}',
-            remedy="Write the file as docs/quickstart-regulator.md shows.",
+            remedy="Write the file as docs/regulator.md shows.",
         )
     return value
 

@@ -23,6 +23,7 @@ from carbonport.node.services.log_services import LogService, WitnessService
 from carbonport.node.services.status_service import StatusService
 from carbonport.node.status_lists import StatusLists
 from carbonport.node.transport.echo import EchoServicer
+from carbonport.node.transport.server import NodeServer
 from carbonport.wire.v1 import (
     echo_pb2,
     echo_pb2_grpc,
@@ -89,7 +90,7 @@ async def serve(home: NodeHome, ready: Ready) -> None:
         )
     control_server = None
     service = RunningService(started_at=participant.clock(), counters=server.counters)
-    following = _NotedFollowing(node, journal)
+    following = _NotedFollowing(node, server, journal)
     follower = asyncio.create_task(_follow(following))
     try:
         port = await server.start(home.config.node.listen)
@@ -129,12 +130,21 @@ def _take_log_lines(journal: OperationalLog) -> Callable[[], None]:
 class _NotedFollowing:
     """Follows rotated keys and new trust lists, and notes when something changed or could not be followed."""
 
-    def __init__(self, node: OpenNode, journal: OperationalLog) -> None:
+    def __init__(self, node: OpenNode, server: NodeServer, journal: OperationalLog) -> None:
+        self._node = node
+        self._server = server
         self._following = Following(node)
         self._journal = journal
         self._problem = ""
+        self._halted = ""
 
     async def look(self) -> None:
+        """Follow what changed, and report a halted log to health checks."""
+        halted = self._node.log.halted
+        if halted is not None and not self._halted:
+            self._halted = halted.id
+            self._journal.write("halted", error=halted.id)
+            await self._server.report(serving=False)
         problem = ""
         try:
             if await self._following.look():

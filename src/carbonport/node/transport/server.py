@@ -120,9 +120,16 @@ class NodeServer:
                 where=listen,
             )
         await self._server.start()
-        for name in ("", *self._names):
-            await self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
+        await self.report(serving=True)
         return port
+
+    async def report(self, *, serving: bool) -> None:
+        """Tell health checks whether the node does its work; it answers calls in either case."""
+        word = (
+            health_pb2.HealthCheckResponse.SERVING if serving else health_pb2.HealthCheckResponse.NOT_SERVING
+        )
+        for name in ("", *self._names):
+            await self._health.set(name, word)
 
     async def stop(self, grace_s: float) -> None:
         """Report NOT_SERVING, take no new calls, and let running ones end within `grace_s` seconds."""
