@@ -6,7 +6,8 @@ from pathlib import Path
 from carbonport.attestation.check_report import Report
 from carbonport.attestation.presentation import Presentation
 from carbonport.crypto.canonical import Json
-from carbonport.errors import Misuse
+from carbonport.errors import FailedVerification, Misuse, Refused
+from carbonport.node.file_problem import require_place
 from carbonport.node.identity.names import Role
 from carbonport.node.identity.private_files import write_private
 from carbonport.node.importer import queries
@@ -29,13 +30,13 @@ Arguments = Mapping[str, Json]
 
 
 async def query(node: OpenNode, arguments: Arguments) -> Json:
-    """Ask an exporter for an attestation; repeated with the same request id it is the same query."""
+    """Ask an exporter for an attestation; repeated with the same request id, or before an answer, it is the same
+    query."""
     participant = node.participant
     participant.require_role(Role.IMPORTER)
     exporter = str(arguments["exporter"])
-    request_id = str(arguments.get("request_id") or participant.new_id())
     items = arguments.get("items")
-    content = {
+    content: dict[str, Json] = {
         "purpose": str(arguments["purpose"]),
         "cn": str(arguments["cn"]),
         "period_start": str(arguments["period_start"]),
@@ -45,10 +46,15 @@ async def query(node: OpenNode, arguments: Arguments) -> Json:
         "items": [str(item) for item in items] if isinstance(items, list) else [],
     }
     with participant.store.writing() as connection:
+        request_id = str(
+            arguments.get("request_id")
+            or queries.unanswered(connection, exporter, content)
+            or participant.new_id()
+        )
         queries.keep_query(connection, request_id, exporter, content, now=participant.clock())
     message = exchange_pb2.RequestAttestationRequest(request_id=request_id, **content)  # type: ignore[arg-type]
     answer = await node.peers.ask(exporter, REQUEST, message, exchange_pb2.RequestAttestationResponse)
-    return _keep_answer(node, exporter, answer.request)
+    return _keep_answer(node, exporter, request_id, answer.request)
 
 
 async def fetch(node: OpenNode, arguments: Arguments) -> Json:
@@ -56,22 +62,22 @@ async def fetch(node: OpenNode, arguments: Arguments) -> Json:
     participant = node.participant
     participant.require_role(Role.IMPORTER)
     request_id, out = str(arguments["request"]), Path(str(arguments["out"]))
+    require_place(out)
     with participant.store.reading() as connection:
         asked = queries.query_of(connection, request_id)
+        derived = queries.next_fetch_id(connection, request_id)
     asked = await _settled(node, asked)
-    fetch_id = str(arguments.get("fetch_id") or participant.new_id())
-    answer = await node.peers.ask(
-        asked.exporter,
-        FETCH,
-        exchange_pb2.FetchAttestationRequest(request_id=fetch_id, attestation_id=asked.attestation),
-        exchange_pb2.FetchAttestationResponse,
-    )
+    fetch_id = str(arguments.get("fetch_id") or derived)
+    try:
+        answer = await _fetched(node, asked.exporter, fetch_id, asked.attestation)
+    except Refused as refusal:
+        if refusal.id != "fetch-sealed-anew" or fetch_id != derived:
+            raise
+        # The first try was logged, its bytes lost, and they are no longer what the exporter hands out.
+        fetch_id = participant.new_id()
+        answer = await _fetched(node, asked.exporter, fetch_id, asked.attestation)
     received, report = await Receiver(node).receive(
-        exporter=asked.exporter,
-        request_id=request_id,
-        fetch_id=fetch_id,
-        disclosure=answer.disclosure,
-        receipt=answer.receipt,
+        asked, fetch_id=fetch_id, disclosure=answer.disclosure, receipt=answer.receipt
     )
     write_private(out, received.bundle)
     return _received_json(received, report, out)
@@ -82,6 +88,7 @@ async def refresh(node: OpenNode, arguments: Arguments) -> Json:
     participant = node.participant
     participant.require_role(Role.IMPORTER)
     request_id, out = str(arguments["request"]), Path(str(arguments["out"]))
+    require_place(out)
     with participant.store.reading() as connection:
         asked = queries.query_of(connection, request_id)
         received = queries.newest_bundle(connection, request_id)
@@ -96,14 +103,18 @@ async def refresh(node: OpenNode, arguments: Arguments) -> Json:
     receipt = received.receipt
     if received.state == queries.PROVISIONAL:
         # The same fetch id finds the same entry at the exporter; its receipt now stands under a cosigned checkpoint.
-        message = exchange_pb2.FetchAttestationRequest(
-            request_id=received.fetch_id, attestation_id=received.attestation
-        )
-        again = await node.peers.ask(asked.exporter, FETCH, message, exchange_pb2.FetchAttestationResponse)
+        again = await _fetched(node, asked.exporter, received.fetch_id, received.attestation)
         receipt = again.receipt
     data, report = await Receiver(node).refresh(received, asked.exporter, receipt)
     write_private(out, data)
     return _received_json(received, report, out)
+
+
+async def _fetched(
+    node: OpenNode, exporter: str, fetch_id: str, attestation: str
+) -> exchange_pb2.FetchAttestationResponse:
+    message = exchange_pb2.FetchAttestationRequest(request_id=fetch_id, attestation_id=attestation)
+    return await node.peers.ask(exporter, FETCH, message, exchange_pb2.FetchAttestationResponse)
 
 
 async def _settled(node: OpenNode, asked: Query) -> Query:
@@ -115,7 +126,7 @@ async def _settled(node: OpenNode, asked: Query) -> Query:
             exchange_pb2.GetRequestRequest(request_id=asked.request_id),
             exchange_pb2.GetRequestResponse,
         )
-        _keep_answer(node, asked.exporter, answer.request)
+        _keep_answer(node, asked.exporter, asked.request_id, answer.request)
         with node.participant.store.reading() as connection:
             asked = queries.query_of(connection, asked.request_id)
     if asked.state != "issued":
@@ -129,18 +140,26 @@ async def _settled(node: OpenNode, asked: Query) -> Query:
     return asked
 
 
-def _keep_answer(node: OpenNode, exporter: str, answer: exchange_pb2.Request) -> Json:
-    state = _STATES.get(answer.state, "unknown")
+def _keep_answer(node: OpenNode, exporter: str, request_id: str, answer: exchange_pb2.Request) -> Json:
+    state = _STATES.get(answer.state)
+    if answer.request_id != request_id or state is None:
+        raise FailedVerification(
+            "answer-request",
+            found="an answer to another request, or without an outcome",
+            expected=f"what became of the request {request_id}",
+            remedy="Nothing was kept. Ask again; if it stays so, tell the exporter.",
+            where=exporter,
+        )
     with node.participant.store.writing() as connection:
         queries.answered(
             connection,
-            answer.request_id,
+            request_id,
             state=state,
             attestation=answer.attestation_id,
             reason=answer.reason,
         )
     return {
-        "request": answer.request_id,
+        "request": request_id,
         "exporter": exporter,
         "state": state,
         "attestation": answer.attestation_id,

@@ -2,14 +2,24 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, func, insert, select, update
 
 from carbonport.crypto.canonical import Json, canonical_bytes, parse_canonical
+from carbonport.crypto.tuplehash import tuple_hash
 from carbonport.errors import Misuse
 from carbonport.node.store.exchange_schema import bundles, queries
 
 MAX_QUERY_BYTES = 64 * 1024
 """Largest stored query."""
+
+FETCH_ID_DOMAIN = "carbonport/fetch-id/v1"
+"""Domain of the ids of fetches."""
+
+FETCH_ID_BYTES = 16
+"""Length of a fetch id, written in lowercase hex."""
+
+ASKED = "asked"
+"""State of a query that no answer came to."""
 
 COMPLETE, PROVISIONAL = "complete", "provisional"
 """States of a bundle: a provisional one waits for the witnesses' quorum."""
@@ -51,7 +61,7 @@ def keep_query(connection: Connection, request_id: str, exporter: str, content: 
                 request=request_id,
                 exporter=exporter,
                 content=data,
-                state="asked",
+                state=ASKED,
                 attestation="",
                 reason="",
                 asked_at=now,
@@ -65,6 +75,35 @@ def keep_query(connection: Connection, request_id: str, exporter: str, content: 
             remedy="Leave --request-id out for a new query.",
             where=request_id,
         )
+
+
+def unanswered(connection: Connection, exporter: str, content: Json) -> str:
+    """The request id under which exactly this was asked of the exporter without an answer yet; empty when it was not.
+
+    A command that broke off and is run again repeats its request instead of making a second one.
+    """
+    row = connection.execute(
+        select(queries.c.request)
+        .where(
+            queries.c.exporter == exporter,
+            queries.c.state == ASKED,
+            queries.c.content == canonical_bytes(content),
+        )
+        .order_by(queries.c.asked_at.desc())
+    ).first()
+    return "" if row is None else str(row.request)
+
+
+def next_fetch_id(connection: Connection, request_id: str) -> str:
+    """The id of the next fetch of a request: the same until a bundle of it was kept.
+
+    A fetch that broke off anywhere is thereby repeated, and finds the exporter's first entry; it is guessed by nobody
+    who does not know the request id.
+    """
+    count = connection.execute(
+        select(func.count()).select_from(bundles).where(bundles.c.request == request_id)
+    ).scalar_one()
+    return tuple_hash(FETCH_ID_DOMAIN, request_id, count)[:FETCH_ID_BYTES].hex()
 
 
 def answered(connection: Connection, request_id: str, *, state: str, attestation: str, reason: str) -> None:

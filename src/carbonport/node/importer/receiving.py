@@ -4,7 +4,9 @@ An answer whose receipt does not cover exactly the received bytes is refused, wh
 lacks the witnesses' quorum is kept as provisional and does not pass `verify` until it was upgraded by fetching again.
 """
 
+import re
 from dataclasses import dataclass
+from decimal import Decimal
 
 from sqlalchemy import Connection
 
@@ -20,13 +22,16 @@ from carbonport.crypto.receipt import Receipt
 from carbonport.errors import FailedVerification
 from carbonport.node.identity.key_ring import KeyUse
 from carbonport.node.importer import queries
-from carbonport.node.importer.queries import COMPLETE, PROVISIONAL, ReceivedBundle
+from carbonport.node.importer.queries import COMPLETE, PROVISIONAL, Query, ReceivedBundle
 from carbonport.node.log.draft import Draft
 from carbonport.node.open_node import OpenNode
 from carbonport.wire.v1 import status_pb2
 
 WITNESSED = "exporter-receipt-witnessed"
 """The check that a provisional receipt fails."""
+
+PLAIN_DECIMAL = re.compile(r"[0-9]{1,30}(?:\.[0-9]{1,30})?")
+"""A mass as requests and attestations write it: 12.5 and 12.500 are the same."""
 
 NOT_CHECKED = "not checked"
 """How a report begins the finding of a check that could not be made because another failed."""
@@ -41,24 +46,19 @@ class Receiver:
     node: OpenNode
 
     async def receive(
-        self, *, exporter: str, request_id: str, fetch_id: str, disclosure: bytes, receipt: bytes
+        self, asked: Query, *, fetch_id: str, disclosure: bytes, receipt: bytes
     ) -> tuple[ReceivedBundle, Report]:
-        """Check, log and keep what a fetch brought."""
-        now = self.node.participant.clock()
-        exchange = Event.parse(Receipt.decode(receipt).event).exchange
-        if exchange != fetch_id:
-            raise FailedVerification(
-                "answer-exchange",
-                found="a receipt of another exchange",
-                expected=f"the entry of the exchange {fetch_id}",
-                remedy="Nothing was kept. Fetch again; if it stays so, tell the exporter.",
-            )
+        """Check, log and keep what a fetch brought: it must be about what was asked for."""
+        now, exporter = self.node.participant.clock(), asked.exporter
+        _require_exchange(receipt, fetch_id)
+        attestation = self._attestation(exporter, Presentation.decode(disclosure))
+        _require_asked(asked, attestation)
         data = await self._bundle(exporter, disclosure, receipt, received_at=now)
         report = self._checked(data, now)
         received = ReceivedBundle(
             fetch_id=fetch_id,
-            request_id=request_id,
-            attestation=self._attestation_id(exporter, disclosure),
+            request_id=asked.request_id,
+            attestation=attestation.header.id,
             state=COMPLETE if report.ok else PROVISIONAL,
             disclosure=disclosure,
             receipt=receipt,
@@ -89,6 +89,7 @@ class Receiver:
     async def refresh(self, received: ReceivedBundle, exporter: str, receipt: bytes) -> tuple[bytes, Report]:
         """The bundle anew, with fresh status tokens and trust lists (and a receipt that now has its quorum)."""
         now = self.node.participant.clock()
+        _require_exchange(receipt, received.fetch_id)
         data = await self._bundle(exporter, received.disclosure, receipt, received_at=received.received_at)
         report = self._checked(data, now)
         with self.node.participant.store.writing() as connection:
@@ -166,9 +167,6 @@ class Receiver:
             )
         return verify_attestation(presentation.credential, key.jwk)
 
-    def _attestation_id(self, exporter: str, disclosure: bytes) -> str:
-        return self._attestation(exporter, Presentation.decode(disclosure)).header.id
-
     async def _status(self, issuer: str, uri: str) -> str:
         answer = await self.node.peers.ask(
             issuer,
@@ -177,3 +175,50 @@ class Receiver:
             status_pb2.GetStatusListResponse,
         )
         return answer.token
+
+
+def _require_exchange(receipt: bytes, fetch_id: str) -> None:
+    if Event.parse(Receipt.decode(receipt).event).exchange != fetch_id:
+        raise FailedVerification(
+            "answer-exchange",
+            found="a receipt of another exchange",
+            expected=f"the entry of the exchange {fetch_id}",
+            remedy="Nothing was kept. Fetch again; if it stays so, tell the exporter.",
+        )
+
+
+def _tonnes(text: str) -> Decimal | str:
+    return Decimal(text) if PLAIN_DECIMAL.fullmatch(text) else text
+
+
+def _require_asked(asked: Query, attestation: Attestation) -> None:
+    """A valid attestation of another consignment is still not the answer to this query."""
+    content = asked.content
+    assert isinstance(content, dict), "this node wrote the query"
+    header = attestation.header
+    expected = {
+        "attestation": asked.attestation,
+        "issuer": asked.exporter,
+        "purpose": content["purpose"],
+        "cn": content["cn"],
+        "period": f"{content['period_start']}/{content['period_end']}",
+        "consignment": content["consignment"],
+        "net mass": _tonnes(str(content["net_mass_t"])),
+    }
+    found = {
+        "attestation": header.id,
+        "issuer": header.issuer,
+        "purpose": header.purpose,
+        "cn": attestation.text("cn"),
+        "period": attestation.period,
+        "consignment": attestation.text("consignment"),
+        "net mass": _tonnes(attestation.text("net_mass")),
+    }
+    other = [name for name, value in expected.items() if found[name] != value]
+    if other:
+        raise FailedVerification(
+            "answer-not-asked",
+            found=f"an attestation with another {', '.join(other)}",
+            expected=f"what the request {asked.request_id} asked for",
+            remedy="Nothing was kept. Tell the exporter which request was answered with what.",
+        )
