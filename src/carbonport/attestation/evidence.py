@@ -1,20 +1,21 @@
 """Evidence that an attested value is the one the verifier signed.
 
-A presentation carries evidence of a *kind*. This version knows one: `openings`. For each attested result the
-exporter opens exactly that one output leaf of the statement: blinding, salt and the leaf's path in the tree.
-The value itself is not repeated: the reader takes it from the attestation, commits to it with the opened
-blinding, rebuilds the leaf and follows the path to the root that the verifier signed. A value one unit off in
-the last decimal, or an opening of another result, leads to another root.
+A presentation carries evidence of a *kind*.
 
-The seam for zero-knowledge proofs is here: a proof kind will take the place of the openings, prove the result
-from the *input* leaves and the signed graph, and fill the same function, `check_evidence`. What opening shows
-is weaker only in what it rests on: that the verifier computed the rounded result, which the bench does.
+`openings`: for each attested result the exporter opens exactly that one output leaf of the statement: blinding,
+salt and the leaf's path in the tree. The value itself is not repeated: the reader takes it from the attestation,
+commits to it with the opened blinding, rebuilds the leaf and follows the path to the root that the verifier
+signed. A value one unit off in the last decimal, or an opening of another result, leads to another root.
+
+`proof` (`carbonport.attestation.proof_evidence`): the result is proved in zero knowledge from the *input* leaves
+and the signed graph, for one importer and consignment. What opening shows is weaker only in what it rests on:
+that the verifier computed the rounded result, which the bench does.
 """
 
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, TypeAlias
 
 from carbonport.attestation.commitments import (
     ROLE_OUTPUT,
@@ -23,17 +24,19 @@ from carbonport.attestation.commitments import (
     LeafOpening,
     output_path,
 )
+from carbonport.attestation.proof_evidence import (
+    ProofBinding,
+    ProofEvidence,
+    check_proof_evidence,
+    read_proof_evidence,
+)
 from carbonport.attestation.statement import Statement
 from carbonport.attestation.statement_draft import MAX_LEAVES, read_hex, read_label, read_scalar
+from carbonport.attestation.statement_tree import StatementTree as StatementTree
 from carbonport.attestation.strict_fields import StrictFields
 from carbonport.crypto.canonical import Json, b64url_encode
 from carbonport.crypto.group import encode_scalar
-from carbonport.crypto.merkle import (
-    MAX_PROOF_HASHES,
-    inclusion_proof,
-    node_hash,
-    verify_inclusion,
-)
+from carbonport.crypto.merkle import MAX_PROOF_HASHES, verify_inclusion
 from carbonport.errors import FailedVerification, Malformed, Misuse
 
 MAX_OPENED = 64
@@ -56,7 +59,7 @@ class OpenedLeaf:
 
 @dataclass(frozen=True, slots=True)
 class OpeningEvidence:
-    """The evidence kind of this version."""
+    """The evidence kind `openings`."""
 
     kind: ClassVar[str] = "openings"
     opened: tuple[OpenedLeaf, ...]
@@ -82,14 +85,21 @@ class OpeningEvidence:
         }
 
 
-def read_evidence(value: Json) -> OpeningEvidence:
+Evidence: TypeAlias = OpeningEvidence | ProofEvidence
+"""Evidence of a kind that this version knows."""
+
+
+def read_evidence(value: Json) -> Evidence:
     """The evidence of a presentation; a kind this version does not know is malformed, never skipped."""
     fields = StrictFields(value, "evidence")
-    if fields.text("kind") != OpeningEvidence.kind:
+    kind = fields.text("kind")
+    if kind == ProofEvidence.kind:
+        return read_proof_evidence(fields)
+    if kind != OpeningEvidence.kind:
         raise Malformed(
             "evidence-kind",
             found="evidence of another kind",
-            expected=OpeningEvidence.kind,
+            expected=f"{OpeningEvidence.kind} or {ProofEvidence.kind}",
             remedy="Use a version of the program that knows the kind.",
         )
     evidence = OpeningEvidence(fields.each("opened", _read_opened, max_items=MAX_OPENED))
@@ -103,7 +113,7 @@ def open_results(
     process: str,
     cn: str,
     results: Sequence[str],
-    tree: "StatementTree | None" = None,
+    tree: StatementTree | None = None,
 ) -> OpeningEvidence:
     """Open the outputs named `results` of one good, and nothing else.
 
@@ -129,14 +139,39 @@ def open_results(
 
 
 def check_evidence(
+    evidence: Evidence,
+    statement: Statement,
+    *,
+    process: str,
+    cn: str,
+    results: Mapping[str, str],
+    binding: ProofBinding | None = None,
+) -> None:
+    """Check that the verifier signed exactly the attested `results` (plain decimals by name) of the good, or
+    signed what they follow from.
+
+    `binding` is what a proof must be bound to; openings need none. Raises FailedVerification: for openings
+    `evidence-missing` when a result has no evidence of its own or there is evidence of something else,
+    `evidence-decimals` when a value is not written with the declared decimals, and `evidence-value` when the
+    signed commitment hides another value; for a proof see `carbonport.attestation.proof_evidence`, and
+    `evidence-binding` when there is no binding to check it against.
+    """
+    if isinstance(evidence, OpeningEvidence):
+        _check_openings(evidence, statement, process=process, cn=cn, results=results)
+    elif binding is None:
+        raise FailedVerification(
+            "evidence-binding",
+            found="a proof, and no importer and consignment that it must be made for",
+            expected="the attestation that the proof belongs to",
+            remedy="Check the proof together with its attestation.",
+        )
+    else:
+        check_proof_evidence(evidence, statement, binding, process=process, cn=cn, results=results)
+
+
+def _check_openings(
     evidence: OpeningEvidence, statement: Statement, *, process: str, cn: str, results: Mapping[str, str]
 ) -> None:
-    """Check that the verifier signed exactly the attested `results` (plain decimals by name) of the good.
-
-    Raises FailedVerification: `evidence-missing` when a result has no evidence of its own or there is
-    evidence of something else, `evidence-decimals` when a value is not written with the declared decimals,
-    and `evidence-value` when the signed commitment hides another value.
-    """
     expected = {output_path(process, cn, name): value for name, value in results.items()}
     found = {item.label.path: item for item in evidence.opened if item.label.role == ROLE_OUTPUT}
     if set(found) != set(expected) or len(found) != len(evidence.opened):
@@ -159,31 +194,6 @@ def check_evidence(
                 remedy="Do not use the value; ask the exporter for an attestation of the verified one.",
                 where=path,
             ) from None
-
-
-class StatementTree:
-    """The RFC 6962 tree over a statement's leaves, with every full subtree kept: 2n hashes, no secret.
-
-    Building it commits to every opening again, so a node that answers many requests under one statement
-    builds it once.
-    """
-
-    def __init__(self, openings: Sequence[LeafOpening]) -> None:
-        """`openings` are all of the statement's, in leaf order."""
-        self._positions = {opening.label.path: index for index, opening in enumerate(openings)}
-        self._levels = [[opening.leaf().hash() for opening in openings]]
-        while len(self._levels[-1]) > 1:
-            below = self._levels[-1]
-            pairs = zip(below[0::2], below[1::2], strict=False)
-            self._levels.append([node_hash(left, right) for left, right in pairs])
-
-    def position(self, path: str) -> int | None:
-        """The index of the leaf of this path, if there is one."""
-        return self._positions.get(path)
-
-    def inclusion_proof(self, index: int) -> tuple[bytes, ...]:
-        """The path of leaf `index`, from the leaf upwards."""
-        return tuple(inclusion_proof(index, len(self._levels[0]), lambda level, at: self._levels[level][at]))
 
 
 def _integer(text: str, label: LeafLabel, path: str) -> int:

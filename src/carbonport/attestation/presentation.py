@@ -17,7 +17,7 @@ from carbonport.attestation.credential import (
     StatementPointer,
     issue_attestation,
 )
-from carbonport.attestation.evidence import OpeningEvidence, StatementTree, open_results, read_evidence
+from carbonport.attestation.evidence import Evidence, StatementTree, open_results, read_evidence
 from carbonport.attestation.participants import PARTICIPANT_ID
 from carbonport.attestation.statement import MAX_STATEMENT_BYTES, StatusReference, statement_digest
 from carbonport.attestation.strict_fields import StrictFields
@@ -45,7 +45,7 @@ class Presentation:
     credential: str
     statement: str
     statement_receipt: Receipt
-    evidence: OpeningEvidence
+    evidence: Evidence
 
     def encode(self) -> bytes:
         """The bytes that cross."""
