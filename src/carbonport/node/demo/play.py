@@ -103,13 +103,11 @@ class Play:
         self.tell("stage", "keys, certificates and signed trust lists for two jurisdictions")
         stage = set_stage(self.folder, tuple(groups), self.stores)
         homes = {part.key: stage.home(part).path for part in CAST if part.serves}
-        with NodeProcesses(self.launchers) as nodes:
+        # The loop is made before there is anything to see: Ctrl-C in the middle of making it would leave half a loop.
+        with asyncio.Runner() as runner, NodeProcesses(self.launchers) as nodes:
+            runner.get_loop()
             nodes.start(homes)
-            self.tell(
-                "nodes",
-                "exporter, verifier, importer and regulator run as processes, mutual TLS between them",
-            )
-            return asyncio.run(_Scenes(self, stage, ledger, started).play())
+            return runner.run(_Scenes(self, stage, ledger, started).play())
 
 
 @dataclass
@@ -122,6 +120,9 @@ class _Scenes:
     started: float
 
     async def play(self) -> Outcome:
+        self.show.tell(
+            "nodes", "exporter, verifier, importer and regulator run as processes, mutual TLS between them"
+        )
         await self._verify_on_site()
         consignment = invented_consignment()
         bundle, fetched = await self._exchange(consignment)
