@@ -72,24 +72,25 @@ def explanation_lines(graph: Graph, ledger: Ledger, values: Values, result: str)
     """
     numbers = evaluate(graph, values)
     shown: set[str] = set()
-
-    def lines(node: Node, depth: int, sign: str) -> Iterator[str]:
+    # A stack, not recursion: a chain of processes may be deeper than Python's own.
+    pending: list[tuple[str, int, str]] = [(graph.outputs[result], 0, "")]
+    while pending:
+        node_id, depth, sign = pending.pop()
+        node = graph[node_id]
         indent = INDENT * depth
-        yield f"{indent}{sign}{node.label}: {_shown(numbers[node.id])} {_unit(node.unit)}".rstrip()
+        yield f"{indent}{sign}{node.label}: {shown_number(numbers[node.id])} {_unit(node.unit)}".rstrip()
         place = f"{indent}{INDENT}"
         if isinstance(node, Input):
-            yield f"{place}from {_origin(node, ledger)}"
+            yield f"{place}from {origin(node, ledger)}"
         elif isinstance(node, Constant):
             yield f"{place}from {node.source}"
         elif node.id in shown:
             yield f"{place}(explained above)"
         else:
             shown.add(node.id)
-            yield f"{place}= {_formula(node, numbers)}" + (f"   [{node.equation}]" if node.equation else "")
-            for operand_sign, operand in _signed_operands(node):
-                yield from lines(graph[operand], depth + 1, operand_sign)
-
-    yield from lines(graph[graph.outputs[result]], 0, "")
+            yield f"{place}= {formula(node, numbers)}" + (f"   [{node.equation}]" if node.equation else "")
+            operands = list(_signed_operands(node))
+            pending.extend((operand, depth + 1, operand_sign) for operand_sign, operand in reversed(operands))
 
 
 def _node(node: Node, numbers: Mapping[str, Fraction], ledger: Ledger) -> Json:
@@ -119,7 +120,7 @@ def _node(node: Node, numbers: Mapping[str, Fraction], ledger: Ledger) -> Json:
     elif isinstance(node, Round | Root):
         data["decimals"] = node.decimals
     if node.operands():
-        data["formula"] = _formula(node, numbers)
+        data["formula"] = formula(node, numbers)
     return data
 
 
@@ -158,7 +159,7 @@ def _signed_operands(node: Node) -> Iterator[tuple[str, str]]:
             yield ("× " if number else ""), operand
 
 
-def _formula(node: Node, numbers: Mapping[str, Fraction]) -> str:
+def formula(node: Node, numbers: Mapping[str, Fraction]) -> str:
     """The node's own arithmetic with the numbers put in: `2186473.915 × 0.876 × 3.664`."""
     match node:
         case Sum():
@@ -181,10 +182,10 @@ def _formula(node: Node, numbers: Mapping[str, Fraction]) -> str:
 
 
 def _operand(number: Fraction) -> str:
-    return f"({_shown(number)})" if number < 0 else _shown(number)
+    return f"({shown_number(number)})" if number < 0 else shown_number(number)
 
 
-def _shown(number: Fraction) -> str:
+def shown_number(number: Fraction) -> str:
     """At most `SHOWN_DECIMALS` decimals, or all of them when the number ends soon after."""
     full = decimal_text(number)
     decimals = len(full.partition(".")[2])
@@ -197,7 +198,8 @@ def _unit(unit: str) -> str:
     return "" if unit == "1" else unit
 
 
-def _origin(node: Input, ledger: Ledger) -> str:
+def origin(node: Input, ledger: Ledger) -> str:
+    """Where an input stands and what stands there."""
     record = ledger.records[node.path]
     stated = f"{format(record.source_value, 'f')} {_unit(record.source_unit)}".rstrip()
     return f"{record.source.place}: {stated} ({record.quality.value})"

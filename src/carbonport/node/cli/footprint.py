@@ -11,8 +11,10 @@ from rich.console import Console
 from carbonport.footprint.calculation import calculate
 from carbonport.footprint.catalogue import Catalogue
 from carbonport.footprint.cbam.scope import Scope
+from carbonport.footprint.explain_page import explanation_page
 from carbonport.footprint.intake import read_with_notes
 from carbonport.footprint.tables.rule_tables import RuleTables
+from carbonport.node.cli.calculation_files import write_export, write_private
 from carbonport.node.cli.calculation_report import calculation_json, print_calculation
 
 
@@ -36,6 +38,16 @@ def calculate_command(
         bool, typer.Option("--explain", help="Every number with its equation and source.")
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    html: Annotated[
+        Path | None,
+        typer.Option("--html", help="Write the explanation as one self-contained HTML page to this file."),
+    ] = None,
+    export: Annotated[
+        Path | None,
+        typer.Option(
+            "--export", help="Write our values to this file: .csv (results), .json or .xlsx (everything)."
+        ),
+    ] = None,
     electricity_factors: Annotated[
         Path | None,
         typer.Option(
@@ -51,8 +63,13 @@ def calculate_command(
     tables = RuleTables.load(electricity_factors)
     reading = read_with_notes(workbook, fields)
     result = calculate(reading.ledger, scope, tables)
+    if html is not None:
+        write_private(html, "".join(explanation_page(result)))
+    if export is not None:
+        write_export(result, export)
+    notes = (*reading.notes, *(f"not used: {line}" for line in reading.unused))
     if as_json:
-        data = calculation_json(result, workbook.name, reading.notes, explained=explain)
+        data = calculation_json(result, workbook.name, notes, explained=explain)
         typer.echo(json.dumps(data, ensure_ascii=False, indent=2))
     else:
-        print_calculation(Console(highlight=False), result, reading.notes, explained=explain)
+        print_calculation(Console(highlight=False), result, notes, explained=explain)
