@@ -18,8 +18,15 @@ from carbonport.node.demo.cast import EXPORTER, IMPORTER, REGULATOR, VERIFIER
 from carbonport.node.home import make_home, open_home
 from carbonport.node.identity.names import Role
 from carbonport.node.identity.passphrase import Passphrase
+from carbonport.node.open_node import OpenNode
 from carbonport.node.operations import perform
-from carbonport.node.operator.home_backup import restore_home
+from carbonport.node.operator.home_backup import back_up_home, restore_home
+from carbonport.node.participant import Participant
+from carbonport.node.services.log_services import WitnessService
+from carbonport.node.services.status_service import StatusService
+from carbonport.node.status_lists import StatusLists
+from carbonport.node.verifier.signed import statements_uri
+from carbonport.wire.v1 import log_pb2, status_pb2
 
 register_groups()
 PERIOD = "2026-01-01/2026-12-31"
@@ -142,6 +149,24 @@ def test_a_destroyed_period_does_not_come_back(tmp_path: Path) -> None:
     again = restored(backup, tmp_path / "again", period_keys=tmp_path / "apart")
     with pytest.raises(Refused, match="period-key-destroyed"):
         open_home(again, environ={}).identity.period_keys.obtain(PERIOD)
+
+
+async def test_a_restored_witness_cosigns_nothing_before_its_operator_decides(tmp_path: Path) -> None:
+    settings = NodeSettings(REGULATOR.id, REGULATOR.name, "CN", (Role.REGULATOR.value,), "127.0.0.1:1")
+    home = tmp_path / "home"
+    make_home(home, NodeConfig(settings), passphrase=None)
+    participant = Participant.open(open_home(home, environ={}))
+    back_up_home(participant, tmp_path / "backup", None)
+    participant.close()
+    again = Participant.open(open_home(restored(tmp_path / "backup", tmp_path / "again"), environ={}))
+    node = await OpenNode.open(again)
+    request = log_pb2.AddCheckpointRequest(request=b"old 0\n\n")
+    with pytest.raises(Refused, match="restore-undecided"):
+        await WitnessService(again, node.restore).AddCheckpoint(request, None)
+    asked = status_pb2.GetStatusListRequest(uri=statements_uri(again))
+    with pytest.raises(Refused, match="restore-undecided"):
+        await StatusService(StatusLists(again), node.restore).GetStatusList(asked, None)
+    await node.close()
 
 
 def test_a_node_restored_behind_its_witness_signs_nothing_until_its_operator_decides(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from life_stage import DATA, LifeStage, processes, until
 
+from carbonport.errors import Refused
 from carbonport.node.demo.cast import EXPORTER, IMPORTER, REGULATOR, VERIFIER, Part
 from carbonport.node.identity.key_ring import KeyUse
 
@@ -28,6 +29,8 @@ def test_all_keys_are_rotated_under_serving_nodes(stage: LifeStage) -> None:
         old = stage.fetch(stage.query("BEFORE-1")["request"], "before")
         assert stage.verify(old).ok
         prepared = stage.query("BEFORE-2")["request"]
+        repeated = {"request": _request_of(stage, "BEFORE-1"), "out": str(old), "fetch_id": "ab" * 16}
+        stage.do(IMPORTER, "fetch", repeated)
 
         kids = {part: _rotate(stage, part) for part in ROTATED}
         stage.issue_lists()
@@ -37,6 +40,9 @@ def test_all_keys_are_rotated_under_serving_nodes(stage: LifeStage) -> None:
         assert stage.verify(stage.fetch(prepared, "between")).ok
         stage.do(IMPORTER, "refresh", {"request": _request_of(stage, "BEFORE-1"), "out": str(old)})
         assert stage.verify(old).ok
+        # The entry of an earlier fetch is about the bytes of then; those of now need a fetch of their own.
+        with pytest.raises(Refused, match="fetch-sealed-anew"):
+            stage.do(IMPORTER, "fetch", repeated)
         # A new version of the statement, by the new verifier's seal, and a new exchange under it.
         stage.verify_on_site()
         assert stage.verify(stage.fetch(stage.query("AFTER-1")["request"], "after")).ok
