@@ -102,6 +102,12 @@ class RuleTables:
         return self.constants[name]
 
 
+def electricity_table(file_name: str, rules: RuleTables) -> tuple[Mapping[str, PublishedNumber], str]:
+    """Factors of electricity by country from a packaged table, and the table's version."""
+    table = packaged_table(file_name, ELECTRICITY_COLUMNS)
+    return _electricity(table, rules.country_names), table.version
+
+
 @cache
 def _packaged() -> RuleTables:
     goods = packaged_table("goods.csv", GOODS_COLUMNS)
