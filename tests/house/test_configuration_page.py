@@ -8,4 +8,6 @@ PAGE = Path(__file__).resolve().parents[2] / "docs" / "configuration.md"
 
 
 def test_the_reference_is_fresh() -> None:
-    assert PAGE.read_text().endswith("\n" + configuration_reference()), "run python tools/generate_configuration.py"
+    assert PAGE.read_text().endswith("\n" + configuration_reference()), (
+        "run python tools/generate_configuration.py"
+    )

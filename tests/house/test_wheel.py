@@ -50,7 +50,16 @@ def program(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
             if not name.startswith(("carbonport", "_carbonport", *ABSENT)) and path.suffix != ".pth":
                 (dependencies / path.name).symlink_to(path)
     (site / "dependencies.pth").write_text(f"{dependencies}\n")
-    pip = [sys.executable, "-m", "pip", "--python", str(python), "install", "--quiet", "--disable-pip-version-check"]
+    pip = [
+        sys.executable,
+        "-m",
+        "pip",
+        "--python",
+        str(python),
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+    ]
     subprocess.run([*pip, "--no-deps", "--no-index", str(wheel)], check=True, capture_output=True)
     return folder / "bin" / "carbonport"
 
@@ -67,18 +76,27 @@ def test_tables_policy_and_example_are_inside(wheel: Path) -> None:
     assert tracked <= names, "every file of the package is in the wheel"
 
 
-def test_it_runs_from_an_empty_folder_without_the_optional_dependencies(program: Path, tmp_path: Path) -> None:
+def test_it_runs_from_an_empty_folder_without_the_optional_dependencies(
+    program: Path, tmp_path: Path
+) -> None:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
 
     def run(*command: str) -> str:
         done = subprocess.run(
-            [str(part) for part in command], cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
+            [str(part) for part in command],
+            cwd=tmp_path,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=True,
         )
         return done.stdout
 
     assert run(str(program), "--version").startswith("carbonport ")
     python = str(program.with_name("python"))
-    example = run(python, "-c", "import carbonport; print(carbonport.__path__[0] + '/examples/steelworks.yaml')").strip()
+    example = run(
+        python, "-c", "import carbonport; print(carbonport.__path__[0] + '/examples/steelworks.yaml')"
+    ).strip()
     assert str(program.parents[1]) in example, "the installed package, not the checkout"
     assert '"see_direct"' in run(str(program), "calculate", example, "--json")
     assert "regulator" in run(str(program), "init", "--help")
