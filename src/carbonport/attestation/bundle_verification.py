@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from carbonport.attestation.bundle import Bundle, read_bundle
 from carbonport.attestation.credential import Attestation, attestation_kid, verify_attestation
 from carbonport.attestation.evidence import check_evidence
+from carbonport.attestation.listed_log import receipt_log_key
 from carbonport.attestation.presentation import Presentation
 from carbonport.attestation.statement import (
     Statement,
@@ -23,17 +24,12 @@ from carbonport.attestation.trust_store import Anchors, SeenList, TrustStore
 from carbonport.attestation.witness_rules import known_note_keys, witness_requirement
 from carbonport.crypto.jws import peek_header
 from carbonport.crypto.log_entry import EntryType, FieldName
-from carbonport.crypto.notes import VerifierKey
-from carbonport.crypto.receipt import Receipt, verify_receipt
+from carbonport.crypto.receipt import Receipt
 from carbonport.crypto.statuslist import verify_status
-from carbonport.crypto.witness_policy import WitnessPolicy
 from carbonport.errors import CarbonportError, FailedVerification
 
 NO_QUORUM_ID = "witness-quorum"
 """The error of a checkpoint whose cosignatures do not suffice."""
-
-NO_WITNESS = WitnessPolicy.of(0, ())
-"""For checking a receipt apart from its witnesses, which are a check of their own."""
 
 
 class BundleVerification:
@@ -162,12 +158,14 @@ class BundleVerification:
 
     def exporter_receipt(self) -> str:
         header = self._attestation.header
-        self._log_key = self._verified_log_key(
+        self._log_key = receipt_log_key(
+            self._store,
             self._receipt,
             header.issuer,
             payload=self._bundle.presentation,
             expected={FieldName.RECIPIENT: header.importer.encode()},
             entry_type=EntryType.CROSSING,
+            now=self._now,
         )
         known = {(key.name, key.key_id) for key in known_note_keys(self._store)}
         unknown = [
@@ -237,12 +235,14 @@ class BundleVerification:
 
     def statement_receipt(self) -> str:
         receipt, issuer = self._presentation.statement_receipt, self._statement.issuer
-        key = self._verified_log_key(
+        key = receipt_log_key(
+            self._store,
             receipt,
             issuer,
             payload=self._presentation.statement.encode(),
             expected={},
             entry_type=EntryType.STATEMENT,
+            now=self._now,
         )
         witnessed = self._witnessed_time(receipt, issuer, key)
         self._signed_at = self._bundle.received_at if witnessed is None else witnessed
@@ -329,33 +329,6 @@ class BundleVerification:
             for participant in held.trust_list.participants
             if (key := participant.key(kid, usage)) is not None
         ]
-
-    def _verified_log_key(
-        self,
-        receipt: Receipt,
-        owner: str,
-        *,
-        payload: bytes,
-        expected: Mapping[str, bytes],
-        entry_type: EntryType,
-    ) -> TrustedKey:
-        """Check a receipt of the log of `owner` but for its witnesses; gives the log key that signed it."""
-        lines = {(line.name, line.key_id) for line in receipt.checkpoint.signatures}
-        for key in self._store.participant(owner, now=self._now).keys:
-            if key.usage != "log":
-                continue
-            log_key = VerifierKey.parse(key.text)
-            if (log_key.name, log_key.key_id) in lines:
-                verify_receipt(
-                    receipt,
-                    log_key=log_key,
-                    policy=NO_WITNESS,
-                    payload=payload,
-                    expected=expected,
-                    entry_type=entry_type,
-                )
-                return key
-        raise _unknown_key(f"of a log of {owner}")
 
     def _witnessed_time(self, receipt: Receipt, owner: str, key: TrustedKey) -> int | None:
         """The time the witnesses vouch for, with the log key valid then; None when no witness is asked

@@ -38,6 +38,7 @@ OPERATIONS: Mapping[str, Operation] = MappingProxyType(
         "refresh": importer.refresh,
         "verify-data": verifier.verify_data,
         "sign": verifier.sign,
+        "reissue": verifier.reissue,
         "withdraw": verifier.withdraw,
         "audit": regulator.audit,
         "log-export": regulator.export_log,

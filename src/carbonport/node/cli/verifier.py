@@ -1,4 +1,4 @@
-"""`carbonport verify-data | sign | withdraw`: the verifier's bench."""
+"""`carbonport verify-data | sign | reissue | withdraw`: the verifier's bench."""
 
 import sys
 from pathlib import Path
@@ -22,6 +22,7 @@ def register(app: typer.Typer) -> None:
     """Attach the commands of this module to the program."""
     app.command("verify-data")(verify_data)
     app.command()(sign)
+    app.command()(reissue)
     app.command()(withdraw)
 
 
@@ -62,8 +63,8 @@ def sign(
 
     def words(result: dict[str, object], console: Console) -> None:
         _examined(result, console)
-        console.print(f"signed: statement {result['statement']}, {result['opinion']}")
-        console.print(f"for the exporter: [bold]{shown(result['out'])}[/bold]. Delete the openings file now.")
+        _handed_over(result, console)
+        console.print("Delete the openings file now.")
 
     arguments = {
         "store": _place(store),
@@ -73,6 +74,18 @@ def sign(
         "comments": list(comment or []),
     }
     perform_and_print("sign", arguments, words, home, passphrase_file, as_json)
+
+
+def reissue(
+    statement: Annotated[str, typer.Argument(help="Digest of a statement you signed.")],
+    out: Annotated[Path, typer.Option(help="Where the signed statement is written, for the exporter.")],
+    home: HomeOption = None,
+    passphrase_file: PassphraseFileOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Write a signed statement's file again: when the witnesses were missing before, or the file was lost."""
+    arguments = {"statement": statement, "out": str(out.resolve())}
+    perform_and_print("reissue", arguments, _handed_over, home, passphrase_file, as_json)
 
 
 def withdraw(
@@ -94,6 +107,15 @@ def withdraw(
 def _place(store: str) -> str:
     """A path is made absolute: the serving process may stand elsewhere."""
     return store if "://" in store else str(Path(store).resolve())
+
+
+def _handed_over(result: dict[str, object], console: Console) -> None:
+    console.print(f"signed: statement {result['statement']}, {result['opinion']}")
+    console.print(f"for the exporter: [bold]{shown(result['out'])}[/bold]")
+    if result["provisional"]:
+        console.print(
+            "the witnesses' quorum is missing: run `carbonport reissue` later; until then it is not accepted"
+        )
 
 
 def _examined(result: dict[str, object], console: Console) -> None:

@@ -4,12 +4,18 @@ The exporter's store is opened read-only, by folder, file or database URL; the o
 verifier. Nothing of either is kept: the store of the verifier holds statements and receipts only.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from sqlalchemy import Connection
 
-from carbonport.attestation.bench import Examination, examine, sign_examined
+from carbonport.attestation.bench import (
+    EarlierStatement,
+    Examination,
+    SignedStatement,
+    examine,
+    sign_examined,
+)
 from carbonport.attestation.statement import AccreditationReference, StatusReference
 from carbonport.attestation.statement_draft import MAX_SEALED_BYTES, StatementDraft, open_draft
 from carbonport.crypto.canonical import Json
@@ -17,9 +23,10 @@ from carbonport.crypto.log_entry import EntryType, FieldName, payload_digest
 from carbonport.errors import Malformed, Misuse
 from carbonport.node.bounded_file import read_bounded
 from carbonport.node.exporter.ledgers import StoredLedger, newest_ledger
+from carbonport.node.file_problem import require_place
 from carbonport.node.identity.key_ring import KeyUse
 from carbonport.node.identity.names import Role
-from carbonport.node.log.draft import Draft
+from carbonport.node.log.draft import CompanionWrite, Draft
 from carbonport.node.open_node import OpenNode
 from carbonport.node.participant import Participant
 from carbonport.node.signed_statement_file import write_signed_statement
@@ -36,11 +43,14 @@ async def verify_data(node: OpenNode, arguments: Arguments) -> Json:
 
 
 async def sign(node: OpenNode, arguments: Arguments) -> Json:
-    """Recompute, sign, log the digest at once, and write the statement with its receipt for the exporter."""
+    """Recompute, sign, log the digest at once, and write the statement with its receipt for the exporter.
+
+    Run again over the same openings it signs nothing more: it finds what it signed, and writes the file.
+    """
     participant = node.participant
     examination, stored = _examine(participant, arguments)
-    out = Path(str(arguments["out"]))
-    now = participant.clock()
+    out, now = Path(str(arguments["out"])), participant.clock()
+    require_place(out)
     listed = participant.trust.participant(participant.id, now=now)
     if listed.accreditation is None:
         raise Misuse(
@@ -50,10 +60,13 @@ async def sign(node: OpenNode, arguments: Arguments) -> Json:
             remedy="Have the accreditation entered into the trust list, and add the new list.",
         )
     held = listed.accreditation
+    seals = _own_seals(participant)
     with participant.store.reading() as connection:
-        earlier = signed.earlier_statements(connection, examination.exporter, _own_seals(participant))
+        earlier = signed.earlier_statements(connection, examination.exporter, seals)
         index = signed.free_statement_index(connection, participant.random_bytes)
-    statement = sign_examined(
+        again = _signed_before(examination, earlier, str(arguments["opinion"]), _comments(arguments))
+        known = signed.signed_statement(connection, again, seals) if again else None
+    statement = known or sign_examined(
         examination,
         key=participant.signing_key(KeyUse.VERIFIER_SEAL),
         verifier=participant.id,
@@ -72,11 +85,31 @@ async def sign(node: OpenNode, arguments: Arguments) -> Json:
             exporter=examination.exporter,
             status_index=index,
             token=statement.token,
+            after=len(earlier),
             now=now,
         )
         if examination.supersedes:
             signed.mark_superseded(connection, examination.supersedes, now=now)
 
+    return {**_examination_json(examination, stored), **await _hand_over(node, statement, out, write)}
+
+
+async def reissue(node: OpenNode, arguments: Arguments) -> Json:
+    """Write the file of a signed statement again, with a receipt under the newest checkpoint: when the witnesses'
+    quorum was missing, or the file was lost."""
+    participant = node.participant
+    participant.require_role(Role.VERIFIER)
+    digest, out = str(arguments["statement"]), Path(str(arguments["out"]))
+    require_place(out)
+    with participant.store.reading() as connection:
+        statement = signed.signed_statement(connection, digest, _own_seals(participant))
+    return await _hand_over(node, statement, out, None)
+
+
+async def _hand_over(
+    node: OpenNode, statement: SignedStatement, out: Path, write: CompanionWrite | None
+) -> dict[str, Json]:
+    """Log the digest, or find its entry again, and write statement and receipt for the exporter."""
     logged = await node.log.append(
         Draft(
             type=EntryType.STATEMENT,
@@ -85,23 +118,36 @@ async def sign(node: OpenNode, arguments: Arguments) -> Json:
             fields={
                 FieldName.PAYLOAD: payload_digest(statement.token.encode()),
                 FieldName.SUBJECT: statement.digest.encode(),
-                FieldName.RECIPIENT: examination.exporter.encode(),
+                FieldName.RECIPIENT: statement.statement.exporter.encode(),
             },
             opened=(FieldName.PAYLOAD, FieldName.SUBJECT),
             write=write,
         )
     )
-    with participant.store.writing() as connection:
+    with node.participant.store.writing() as connection:
         signed.keep_receipt(connection, statement.digest, logged.receipt.encode())
     write_signed_statement(out, statement.token, logged.receipt)
     return {
-        **_examination_json(examination, stored),
         "statement": statement.digest,
         "opinion": statement.statement.opinion,
         "signed_at": logged.quorum_time,
         "provisional": logged.provisional,
         "out": str(out),
     }
+
+
+def _signed_before(
+    examination: Examination, earlier: Sequence[EarlierStatement], opinion: str, comments: Sequence[str]
+) -> str:
+    """The digest of the statement that this very examination led to before, when the command is run again."""
+    for before in earlier:
+        of = before.statement
+        if (of.nonce, of.root, of.goods) == (examination.nonce, examination.root, examination.goods) and (
+            of.opinion,
+            of.comments,
+        ) == (opinion, tuple(comments)):
+            return before.digest
+    return ""
 
 
 async def withdraw(node: OpenNode, arguments: Arguments) -> Json:

@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, func, insert, select, update
 
-from carbonport.attestation.bench import EarlierStatement
+from carbonport.attestation.bench import EarlierStatement, SignedStatement
 from carbonport.attestation.statement import statement_kid, verify_statement
 from carbonport.crypto.ambient import RandomBytes
 from carbonport.crypto.jws import Jwk
@@ -38,9 +38,27 @@ def free_statement_index(connection: Connection, random_bytes: RandomBytes) -> i
 
 
 def add_signed(
-    connection: Connection, *, digest: str, exporter: str, status_index: int, token: str, now: int
+    connection: Connection,
+    *,
+    digest: str,
+    exporter: str,
+    status_index: int,
+    token: str,
+    after: int,
+    now: int,
 ) -> None:
-    """Keep a statement in the transaction that logs its digest; its receipt follows."""
+    """Keep a statement in the transaction that logs its digest; its receipt follows.
+
+    `after` is how many statements about the exporter its checks knew of: one that was signed meanwhile refuses it.
+    """
+    count = select(func.count()).select_from(verifications).where(verifications.c.exporter == exporter)
+    if connection.execute(count).scalar_one() != after:
+        raise Refused(
+            "sign-meanwhile",
+            found="another statement about this exporter, signed at the same time",
+            expected="one after the other, for periods and versions are held against all earlier ones",
+            remedy="Run the command again.",
+        )
     connection.execute(
         insert(verifications).values(
             statement=digest,
@@ -70,6 +88,20 @@ def earlier_statements(
         EarlierStatement(row.statement, verify_statement(row.token, jwk_of[statement_kid(row.token)]))
         for row in rows
     ]
+
+
+def signed_statement(connection: Connection, digest: str, jwk_of: Mapping[str, Jwk]) -> SignedStatement:
+    """The statement of this digest; Misuse (`statement-not-signed-here`) when this verifier signed none."""
+    row = connection.execute(select(verifications).where(verifications.c.statement == digest)).first()
+    if row is None:
+        raise Misuse(
+            "statement-not-signed-here",
+            found="no statement of this digest",
+            expected="a statement this verifier signed",
+            remedy="Give the digest that `carbonport sign` printed.",
+            where=digest[:64],
+        )
+    return SignedStatement(row.token, digest, verify_statement(row.token, jwk_of[statement_kid(row.token)]))
 
 
 def mark_withdrawn(connection: Connection, digest: str, *, now: int) -> None:

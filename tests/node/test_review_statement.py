@@ -1,0 +1,93 @@
+"""A statement signed while the witnesses are away, or by a command that broke off: it comes to hold, and only once."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from life_stage import DATA, LifeStage, processes, until
+
+from carbonport.crypto.canonical import canonical_bytes, parse_canonical
+from carbonport.errors import CarbonportError
+from carbonport.node.demo.cast import EXPORTER, IMPORTER, REGULATOR, VERIFIER
+
+MAX_BYTES = 2**24
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> LifeStage:
+    return LifeStage.make(tmp_path / "stage")
+
+
+def _commit(stage: LifeStage) -> dict[str, str]:
+    taken = stage.do(EXPORTER, "intake", {"path": str(DATA)})
+    stage.good = taken["goods"][0]["cn"]
+    stage.period = (taken["period"]["start"], taken["period"]["end"])
+    openings = stage.folder / "openings.sealed"
+    stage.do(EXPORTER, "commit", {"verifier": VERIFIER.id, "out": str(openings)})
+    home = stage.home(EXPORTER)
+    return {
+        "store": home.config.store_url(home.path).removeprefix("sqlite:///"),
+        "openings": str(openings),
+        "out": str(stage.folder / "statement.json"),
+        "opinion": "satisfactory",
+    }
+
+
+def _error_of(stage: LifeStage, part: Any, operation: str, arguments: dict[str, Any]) -> str:
+    with pytest.raises(CarbonportError) as caught:
+        stage.do(part, operation, arguments)
+    return caught.value.id
+
+
+def test_a_statement_signed_without_witnesses_is_accepted_once_they_are_back(stage: LifeStage) -> None:
+    with processes() as others, processes() as witness:
+        stage.serve(witness, REGULATOR)
+        stage.serve(others, EXPORTER, VERIFIER, IMPORTER)
+        signing = _commit(stage)
+        # The verifier's log has asked its witness before; it may go on without it for a while.
+        stage.do(VERIFIER, "log-export", {"out": str(stage.folder / "log")})
+        witness.stop()
+        first = stage.do(VERIFIER, "sign", signing)
+        assert first["provisional"]
+        assert (
+            _error_of(stage, EXPORTER, "statement-add", {"path": signing["out"]}) == "statement-provisional"
+        )
+
+        stage.serve(witness, REGULATOR)
+        again = {"statement": first["statement"], "out": signing["out"]}
+        until(lambda: not stage.do(VERIFIER, "reissue", again)["provisional"])
+        for _ in range(2):
+            added = stage.do(EXPORTER, "statement-add", {"path": signing["out"]})
+            assert added["statement"] == first["statement"]
+        assert stage.verify(stage.fetch(stage.query("LATE-1")["request"], "late")).ok
+
+
+def test_signing_again_gives_the_same_statement(stage: LifeStage) -> None:
+    with processes() as nodes:
+        stage.serve(nodes, REGULATOR, VERIFIER)
+        signing = _commit(stage)
+        assert _error_of(stage, VERIFIER, "sign", {**signing, "out": str(stage.folder)}) == "file-problem"
+        first = stage.do(VERIFIER, "sign", signing)
+        Path(signing["out"]).unlink()
+        assert stage.do(VERIFIER, "sign", signing)["statement"] == first["statement"]
+        assert Path(signing["out"]).is_file()
+        # Another opinion about the same commitments would be a second statement under one nonce.
+        changed = {**signing, "opinion": "not-satisfactory"}
+        assert _error_of(stage, VERIFIER, "sign", changed) == "bench-nonce-reused"
+
+
+def test_a_receipt_of_something_else_is_not_taken(stage: LifeStage) -> None:
+    with processes() as nodes:
+        stage.serve(nodes, REGULATOR, VERIFIER)
+        signing = _commit(stage)
+        stage.do(VERIFIER, "sign", signing)
+        path = Path(signing["out"])
+        content = parse_canonical(path.read_bytes(), max_bytes=MAX_BYTES)
+        assert isinstance(content, dict)
+        receipt = content["receipt"]
+        assert isinstance(receipt, dict)
+        opened = receipt["fields"]
+        assert isinstance(opened, list)
+        receipt["fields"] = opened[:1]
+        path.write_bytes(canonical_bytes(content))
+        assert _error_of(stage, EXPORTER, "statement-add", {"path": str(path)}).startswith("receipt-")
