@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 
 from carbonport.classification.egress import CrossedItem, Disclosure, EgressRequest
 from carbonport.classification.field_classes import FieldClass
@@ -173,12 +173,14 @@ def attestation_of(connection: Connection, attestation_id: str) -> StoredAttesta
     )
 
 
-_STANDING = select(attestations.c.importer, attestations.c.revoked_at)
+_STANDING = select(attestations.c.importer, attestations.c.revoked_at).where(
+    attestations.c.attestation == bindparam("attestation_id")
+)
 
 
 def standing_of(connection: Connection, attestation_id: str) -> Standing | None:
     """Whether an attestation holds; None when there is none of this id."""
-    row = connection.execute(_STANDING.where(attestations.c.attestation == attestation_id)).first()
+    row = connection.execute(_STANDING, {"attestation_id": attestation_id}).first()
     return None if row is None else Standing(row.importer, row.revoked_at)
 
 

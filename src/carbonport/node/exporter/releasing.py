@@ -8,7 +8,6 @@ transaction. A repeated fetch (the same request id) finds the same entry and cou
 
 import hashlib
 from dataclasses import dataclass
-from functools import partial
 
 from sqlalchemy import Connection
 
@@ -17,13 +16,13 @@ from carbonport.attestation.presentation import Presentation
 from carbonport.classification.egress import Disclosure, EgressRefused
 from carbonport.crypto.log_entry import EntryType, FieldName, payload_digest
 from carbonport.crypto.receipt import Receipt
-from carbonport.errors import Misuse, Refused
+from carbonport.errors import CarbonportError, Misuse, Refused
 from carbonport.node.exporter import inbox, issued
 from carbonport.node.exporter.composition import Composer, Composition
 from carbonport.node.exporter.log_fields import items_field, refusal_fields
 from carbonport.node.exporter.sealing import issue_fields, presentation_seal
 from carbonport.node.identity.key_ring import KeyUse
-from carbonport.node.log.draft import Draft
+from carbonport.node.log.draft import CompanionWrite, Draft
 from carbonport.node.log.exchange_log import ExchangeLog
 from carbonport.node.participant import Participant
 from carbonport.node.restored import LOST, read_restore
@@ -52,6 +51,26 @@ class _Kept:
     request_digest: bytes
     fixed_fields: dict[str, bytes]
 
+    @property
+    def importer(self) -> str:
+        """Whom it was issued to."""
+        return self.disclosure.recipient
+
+
+@dataclass(frozen=True, slots=True)
+class _StandsFor:
+    """The condition of a crossing: issued to this importer, and not revoked when the entry is written."""
+
+    attestation_id: str
+    importer: str
+
+    def require(self, connection: Connection) -> None:
+        """Refuse otherwise."""
+        standing = issued.standing_of(connection, self.attestation_id)
+        if standing is None or standing.importer != self.importer:
+            raise _unknown()
+        standing.require_valid()
+
 
 class ReleaseDesk:
     """Hands issued attestations to the importers they were issued to."""
@@ -64,14 +83,23 @@ class ReleaseDesk:
 
     async def release(self, attestation_id: str, *, importer: str, request_id: str) -> Released:
         """Decide, log durably, hand over. Refused when it was revoked or superseded, or when policy now says no."""
-        with self._participant.store.reading() as connection:
-            standing = issued.standing_of(connection, attestation_id)
-        if standing is None or standing.importer != importer:
-            raise _unknown()
-        standing.require_valid()
-        kept = self._kept.get(attestation_id) or self._recall(attestation_id)
-        if kept.seal != self._participant.identity.record(KeyUse.SEAL).kid:
+        standing, kept = _StandsFor(attestation_id, importer), self._kept.get(attestation_id)
+        seal = self._participant.identity.record(KeyUse.SEAL).kid
+        if kept is None or kept.seal != seal or kept.importer != importer:
+            with self._participant.store.reading() as connection:
+                standing.require(connection)
+            kept = kept or self._recall(attestation_id)
+        if kept.seal != seal:
             kept = await self._seal_anew(attestation_id, kept)
+        try:
+            return await self._cross(kept, standing, request_id)
+        except CarbonportError:
+            # It may have been revoked: the next fetch looks before it troubles the log.
+            self._kept.pop(attestation_id, None)
+            raise
+
+    async def _cross(self, kept: _Kept, standing: "_StandsFor", request_id: str) -> Released:
+        """Decide and log; whether the attestation still holds is read in the transaction of the entry."""
         try:
             decision = kept.composition.gate.decide(kept.composition.egress, kept.disclosure)
         except EgressRefused as refusal:
@@ -81,8 +109,9 @@ class ReleaseDesk:
                     exchange=request_id,
                     request_digest=kept.request_digest,
                     fields=refusal_fields(
-                        importer, refusal.decision.purpose, refusal.decision.reason, refusal.decision
+                        kept.importer, refusal.decision.purpose, refusal.decision.reason, refusal.decision
                     ),
+                    condition=standing,
                 )
             )
             raise
@@ -93,7 +122,8 @@ class ReleaseDesk:
                 request_digest=kept.request_digest,
                 fields={**kept.fixed_fields, FieldName.DECISION: decision.id.encode()},
                 opened=(FieldName.PAYLOAD, FieldName.RECIPIENT, FieldName.SUBJECT),
-                write=partial(_count, reference=kept.disclosure.approval, now=self._participant.clock()),
+                write=self._counting(kept.disclosure.approval),
+                condition=standing,
             )
         )
         if logged.repeated:
@@ -138,6 +168,17 @@ class ReleaseDesk:
         )
         # Read back, for another call may have been first: what stands in the store is what crosses.
         return self._recall(attestation_id)
+
+    def _counting(self, reference: str) -> CompanionWrite | None:
+        """Counts one use of the approval, if there is one."""
+        if not reference:
+            return None
+        now = self._participant.clock()
+
+        def write(connection: Connection, _index: int) -> None:
+            inbox.count_use(connection, reference, now=now)
+
+        return write
 
     def _require_logged(self, kept: _Kept, receipt: Receipt) -> None:
         """A repeated fetch gets its first entry; that entry must be about the bytes that would go now."""
@@ -199,11 +240,6 @@ class ReleaseDesk:
             self._kept.clear()
         self._kept[attestation_id] = kept
         return kept
-
-
-def _count(connection: Connection, _index: int, *, reference: str, now: int) -> None:
-    if reference:
-        inbox.count_use(connection, reference, now=now)
 
 
 def _unknown() -> Misuse:

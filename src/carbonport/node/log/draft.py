@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 from sqlalchemy import Connection
 
@@ -17,12 +17,24 @@ CompanionWrite: TypeAlias = Callable[[Connection, int], None]
 must be quick, and must not begin, commit or roll back."""
 
 
+class Condition(Protocol):
+    """What must hold when an entry is written; two that compare equal ask the same, and one answer serves a
+    batch."""
+
+    def __hash__(self) -> int: ...
+
+    def require(self, connection: Connection) -> None:
+        """Raise unless it holds, reading in the entry's transaction; as quick and as careful as
+        `CompanionWrite`."""
+
+
 @dataclass(frozen=True, slots=True)
 class Draft:
     """An event to be logged.
 
     (`exchange`, `type`, `request_digest`) is the key of the entry: a second append with the same key gives
-    the same entry, adds nothing and does not run `write`. `fields` are the values of the event, `opened` the
+    the same entry, adds nothing and does not run `write`. Unless `condition` holds in the transaction nothing
+    is logged, and nothing found again. `fields` are the values of the event, `opened` the
     names of those that the receipt shows. The body is sealed to the log's readers and to `readers` (raw
     X25519 keys by key id).
     """
@@ -34,6 +46,7 @@ class Draft:
     opened: Collection[str] = ()
     readers: Mapping[str, bytes] = field(default_factory=dict)
     write: CompanionWrite | None = None
+    condition: Condition | None = None
 
 
 @dataclass(frozen=True, slots=True)
