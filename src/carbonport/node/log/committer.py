@@ -13,9 +13,9 @@ from typing import TypeAlias
 from sqlalchemy import Connection, insert, select
 
 from carbonport.crypto.ambient import Clock
-from carbonport.crypto.merkle import Frontier
+from carbonport.crypto.merkle import Frontier, full_subtrees
 from carbonport.errors import CarbonportError, Misuse
-from carbonport.node.log.draft import Draft
+from carbonport.node.log.draft import Condition, Draft
 from carbonport.node.log.preparation import EntryMaker, PreparedEntry
 from carbonport.node.log.tree_rows import (
     Head,
@@ -68,13 +68,13 @@ class _State:
     root: bytes
 
 
-class _CompanionFailedError(Exception):
-    """A draft's own write failed; the batch is tried again without that draft."""
+class _DraftsFailedError(Exception):
+    """Conditions of drafts do not hold, or a draft's own write failed; the batch is tried again without
+    them."""
 
-    def __init__(self, place: int, cause: Exception) -> None:
-        super().__init__(place)
-        self.place = place
-        self.cause = cause
+    def __init__(self, causes: Mapping[int, Exception]) -> None:
+        super().__init__(len(causes))
+        self.causes = causes
 
 
 class Committer:
@@ -110,8 +110,8 @@ class Committer:
     def commit(self, drafts: Sequence[Draft], note: NoteToKeep | None) -> tuple[list[Outcome], DurableHead]:
         """One outcome per draft, in order, and the new size and root: all durable when this returns.
 
-        A draft that is out of shape or whose companion write fails gets its error, the others go on. A
-        failure of the store itself is raised and concerns the whole batch.
+        A draft that is out of shape, whose condition does not hold or whose companion write fails gets its
+        error, the others go on. A failure of the store itself is raised and concerns the whole batch.
         """
         outcomes: dict[int, Outcome] = {}
         prepared: dict[int, PreparedEntry] = {}
@@ -125,9 +125,10 @@ class Committer:
         while True:
             try:
                 outcomes.update(self._transaction(drafts, prepared, known, note))
-            except _CompanionFailedError as failed:
-                outcomes[failed.place] = failed.cause
-                del prepared[failed.place]
+            except _DraftsFailedError as failed:
+                outcomes.update(failed.causes)
+                for place in failed.causes:
+                    del prepared[place]
             except Misuse as error:
                 # Some key is in the log already. Looking first would cost every batch a query for a rare
                 # case.
@@ -154,11 +155,13 @@ class Committer:
         state = self._state or self._read_state()
         placed, fresh = _place(drafts, prepared, known, state.frontier.size)
         if not fresh and note is None:
+            # All were found again, by a transaction before this one that has looked at their conditions.
             return placed
         frontier = state.frontier.copy()
         completed = frontier.extend(each.tree_leaf for _, _, each in fresh)
         root = frontier.root()
         with self._writer.writing() as connection:
+            _require_conditions(connection, drafts, prepared)
             if fresh:
                 _insert(connection, state.log, fresh)
                 insert_nodes(connection, state.log, completed)
@@ -175,6 +178,9 @@ class Committer:
             head = found_log(connection, self._origin)
             state = _State(head.log, read_frontier(connection, head), head.root)
         self.cache.clear()
+        # With the edge in memory, proofs for what comes next read no row, though the log is older than this process.
+        edge = zip(full_subtrees(0, head.size), state.frontier.hashes, strict=True)
+        self.cache.add([(level, index, digest) for (level, index), digest in edge])
         self._state = state
         return state
 
@@ -252,6 +258,33 @@ def _insert(connection: Connection, log: int, fresh: _Fresh) -> None:
     )
 
 
+def _require_conditions(
+    connection: Connection, drafts: Sequence[Draft], prepared: Mapping[int, PreparedEntry]
+) -> None:
+    """Look at every condition once, before anything is written; also of drafts that find an earlier entry."""
+    answers: dict[Condition, Exception | None] = {}
+    for place in prepared:
+        condition = drafts[place].condition
+        if condition is not None and condition not in answers:
+            answers[condition] = _problem(condition, connection)
+    failed: dict[int, Exception] = {}
+    for place in prepared:
+        condition = drafts[place].condition
+        if condition is not None and (problem := answers[condition]) is not None:
+            failed[place] = problem
+    if failed:
+        raise _DraftsFailedError(failed)
+
+
+def _problem(condition: Condition, connection: Connection) -> Exception | None:
+    try:
+        with store_failures("a condition"):
+            condition.require(connection)
+    except Exception as error:  # noqa: BLE001 - whatever it is belongs to the drafts that ask for it
+        return error
+    return None
+
+
 def _run_companions(connection: Connection, placed: Mapping[int, Outcome], fresh: _Fresh) -> None:
     places = {
         outcome.index: place
@@ -265,4 +298,4 @@ def _run_companions(connection: Connection, placed: Mapping[int, Outcome], fresh
             with store_failures("a companion write"):
                 draft.write(connection, index)
         except Exception as error:  # noqa: BLE001 - whatever it is belongs to this draft alone
-            raise _CompanionFailedError(places[index], error) from None
+            raise _DraftsFailedError({places[index]: error}) from None

@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from carbonport.crypto.ambient import RandomBytes
-from carbonport.crypto.fieldtree import FieldLeaf, leaf_digest, salted_fields
+from carbonport.crypto.fieldtree import SALT_BYTES, FieldLeaf, leaf_digest, salted_fields
 from carbonport.crypto.log_body import (
     MAX_BODY_READERS,
     Body,
@@ -22,7 +22,7 @@ from carbonport.crypto.log_body import (
 from carbonport.crypto.log_entry import ENTRY_KEY_BYTES, Entry, Event, FieldName, body_aad
 from carbonport.crypto.merkle import leaf_hash, tree_root
 from carbonport.crypto.receipt import MAX_RECEIPT_FIELDS
-from carbonport.crypto.sealing import BODY_KEY_BYTES, decrypt_body, encrypt_body
+from carbonport.crypto.sealing import BODY_KEY_BYTES, BODY_NONCE_BYTES, decrypt_body, encrypt_body
 from carbonport.errors import Misuse
 from carbonport.node.log.draft import REQUEST_DIGEST_BYTES, Draft
 
@@ -71,10 +71,15 @@ class EntryMaker:
     def prepare(self, draft: Draft, time: int) -> PreparedEntry:
         """Draw salts and keys, hash, encrypt and seal; Misuse when the draft is out of shape."""
         _check(draft, len(self._readers))
-        leaves = salted_fields({**draft.fields, FieldName.REQUEST: draft.request_digest}, self._random_bytes)
+        # All that is random about an entry is drawn at once and handed out in parts, each used for one thing only.
+        needed = (
+            SALT_BYTES * (len(draft.fields) + 1) + ENTRY_KEY_BYTES + BODY_KEY_BYTES + 2 * BODY_NONCE_BYTES
+        )
+        random_bytes = _Drawn(self._random_bytes(needed))
+        leaves = salted_fields({**draft.fields, FieldName.REQUEST: draft.request_digest}, random_bytes)
         digests = [leaf_digest(each) for each in leaves]
         event = Event(draft.type, draft.exchange, time, tree_root(digests)).encode()
-        key = self._random_bytes(ENTRY_KEY_BYTES)
+        key = random_bytes(ENTRY_KEY_BYTES)
         entry = Entry.of_event_bytes(draft.type, event, key)
         # One associated data for body and wrapped key: they are encrypted under different keys.
         aad = body_aad(self._origin, entry.leaf)
@@ -84,7 +89,7 @@ class EntryMaker:
             leaf=entry.leaf,
             aad=aad,
             readers={**self._readers, **draft.readers} if draft.readers else self._readers,
-            random_bytes=self._random_bytes,
+            random_bytes=random_bytes,
         )
         raw = entry.encode()
         return PreparedEntry(
@@ -97,7 +102,7 @@ class EntryMaker:
                 for leaf, digest in zip(leaves, digests, strict=True)
             ),
             body=sealed.encode(),
-            own_key=encrypt_body(self._own_key, aad, body_key, self._random_bytes),
+            own_key=encrypt_body(self._own_key, aad, body_key, random_bytes),
         )
 
     def reopen(self, entry: bytes, body: bytes, own_key: bytes) -> Body:
@@ -106,6 +111,18 @@ class EntryMaker:
         parsed = Entry.parse(entry)
         key = decrypt_body(self._own_key, body_aad(self._origin, parsed.leaf), own_key)
         return open_with_key(SealedBody.parse(body), key, origin=self._origin, entry=parsed)
+
+
+class _Drawn:
+    """Random bytes drawn beforehand: a `RandomBytes` that gives each of them once."""
+
+    def __init__(self, drawn: bytes) -> None:
+        self._left = drawn
+
+    def __call__(self, count: int) -> bytes:
+        part, self._left = self._left[:count], self._left[count:]
+        assert len(part) == count, "as many were drawn as an entry needs"
+        return part
 
 
 def shown_fields(body: Body, opened: Collection[str]) -> tuple[FieldLeaf | bytes, ...]:

@@ -7,7 +7,7 @@ that completes its subtree, and never changed.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from carbonport.crypto.merkle import EMPTY_ROOT, Frontier, NodeReader, leaf_hash
 from carbonport.errors import CarbonportError, FailedVerification
@@ -17,7 +17,18 @@ from carbonport.node.store.schema import log_nodes, logs
 CACHED_NODES_PER_LEVEL = 4096
 """Most recent nodes kept in memory on each level: proofs for any entry of the last 4096 read no row."""
 
+# Built once: SQLAlchemy takes longer to build and to recognise a statement than SQLite takes to run it.
 _INSERT_NODES = insert(log_nodes)
+_ADVANCE = (
+    update(logs)
+    .where(logs.c.log == bindparam("of_log"), logs.c.size == bindparam("old_size"))
+    .values(size=bindparam("new_size"), root=bindparam("new_root"))
+)
+_KEEP_NOTE = (
+    update(logs)
+    .where(logs.c.log == bindparam("of_log"))
+    .values(note_size=bindparam("new_size"), note=bindparam("new_note"))
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +68,7 @@ def advance_head(connection: Connection, log: int, old_size: int, size: int, roo
     """Move the row to the new size; FailedVerification (`log-writer-conflict`) when another writer moved it
     first."""
     moved = connection.execute(
-        update(logs).where(logs.c.log == log, logs.c.size == old_size).values(size=size, root=root)
+        _ADVANCE, {"of_log": log, "old_size": old_size, "new_size": size, "new_root": root}
     )
     if moved.rowcount != 1:
         raise FailedVerification(
@@ -70,7 +81,7 @@ def advance_head(connection: Connection, log: int, old_size: int, size: int, roo
 
 def keep_note(connection: Connection, log: int, size: int, note: bytes) -> None:
     """Remember the last published checkpoint note."""
-    connection.execute(update(logs).where(logs.c.log == log).values(note_size=size, note=note))
+    connection.execute(_KEEP_NOTE, {"of_log": log, "new_size": size, "new_note": note})
 
 
 def insert_nodes(connection: Connection, log: int, completed: Sequence[tuple[int, int, bytes]]) -> None:
