@@ -6,7 +6,7 @@ and the gate pulls what the names stand for.
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from carbonport.classification.field_classes import FieldClass
 from carbonport.classification.forms import Form, Purpose, Role
@@ -168,12 +168,12 @@ class Disclosure:
     form: Form
     subject: Subject
     approval: str = ""
+    digest: str = field(init=False)
+    """SHA-256 of the payload in hex. The payload holds the random decision id, so the digest can be
+    published."""
 
-    @property
-    def digest(self) -> str:
-        """SHA-256 of the payload in hex. The payload holds the random decision id, so the digest can be
-        published."""
-        return hashlib.sha256(self.payload).hexdigest()
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "digest", hashlib.sha256(self.payload).hexdigest())
 
 
 NAMED_ITEMS = 5

@@ -8,6 +8,7 @@ apart.
 
 import hashlib
 from collections.abc import Callable
+from functools import lru_cache
 from typing import TypeAlias
 
 from Crypto.Hash import KMAC256
@@ -30,6 +31,9 @@ _PREFIX = (b"\x01\x88" + b"\x01\x48" + b"TupleHash" + b"\x01\x00").ljust(_RATE_B
 _RIGHT_ENCODED_BITS = (8 * TUPLE_HASH_BYTES).to_bytes(2, "big") + b"\x02"
 """right_encode of the output's length in bits (SP 800-185 section 2.3.1)."""
 
+REMEMBERED_LENGTHS = 512
+"""Encodings of lengths that are kept; the formats' fields have few different ones."""
+
 MIN_KEY_BYTES = 32
 """Shortest KMAC256 key: its security level of 256 bits."""
 
@@ -44,8 +48,10 @@ def tuple_hash(domain: str, *fields: HashField) -> bytes:
     the type of each of its fields. Raises `Misuse` for other types (`bool` among them) and for text with a
     lone surrogate.
     """
-    encoded = [_encode_string(_field_bytes(domain))]
-    encoded += [_encode_string(_field_bytes(field)) for field in fields]
+    encoded: list[bytes] = []
+    for field in (domain, *fields):
+        data = field if type(field) is bytes else _field_bytes(field)
+        encoded += (_left_encoded_bits(len(data)), data)
     encoded.append(_RIGHT_ENCODED_BITS)
     return _keccak_after_prefix(b"".join(encoded))
 
@@ -111,12 +117,13 @@ def _openssl_keccak() -> Callable[[bytes], bytes] | None:
 _keccak_after_prefix: Callable[[bytes], bytes] = _openssl_keccak() or _pycryptodome_keccak
 
 
-def _encode_string(data: bytes) -> bytes:
-    """encode_string of SP 800-185 section 2.3.2: the length in bits, itself with its length, then the
-    bytes."""
-    bits = 8 * len(data)
+@lru_cache(REMEMBERED_LENGTHS)
+def _left_encoded_bits(length: int) -> bytes:
+    """left_encode of a length in bits (SP 800-185 section 2.3.1); with the bytes after it this is encode_string
+    (section 2.3.2)."""
+    bits = 8 * length
     size = (bits.bit_length() + 7) // 8 or 1
-    return bytes((size,)) + bits.to_bytes(size, "big") + data
+    return bytes((size,)) + bits.to_bytes(size, "big")
 
 
 def _field_bytes(field: HashField) -> bytes:

@@ -139,6 +139,7 @@ class KeyRing:
         self._password = password
         self._loaded: dict[str, PrivateKey] = {}
         self._stamp = self._look()
+        self._looked_at = -1
 
     def __repr__(self) -> str:
         return f"KeyRing({len(self._records)} keys in {self._folder})"
@@ -216,8 +217,13 @@ class KeyRing:
                 self._records, self._stamp = records, stamp
 
     def current(self, use: KeyUse, at: int) -> KeyRecord:
-        """The key of this use that is in force at `at`, also when another process has rotated it since."""
-        self.refresh()
+        """The key of this use that is in force at `at`, also when another process has rotated it since.
+
+        The list is looked at once in each second: a rotation takes effect in the next one at the earliest.
+        """
+        if at != self._looked_at:
+            self.refresh()
+            self._looked_at = at
         for record in reversed(self._records):
             if record.use is use and record.valid_at(at):
                 return record
