@@ -226,7 +226,7 @@ def test_paths_with_meaningful_characters_are_only_paths(tmp_path: Path) -> None
     with store.writing() as connection:
         write_fact(connection, "a", "1")
     store.close()
-    assert (folder / "carbonport.db").is_file()
+    assert (folder / "carbonport.sqlite").is_file()
     reader = Store.open_read_only(folder)
     assert facts(reader) == {"a": "1"}
     reader.close()

@@ -84,7 +84,7 @@ class Store:
                 where=location.name,
                 found="no store",
                 expected="the store of a node",
-                remedy="Check the path; a node's store is the file carbonport.db in its data folder.",
+                remedy="Check the path; a node's store is the file carbonport.sqlite in its data folder.",
             )
         store = cls(location, _engine(location, read_only=True, max_size_bytes=None), read_only=True)
         try:

@@ -1,6 +1,6 @@
 """Where a store is: one SQLite file in a folder, or a PostgreSQL database by URL.
 
-A folder or file path means SQLite (`<folder>/carbonport.db`); `postgresql+psycopg://user@host/name` means
+A folder or file path means SQLite (`<folder>/carbonport.sqlite`); `postgresql+psycopg://user@host/name` means
 PostgreSQL. Nothing else is accepted, so that a mistyped URL never becomes a new empty file. A password in a
 URL is never shown.
 """
@@ -13,7 +13,7 @@ from sqlalchemy.exc import ArgumentError
 
 from carbonport.errors import Misuse
 
-STORE_FILE = "carbonport.db"
+STORE_FILE = "carbonport.sqlite"
 """The name of the SQLite file in a node's data folder."""
 
 POSTGRESQL_DRIVER = "postgresql+psycopg"
