@@ -249,3 +249,30 @@ precursors: [{id: x, category: Pig iron, country: IN, process: p, basis: default
     with pytest.raises(Malformed) as caught:
         whole(text)
     assert caught.value.id == "precursor-missing-figure"
+
+
+def test_free_allocation_follows_the_chain() -> None:
+    text = STEEL.replace(
+        "activity_level: 450 t", "routes: [Basic oxygen steelmaking], activity_level: 450 t"
+    ).replace("goods: [", 'goods: [{cn: "72071111", process: steel}, {cn: "72011011", process: iron}, ')
+    good = whole(text).good("coil", "72083900")
+    assert good.allocation is not None
+    share = F("0.975")
+    iron = share * F("1.089") + 800 * share * F("0.086") / 500
+    steel = share * F("0.188") + 420 * iron / 450
+    assert good.allocation.source["sefa"] == share * F("0.044") + 410 * steel / 400
+    assert good.allocation.graph is not None
+
+
+def test_a_free_allocation_that_is_not_clear_says_why() -> None:
+    good = whole(STEEL).good("coil", "72083900")
+    assert good.allocation is not None
+    assert good.allocation.problem is not None
+    assert good.source["see_direct"] > 0
+
+
+def test_cement_carries_the_allocation_of_its_clinker() -> None:
+    calculation = whole(CEMENT.replace("name: Kiln,", "name: Kiln, routes: [grey clinker],"))
+    good = calculation.good("mill", "25232900")
+    assert good.allocation is not None
+    assert good.allocation.source["sefa"] == F("0.975") * F("0.666") * 90000 / 120000

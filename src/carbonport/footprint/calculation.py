@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from carbonport.footprint.cbam.attribution import BY_STREAMS
+from carbonport.footprint.cbam.free_allocation import FreeAllocation, free_allocation
 from carbonport.footprint.cbam.installation import installation_graph
-from carbonport.footprint.cbam.scope import Scope, scope_of
+from carbonport.footprint.cbam.scope import ELECTRICITY, Scope, scope_of
 from carbonport.footprint.cbam.specific_emissions import SEE_DECIMALS, GoodRules, Problem, good_rules
 from carbonport.footprint.evaluate import Values, declared_values, evaluate, evaluate_outputs, source_values
 from carbonport.footprint.exact_decimal import decimal_text, round_half_up
@@ -40,11 +41,15 @@ class Notice:
 
 @dataclass(frozen=True, slots=True)
 class GoodResult:
-    """One good: its rules and graph, and the results by name, from source and from declared values."""
+    """One good: its rules and graph, and the results by name, from source and from declared values.
+
+    `allocation` is its specific embedded free allocation, in a graph of its own (None: there is no such thing).
+    """
 
     rules: GoodRules
     source: Mapping[str, Fraction]
     declared: Mapping[str, Fraction]
+    allocation: FreeAllocation | None = None
 
     @property
     def process(self) -> str:
@@ -110,7 +115,12 @@ def calculate(ledger: Ledger, scope: Scope | None = None, tables: RuleTables | N
     tables = RuleTables.load() if tables is None else tables
     source, declared = source_values(ledger), declared_values(ledger)
     goods = tuple(
-        _good_result(good_rules(ledger, good, scope, tables), source, declared)
+        _good_result(
+            good_rules(ledger, good, scope, tables),
+            source,
+            declared,
+            free_allocation(ledger, good, scope, tables, source),
+        )
         for good in sorted(ledger.goods, key=lambda good: (good.process, good.cn))
     )
     graph = installation_graph(ledger, scope, tables)
@@ -121,14 +131,22 @@ def calculate(ledger: Ledger, scope: Scope | None = None, tables: RuleTables | N
         *_declared_notices(goods),
         *_electricity_notices(goods),
         *_unit_notices(goods),
+        *_grouping_notices(goods, scope),
         *_stream_notices(ledger, goods, source),
         *_unused_notices(ledger, [*(good.graph for good in goods), graph]),
     ]
     return Calculation(ledger, scope, goods, installation, tuple(notices), tables.versions)
 
 
-def _good_result(rules: GoodRules, source: Values, declared: Values) -> GoodResult:
-    return GoodResult(rules, evaluate_outputs(rules.graph, source), evaluate_outputs(rules.graph, declared))
+def _good_result(
+    rules: GoodRules, source: Values, declared: Values, allocation: FreeAllocation | None
+) -> GoodResult:
+    return GoodResult(
+        rules,
+        evaluate_outputs(rules.graph, source),
+        evaluate_outputs(rules.graph, declared),
+        allocation,
+    )
 
 
 def _declared_notices(goods: Iterable[GoodResult]) -> Iterable[Notice]:
@@ -157,11 +175,26 @@ def _electricity_notices(goods: Iterable[GoodResult]) -> Iterable[Notice]:
 def _unit_notices(goods: Iterable[GoodResult]) -> Iterable[Notice]:
     for good in goods:
         unit = good.rules.entry.functional_unit
-        if not unit.startswith("t of CN"):
+        counted = "see_direct_per_functional_unit" in good.source or good.rules.entry.sector == ELECTRICITY
+        if not unit.startswith("t of CN") and not counted:
             yield Notice(
                 "functional-unit",
                 f"results are per tonne of the activity level; this CN code's functional unit: {unit}",
                 f"{good.process}, CN {good.cn}",
+            )
+
+
+def _grouping_notices(goods: Iterable[GoodResult], scope: Scope) -> Iterable[Notice]:
+    """From 2026 on, one value per CN code and installation."""
+    processes: dict[str, list[str]] = {}
+    for good in goods:
+        processes.setdefault(good.cn, []).append(good.process)
+    for cn, ids in processes.items():
+        if len(ids) > 1 and scope is Scope.DEFINITIVE:
+            yield Notice(
+                "grouped",
+                "one value for all routes of this CN code: averaged over " + ", ".join(ids),
+                f"CN {cn}",
             )
 
 

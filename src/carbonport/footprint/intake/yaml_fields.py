@@ -65,6 +65,7 @@ PRECURSOR_FIGURES = {
     "amount": "precursor_amount",
     "see_direct": "precursor_see_direct",
     "see_indirect": "precursor_see_indirect",
+    "sefa": "precursor_sefa",
     "electricity": "precursor_electricity",
     "electricity_factor": "precursor_electricity_factor",
 }

@@ -77,7 +77,14 @@ def _good_json(good: GoodResult, calculation: Calculation, *, explained: bool) -
         data[f"{name}_rounded"] = _fixed(good.source, name)
     data |= {
         "see_indirect_in_scope": _text(good.source, "see_indirect_in_scope"),
-        "unit": "tCO2e/t",
+        "see_direct_per_functional_unit": _text(good.source, "see_direct_per_functional_unit"),
+        "see_total_per_functional_unit": _text(good.source, "see_total_per_functional_unit"),
+        "sefa": _text(good.allocation.source, "sefa") if good.allocation else None,
+        "sefa_rounded": _fixed(good.allocation.source, "sefa") if good.allocation else None,
+        "sefa_problem": good.allocation.problem.as_dict()
+        if good.allocation and good.allocation.problem
+        else None,
+        "unit": good.graph[good.graph.outputs["see_direct"]].unit,
         "functional_unit": entry.functional_unit,
         "indirect_in_scope": good.rules.indirect_in_scope,
         "default_share": _text(good.source, "default_share"),
