@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from carbonport.attestation.bench import SignedStatement
 from carbonport.attestation.check_report import Report
 from carbonport.attestation.checks import CHECK_IDS, verify_bundle
+from carbonport.attestation.evidence import OpeningEvidence
 from carbonport.attestation.presentation import Presentation
 from carbonport.attestation.statement import Materiality, sign_statement, statement_digest
 from carbonport.attestation.trust_list import Suspension, TrustList, WitnessRule, issue_trust_list
@@ -386,32 +387,38 @@ def test_a_value_one_unit_off_in_the_fifth_decimal_fails() -> None:
         assert not report.check("attested-values").ok
 
 
+def openings_of(part: Presentation) -> OpeningEvidence:
+    """The evidence of the world's attestations."""
+    assert isinstance(part.evidence, OpeningEvidence)
+    return part.evidence
+
+
 def test_openings_swapped_between_results_or_goods_fail() -> None:
     def swap_labels(part: Presentation) -> Presentation:
-        first, second = part.evidence.opened
+        first, second = openings_of(part).opened
         swapped = (replace(first, label=second.label), replace(second, label=first.label))
-        return replace(part, evidence=replace(part.evidence, opened=swapped))
+        return replace(part, evidence=replace(openings_of(part), opened=swapped))
 
     expect_failed(check(rebuilt(swap_labels)), "attested-values", "evidence-value")
 
     def swap_places(part: Presentation) -> Presentation:
-        first, second = part.evidence.opened
+        first, second = openings_of(part).opened
         swapped = (
             replace(first, index=second.index, path=second.path),
             replace(second, index=first.index, path=first.path),
         )
-        return replace(part, evidence=replace(part.evidence, opened=swapped))
+        return replace(part, evidence=replace(openings_of(part), opened=swapped))
 
     expect_failed(check(rebuilt(swap_places)), "attested-values", "evidence-value")
 
     def drop(part: Presentation) -> Presentation:
-        return replace(part, evidence=replace(part.evidence, opened=part.evidence.opened[:1]))
+        return replace(part, evidence=replace(openings_of(part), opened=openings_of(part).opened[:1]))
 
     expect_failed(check(rebuilt(drop)), "attested-values", "evidence-missing")
 
     def double(part: Presentation) -> Presentation:
-        opened = part.evidence.opened
-        return replace(part, evidence=replace(part.evidence, opened=(*opened, opened[0])))
+        opened = openings_of(part).opened
+        return replace(part, evidence=replace(openings_of(part), opened=(*opened, opened[0])))
 
     expect_failed(check(rebuilt(double)), "attested-values", "evidence-missing")
     other = w.build_world(claims=w.gate_claims(cn=w.calculation().goods[1].cn))
