@@ -57,6 +57,7 @@ class OpenNode:
             own_key=own_key(participant),
             readers=parties.readers,
             policy=parties.policy,
+            sought=parties.sought,
             cosigners=parties.cosigners,
             retired_keys=parties.retired_keys,
             settings=log_settings(participant),

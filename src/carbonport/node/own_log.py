@@ -35,6 +35,7 @@ def log_parties(participant: Participant, peers: Peers) -> LogParties:
         signer=NoteSigner(origin, TYPE_ED25519, participant.identity.ed25519(KeyUse.LOG)),
         readers=log_readers(participant),
         policy=_own_policy(participant),
+        sought=_sought_policies(participant),
         cosigners=_cosigners(participant, peers),
         retired_keys=log_keys(participant)[1:],
     )
@@ -89,6 +90,25 @@ def _own_policy(participant: Participant) -> WitnessPolicy:
     except FailedVerification:
         return WitnessPolicy.of(0, ())
     return requirement.policies()[0]
+
+
+def _sought_policies(participant: Participant) -> list[WitnessPolicy]:
+    """What readers of the other jurisdictions ask of this log, beside the own rule (decided by each reader itself)."""
+    own, now = participant.config.name.jurisdiction, participant.clock()
+    found: list[WitnessPolicy] = []
+    for held in participant.trust.held_lists():
+        if held.trust_list.jurisdiction == own:
+            continue
+        reader = f"{held.trust_list.jurisdiction}/any"
+        try:
+            requirement = witness_requirement(
+                participant.trust, log_owner=participant.id, reader=reader, now=now
+            )
+            found += requirement.policies()
+        except FailedVerification:
+            # Its list has run out, or asks for what nobody can give: its readers will find no quorum either way.
+            continue
+    return found
 
 
 def _cosigners(participant: Participant, peers: Peers) -> list[Cosigner]:

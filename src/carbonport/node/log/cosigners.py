@@ -1,10 +1,11 @@
 """Gathering cosignatures: a signed checkpoint goes to the log's witnesses, and comes back with their lines.
 
-Every witness is asked at the same time; the answer is complete as soon as the policy's quorum is met, and the
-slower ones go on in the background. A witness that has recorded more than this log has, or that refuses the
-consistency proof, stops the log: one of the two histories is wrong, and only an operator can say which (a
-restored backup, a copied key). A witness that cannot be reached stops nothing here; what follows from a
-missing quorum is the caller's rule.
+Every witness is asked at the same time; the answer is complete as soon as the policy's quorum is met, and with it
+the rules that readers in other jurisdictions hold the log to. A witness of such a rule that did not answer the
+last time is not waited for again. The slower ones go on in the background. A witness that has recorded more than
+this log has, or that refuses the consistency proof, stops the log: one of the two histories is wrong, and only an
+operator can say which (a restored backup, a copied key). A witness that cannot be reached stops nothing here; what
+follows from a missing quorum is the caller's rule.
 """
 
 import asyncio
@@ -30,12 +31,19 @@ class Cosigners:
     """The witnesses of one log."""
 
     def __init__(
-        self, origin: str, cosigners: Sequence[Cosigner], policy: WitnessPolicy, *, timeout_s: float
+        self,
+        origin: str,
+        cosigners: Sequence[Cosigner],
+        policy: WitnessPolicy,
+        *,
+        timeout_s: float,
+        sought: Sequence[WitnessPolicy] = (),
     ) -> None:
         """`policy` says what a quorum is; every witness it names should be among `cosigners`, or never
-        answers."""
+        answers. `sought` are the rules of readers elsewhere."""
         self._origin = origin
         self._policy = policy
+        self._sought = tuple(sought)
         self._timeout_s = timeout_s
         self._witnesses = [_AskedWitness(origin, each) for each in cosigners]
         self._background: set[asyncio.Task[NoteSignature]] = set()
@@ -78,15 +86,16 @@ class Cosigners:
         history.
         """
         tasks = {
-            asyncio.create_task(each.cosign(note, size, prove, self._timeout_s)) for each in self._witnesses
+            asyncio.create_task(each.cosign(note, size, prove, self._timeout_s)): each
+            for each in self._witnesses
         }
-        waiting: Collection[asyncio.Task[NoteSignature]] = tasks
+        waiting: Collection[asyncio.Task[NoteSignature]] = tasks.keys()
         try:
             while waiting:
                 done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
                 for task in done:
                     note = _with_answer(note, task)
-                if waiting and not self._policy.asks_for_none and self._meets_quorum(note):
+                if waiting and self._is_complete(note, [tasks[task] for task in waiting]):
                     break
         except BaseException:
             for task in waiting:
@@ -109,12 +118,21 @@ class Cosigners:
         if not task.cancelled():
             task.exception()
 
-    def _meets_quorum(self, note: SignedNote) -> bool:
-        try:
-            self._policy.check(note)
-        except FailedVerification:
+    def _is_complete(self, note: SignedNote, waiting: Collection["_AskedWitness"]) -> bool:
+        """Whether nothing is worth waiting for any more."""
+        if self._policy.asks_for_none or not _is_met(self._policy, note):
             return False
-        return True
+        coming = {each.key.name for each in waiting if each.answers}
+        unmet = [policy for policy in self._sought if not _is_met(policy, note)]
+        return not any(key.name in coming for policy in unmet for key in policy.keys)
+
+
+def _is_met(policy: WitnessPolicy, note: SignedNote) -> bool:
+    try:
+        policy.check(note)
+    except FailedVerification:
+        return False
+    return True
 
 
 def _with_answer(note: SignedNote, task: asyncio.Task[NoteSignature]) -> SignedNote:
@@ -138,6 +156,7 @@ class _AskedWitness:
         self._cosigner = cosigner
         self._recorded: int | None = None
         self._one_at_a_time = asyncio.Lock()
+        self.answers = True
 
     @property
     def key(self) -> VerifierKey:
@@ -149,6 +168,18 @@ class _AskedWitness:
             return self._recorded
 
     async def cosign(
+        self, note: SignedNote, size: int, prove: ConsistencyProver, timeout_s: float
+    ) -> NoteSignature:
+        """Its line; `answers` tells afterwards whether it came."""
+        try:
+            line = await self._cosign(note, size, prove, timeout_s)
+        except (CarbonportError, TimeoutError):
+            self.answers = False
+            raise
+        self.answers = True
+        return line
+
+    async def _cosign(
         self, note: SignedNote, size: int, prove: ConsistencyProver, timeout_s: float
     ) -> NoteSignature:
         async with asyncio.timeout(timeout_s), self._one_at_a_time:

@@ -71,6 +71,7 @@ class ExchangeLog:
         signer: NoteSigner,
         keys: Sequence[VerifierKey],
         policy: WitnessPolicy,
+        sought: Sequence[WitnessPolicy],
         cosigners: Sequence[Cosigner],
         settings: LogSettings,
         clock: Clock,
@@ -87,7 +88,9 @@ class ExchangeLog:
             stored.origin,
             signer=signer,
             policy=policy,
-            cosigners=Cosigners(stored.origin, cosigners, policy, timeout_s=settings.witness_timeout_s),
+            cosigners=Cosigners(
+                stored.origin, cosigners, policy, timeout_s=settings.witness_timeout_s, sought=sought
+            ),
             prove=self._consistency,
             settings=settings,
             clock=clock,
@@ -120,6 +123,7 @@ class ExchangeLog:
         own_key: bytes,
         readers: Mapping[str, bytes],
         policy: WitnessPolicy,
+        sought: Sequence[WitnessPolicy] = (),
         cosigners: Sequence[Cosigner] = (),
         retired_keys: Sequence[VerifierKey] = (),
         settings: LogSettings = DEFAULT_SETTINGS,
@@ -129,9 +133,10 @@ class ExchangeLog:
         """Take the writer's lock, check the right edge against head and last note, and be ready to append.
 
         `signer` is the log's Ed25519 key named like `origin`; `own_key` 32 bytes that wrap body keys for this node;
-        `readers` the regulators' raw X25519 keys by key id; `retired_keys` what earlier notes were signed with. The
-        witnesses are asked before the first entry, not here, so that nodes can start in any order. Raises Unavailable
-        (`store-writer-elsewhere`) or FailedVerification (`log-root-mismatch`, `log-note-mismatch`).
+        `readers` the regulators' raw X25519 keys by key id; `policy` what makes a quorum, `sought` the rules of readers
+        elsewhere; `retired_keys` what earlier notes were signed with. The witnesses are asked before the first entry,
+        not here, so that nodes can start in any order. Raises Unavailable (`store-writer-elsewhere`) or
+        FailedVerification (`log-root-mismatch`, `log-note-mismatch`).
         """
         require_independent(origin, signer.verifier, policy)
         maker = EntryMaker(origin, own_key=own_key, readers=readers, random_bytes=random_bytes)
@@ -159,6 +164,7 @@ class ExchangeLog:
             signer=signer,
             keys=keys,
             policy=policy,
+            sought=sought,
             cosigners=cosigners,
             settings=settings,
             clock=clock,
@@ -217,7 +223,11 @@ class ExchangeLog:
         self._maker.seal_to(parties.readers)
         self._keys = parties.keys
         cosigners = Cosigners(
-            self.origin, parties.cosigners, parties.policy, timeout_s=self._settings.witness_timeout_s
+            self.origin,
+            parties.cosigners,
+            parties.policy,
+            timeout_s=self._settings.witness_timeout_s,
+            sought=parties.sought,
         )
         await self._publisher.follow(parties.signer, parties.policy, cosigners)
 

@@ -14,11 +14,13 @@ from carbonport.node.log.add_checkpoint import Cosigner
 @dataclass(frozen=True, slots=True)
 class LogParties:
     """`signer` is the log's Ed25519 key named like the origin; `retired_keys` what earlier notes were signed with;
-    `readers` the regulators' raw X25519 keys by key id."""
+    `readers` the regulators' raw X25519 keys by key id; `policy` the own jurisdiction's rule, `sought` those that
+    readers in other jurisdictions hold the log to."""
 
     signer: NoteSigner
     readers: Mapping[str, bytes]
     policy: WitnessPolicy
+    sought: Sequence[WitnessPolicy] = ()
     cosigners: Sequence[Cosigner] = ()
     retired_keys: Sequence[VerifierKey] = ()
 
