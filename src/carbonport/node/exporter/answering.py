@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 
 from carbonport.classification.egress import Decision, EgressRefused
 from carbonport.crypto.log_entry import EntryType
-from carbonport.errors import CarbonportError
+from carbonport.errors import CarbonportError, Unavailable
 from carbonport.node.exporter import inbox, issued
 from carbonport.node.exporter.composition import Composer, Composition
 from carbonport.node.exporter.inbox import AttestationRequest, InboxEntry, RequestState
@@ -41,6 +41,9 @@ class AnswerDesk:
             return entry
         try:
             composition = self._composer.compose(request, approval)
+        except Unavailable:
+            # Nobody said no: it stays pending, and is answered when it is sent again.
+            raise
         except CarbonportError as error:
             return await self.refuse(entry, reason=error.id)
         gate, egress = composition.gate, composition.egress

@@ -21,6 +21,9 @@ from carbonport.node.exporter.prepared_statement import PreparedStatement, prepa
 from carbonport.node.exporter.statement_versions import current_version
 from carbonport.node.participant import Participant
 
+MAX_PREPARED = 8
+"""Statements kept ready: importers may ask for several periods in turn, and preparing one takes seconds."""
+
 
 @dataclass(frozen=True)
 class Composition:
@@ -95,7 +98,9 @@ class Composer:
         known = self._prepared.get(version.digest)
         if known is None:
             known = prepare(self._participant, connection, version, self.policy)
-            self._prepared = {version.digest: known}
+            if len(self._prepared) >= MAX_PREPARED:
+                del self._prepared[next(iter(self._prepared))]
+            self._prepared[version.digest] = known
         return known
 
     def forget(self) -> None:

@@ -9,7 +9,7 @@ import hashlib
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, func, insert, select, update
 
 from carbonport.crypto.canonical import Json, canonical_bytes, parse_canonical
 from carbonport.errors import Misuse, Refused
@@ -18,6 +18,10 @@ from carbonport.node.store.exchange_schema import approvals, requests
 
 MAX_REQUEST_BYTES = 64 * 1024
 """Largest stored request; the door lets less in."""
+
+
+MAX_PENDING = 1000
+"""Most requests of one importer that may wait for a person at once."""
 
 
 class RequestState(StrEnum):
@@ -113,6 +117,7 @@ def receive(connection: Connection, request: AttestationRequest, *, now: int) ->
     """The entry of a request: the one there is, or a new pending one."""
     known = entry_of(connection, request.importer, request.id)
     if known is None:
+        _require_room(connection, request.importer)
         connection.execute(
             insert(requests).values(
                 request=request.id,
@@ -136,6 +141,21 @@ def receive(connection: Connection, request: AttestationRequest, *, now: int) ->
             remedy="Draw a new request id.",
         )
     return known
+
+
+def _require_room(connection: Connection, importer: str) -> None:
+    waiting = connection.execute(
+        select(func.count())
+        .select_from(requests)
+        .where(requests.c.importer == importer, requests.c.state == RequestState.PENDING)
+    ).scalar_one()
+    if waiting >= MAX_PENDING:
+        raise Refused(
+            "inbox-full",
+            found=f"{waiting} requests of this importer that wait for a person",
+            expected=f"fewer than {MAX_PENDING}",
+            remedy="Wait until the exporter has looked at earlier requests.",
+        )
 
 
 def settle(

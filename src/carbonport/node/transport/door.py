@@ -81,7 +81,7 @@ request_id = matching(r"[0-9a-f]{32}", "sixteen bytes in lowercase hex")
 """An id that the client draws: 16 random bytes."""
 
 plain_decimal = matching(
-    r"(?:0|[1-9]\d{0,11})(?:\.\d{1,9})?", "a plain decimal: up to 12 digits, up to 9 decimals"
+    r"(?:0|[1-9][0-9]{0,11})(?:\.[0-9]{1,9})?", "a plain decimal: up to 12 digits, up to 9 decimals"
 )
 """A decimal number without sign, exponent or superfluous zeros in front."""
 

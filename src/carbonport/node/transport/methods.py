@@ -83,7 +83,7 @@ METHODS: Mapping[str, MethodRule] = {
             {
                 "request_id": request_id,
                 "purpose": matching(r"[a-z][a-z0-9-]{0,63}", "a purpose in small letters"),
-                "cn": matching(r"\d{8}", "a CN code of eight digits"),
+                "cn": matching(r"[0-9]{8}", "a CN code of eight digits"),
                 "period_start": iso_date,
                 "period_end": iso_date,
                 "consignment": text(max_characters=128),
