@@ -106,9 +106,13 @@ def refresh(
     passphrase_file: PassphraseFileOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Write a bundle anew with fresh status tokens; a provisional receipt is asked for again."""
+    """Write a bundle anew with fresh status tokens; a provisional receipt is asked for again. Exit code 1 when the
+    attestation or its statement was revoked since.
+    """
     arguments = {"request": request, "out": str(out.resolve())}
-    perform_and_print("refresh", arguments, _received, home, passphrase_file, as_json)
+    result = perform_and_print("refresh", arguments, _received, home, passphrase_file, as_json)
+    if result["state"] == "revoked":
+        sys.exit(1)
 
 
 def verify(

@@ -324,7 +324,7 @@ async def revoke(node: OpenNode, arguments: Arguments) -> Json:
     def write(connection: Connection, _index: int) -> None:
         issued.mark_revoked(connection, attestation_id, reason=reason, superseded_by=superseded_by, now=now)
 
-    await node.log.append(
+    logged = await node.log.append(
         Draft(
             type=EntryType.REVOCATION,
             exchange=stored.request_id,
@@ -337,6 +337,8 @@ async def revoke(node: OpenNode, arguments: Arguments) -> Json:
             write=write,
         )
     )
+    if logged.repeated:
+        raise issued.not_revocable(attestation_id)
     return {"attestation": attestation_id, "revoked_at": now, "superseded_by": superseded_by}
 
 

@@ -194,13 +194,18 @@ def mark_revoked(
         .values(revoked_at=now, revocation_reason=reason, superseded_by=superseded_by)
     )
     if changed.rowcount != 1:
-        raise Misuse(
-            "attestation-not-revocable",
-            found="no attestation of this id that still holds",
-            expected="a valid attestation of this node",
-            remedy="List them with `carbonport requests --all`; an attestation is revoked once.",
-            where=attestation_id[:40],
-        )
+        raise not_revocable(attestation_id)
+
+
+def not_revocable(attestation_id: str) -> Misuse:
+    """The error of revoking what does not hold any more."""
+    return Misuse(
+        "attestation-not-revocable",
+        found="no attestation of this id that still holds",
+        expected="a valid attestation of this node",
+        remedy="List them with `carbonport requests --all`; an attestation is revoked once.",
+        where=attestation_id[:40],
+    )
 
 
 def revoked_predecessor(connection: Connection, request: AttestationRequest) -> str:

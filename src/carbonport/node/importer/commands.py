@@ -12,7 +12,7 @@ from carbonport.node.identity.names import Role
 from carbonport.node.identity.private_files import write_private
 from carbonport.node.importer import queries
 from carbonport.node.importer.queries import Query, ReceivedBundle
-from carbonport.node.importer.receiving import Receiver
+from carbonport.node.importer.receiving import Receiver, bundle_state
 from carbonport.node.open_node import OpenNode
 from carbonport.wire.v1 import exchange_pb2
 
@@ -174,7 +174,7 @@ def _received_json(received: ReceivedBundle, report: Report, out: Path) -> Json:
         "request": received.request_id,
         "fetch": received.fetch_id,
         "attestation": received.attestation,
-        "state": queries.COMPLETE if report.ok else queries.PROVISIONAL,
+        "state": bundle_state(report),
         "bundle": str(out),
         "credential_bytes": len(credential),
         "disclosure_bytes": len(received.disclosure),

@@ -21,8 +21,9 @@ FETCH_ID_BYTES = 16
 ASKED = "asked"
 """State of a query that no answer came to."""
 
-COMPLETE, PROVISIONAL = "complete", "provisional"
-"""States of a bundle: a provisional one waits for the witnesses' quorum."""
+COMPLETE, PROVISIONAL, REVOKED = "complete", "provisional", "revoked"
+"""States of a bundle: a provisional one waits for the witnesses' quorum, of a revoked one the attestation or the
+statement was withdrawn since it was received."""
 
 
 @dataclass(frozen=True, slots=True)

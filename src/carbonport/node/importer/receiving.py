@@ -22,7 +22,7 @@ from carbonport.crypto.receipt import Receipt
 from carbonport.errors import FailedVerification
 from carbonport.node.identity.key_ring import KeyUse
 from carbonport.node.importer import queries
-from carbonport.node.importer.queries import COMPLETE, PROVISIONAL, Query, ReceivedBundle
+from carbonport.node.importer.queries import COMPLETE, PROVISIONAL, REVOKED, Query, ReceivedBundle
 from carbonport.node.log.draft import Draft
 from carbonport.node.open_node import OpenNode
 from carbonport.wire.v1 import status_pb2
@@ -33,10 +33,20 @@ WITNESSED = "exporter-receipt-witnessed"
 PLAIN_DECIMAL = re.compile(r"[0-9]{1,30}(?:\.[0-9]{1,30})?")
 """A mass as requests and attestations write it: 12.5 and 12.500 are the same."""
 
+WITHDRAWN = frozenset({"status-revoked"})
+"""Error ids of a status check that say that an attestation or statement no longer holds."""
+
 NOT_CHECKED = "not checked"
 """How a report begins the finding of a check that could not be made because another failed."""
 
 GET_STATUS_LIST = "/carbonport.wire.v1.StatusService/GetStatusList"
+
+
+def bundle_state(report: Report) -> str:
+    """The state of a bundle with this report, which has no fatal failures."""
+    if report.ok:
+        return COMPLETE
+    return REVOKED if any(check.error in WITHDRAWN for check in report.checks) else PROVISIONAL
 
 
 @dataclass(frozen=True)
@@ -59,7 +69,7 @@ class Receiver:
             fetch_id=fetch_id,
             request_id=asked.request_id,
             attestation=attestation.header.id,
-            state=COMPLETE if report.ok else PROVISIONAL,
+            state=bundle_state(report),
             disclosure=disclosure,
             receipt=receipt,
             bundle=data,
@@ -87,23 +97,28 @@ class Receiver:
         return received, report
 
     async def refresh(self, received: ReceivedBundle, exporter: str, receipt: bytes) -> tuple[bytes, Report]:
-        """The bundle anew, with fresh status tokens and trust lists (and a receipt that now has its quorum)."""
+        """The bundle anew, with fresh status tokens and trust lists (and a receipt that now has its quorum).
+
+        What was withdrawn since is written too: whoever verifies the fresh bundle has to see it.
+        """
         now = self.node.participant.clock()
         _require_exchange(receipt, received.fetch_id)
         data = await self._bundle(exporter, received.disclosure, receipt, received_at=received.received_at)
-        report = self._checked(data, now)
+        report = self._checked(data, now, tolerated=WITHDRAWN)
         with self.node.participant.store.writing() as connection:
             queries.replace_bundle(
                 connection,
                 received.fetch_id,
-                state=COMPLETE if report.ok else PROVISIONAL,
+                state=bundle_state(report),
                 receipt=receipt,
                 bundle=data,
             )
         return data, report
 
-    def _checked(self, data: bytes, now: int) -> Report:
-        """Everything that anybody would check, with our own anchors; only a missing quorum is not fatal."""
+    def _checked(self, data: bytes, now: int, *, tolerated: frozenset[str] = frozenset()) -> Report:
+        """Everything that anybody would check, with our own anchors; only a missing quorum is not fatal, nor what is
+        `tolerated` (error ids).
+        """
         participant = self.node.participant
         report = verify_bundle(
             data,
@@ -115,7 +130,10 @@ class Receiver:
         fatal = [
             check
             for check in report.checks
-            if not check.ok and check.id != WITNESSED and not check.found.startswith(NOT_CHECKED)
+            if not check.ok
+            and check.id != WITNESSED
+            and check.error not in tolerated
+            and not check.found.startswith(NOT_CHECKED)
         ]
         if fatal:
             raise FailedVerification(

@@ -166,7 +166,7 @@ async def withdraw(node: OpenNode, arguments: Arguments) -> Json:
     def write(connection: Connection, _index: int) -> None:
         signed.mark_withdrawn(connection, digest, now=now)
 
-    await node.log.append(
+    logged = await node.log.append(
         Draft(
             type=EntryType.REVOCATION,
             exchange=digest[:32],
@@ -175,6 +175,8 @@ async def withdraw(node: OpenNode, arguments: Arguments) -> Json:
             write=write,
         )
     )
+    if logged.repeated:
+        raise signed.not_withdrawable(digest)
     return {"statement": digest, "withdrawn_at": now}
 
 

@@ -112,13 +112,18 @@ def mark_withdrawn(connection: Connection, digest: str, *, now: int) -> None:
         .values(withdrawn_at=now)
     )
     if changed.rowcount != 1:
-        raise Misuse(
-            "statement-not-withdrawable",
-            found="no statement of this digest that still holds",
-            expected="a statement this verifier signed and has not withdrawn",
-            remedy="Give the digest that `carbonport sign` printed.",
-            where=digest[:64],
-        )
+        raise not_withdrawable(digest)
+
+
+def not_withdrawable(digest: str) -> Misuse:
+    """The error of withdrawing what does not hold any more."""
+    return Misuse(
+        "statement-not-withdrawable",
+        found="no statement of this digest that still holds",
+        expected="a statement this verifier signed and has not withdrawn",
+        remedy="Give the digest that `carbonport sign` printed.",
+        where=digest[:64],
+    )
 
 
 def mark_superseded(connection: Connection, digest: str, *, now: int) -> None:
