@@ -205,8 +205,10 @@ def _stream_notices(ledger: Ledger, goods: Iterable[GoodResult], source: Values)
         graph = graphs.get(process.id)
         if process.attributed_by != BY_STREAMS or graph is None:
             continue
-        total = evaluate(graph, source)[f"process/{process.id}/streams"]
         path = process.records.get("direct_emissions")
+        total = Fraction(0)
+        if path is not None:
+            total = evaluate(graph, source)[f"process/{process.id}/streams"]
         if path is not None and abs(total - Fraction(source[path])) > STREAMS_TOLERANCE * abs(total):
             yield Notice(
                 "direct-emissions-differ",
@@ -214,7 +216,7 @@ def _stream_notices(ledger: Ledger, goods: Iterable[GoodResult], source: Values)
                 f"give {decimal_text(total)} tCO2e",
                 process.id,
             )
-        if not any(stream.process == process.id for stream in ledger.streams):
+        if not ledger.streams_of(process.id):
             yield Notice("process-without-streams", "no source stream belongs to this process", process.id)
 
 

@@ -36,8 +36,7 @@ class GraphBuilder:
         self._outputs: dict[str, NodeId] = {}
 
     def input(self, path: str, label: str) -> NodeId:
-        """The ledger record at `path`; the node's id is the path, its label that of the rule that asked first.
-        """
+        """The ledger record at `path`; the node's id is the path, its label that of the rule that asked first."""
         if path in self._nodes:
             return path
         record = self._ledger.records[path]
