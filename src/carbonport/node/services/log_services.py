@@ -11,7 +11,11 @@ from carbonport.node.restored import RestoreGuard
 from carbonport.wire.v1 import log_pb2, log_pb2_grpc
 
 MAX_ENTRIES_PER_ANSWER = 500
-"""Entries of one answer; with bodies of a few kilobytes it stays below the message bound."""
+"""Entries of one answer."""
+
+MAX_BYTES_PER_ANSWER = 2 * 2**20
+"""Bytes of one answer, but for its first entry: what importers ask for makes bodies long, and none may be so many that
+they cannot be read any more."""
 
 
 class LogService(log_pb2_grpc.LogServiceServicer):
@@ -32,11 +36,13 @@ class LogService(log_pb2_grpc.LogServiceServicer):
         """A run of entries with their sealed bodies."""
         limit = min(request.limit, MAX_ENTRIES_PER_ANSWER)
         found = await asyncio.to_thread(self._log.stored.entries, request.start, limit)
-        return log_pb2.ListEntriesResponse(
-            entries=[
-                log_pb2.LogEntry(index=each.index, entry=each.entry, body=each.body or b"") for each in found
-            ]
-        )
+        answer, size = log_pb2.ListEntriesResponse(), 0
+        for each in found:
+            size += len(each.entry) + len(each.body or b"")
+            if answer.entries and size > MAX_BYTES_PER_ANSWER:
+                break
+            answer.entries.add(index=each.index, entry=each.entry, body=each.body or b"")
+        return answer
 
 
 class WitnessService(log_pb2_grpc.WitnessServiceServicer):
