@@ -75,7 +75,7 @@ class PlainClaim:
     products: list[tuple[int, Form, Form]] = field(default_factory=list)
     ranges: list[tuple[Form, int]] = field(default_factory=list)
     floors: list[Form] = field(default_factory=list)
-    positive: list[Form] = field(default_factory=list)
+    positive: dict[Form, int] = field(default_factory=dict)
     implied: list[Form] = field(default_factory=list)
     used_signs: int = 0
 
@@ -184,7 +184,7 @@ class PlainClaim:
                 [number, normal(1 / (by.scale * dict(by.top)[-1]), public(1), []), *turned]
             )
         if by.top not in self.positive:
-            self.positive.append(by.top)
+            self.positive[by.top] = self.reach(by.top)[0]
         return self.multiplied([number, normal(1 / by.scale, public(1), [by.top]), *turned])
 
     def divisor(self, number: Number) -> Form:
@@ -236,9 +236,9 @@ class PlainClaim:
 
     def inverses(self) -> list[Form]:
         found = []
-        for one in self.positive:
+        for one, low in self.positive.items():
             if one not in self.implied:
-                low, high = self.reach(one)
+                high = self.reach(one)[1]
                 if high < 1:
                     raise NoError("a divisor that cannot be positive")
                 if low < 0:

@@ -309,6 +309,8 @@ def test_what_cannot_be_proved_says_why() -> None:
         {"a": "2", "b": "0"},
         "proof-not-true",
     )
+    twin = replace(A, id="again", decimals=2)
+    refused(rounded_graph([A, twin, summed("s", (1, "a"), (1, "again"))], "s"), {"a": "1"}, "proof-label")
     graph = Graph((A,), {"see_direct": "a", "see_direct_rounded": "a"})
     case = replace(case_of(rounded_graph([A], "a"), {"a": "1"}), graph=graph)
     with pytest.raises(Refused, match="proof-result"):

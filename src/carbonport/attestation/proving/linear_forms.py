@@ -81,5 +81,18 @@ def add_forms(parts: Sequence[tuple[int, LinearForm]]) -> LinearForm:
     return LinearForm(constant, _sorted(found))
 
 
+def form_commitments(forms: Sequence[LinearForm], commitments: Sequence[Point]) -> list[Point]:
+    """The commitments of several forms. The two halves of a rounding add up to a short form: the second one costs
+    two multiplications instead of one for each of its variables."""
+    found: list[Point] = []
+    for i, form in enumerate(forms):
+        together = form.plus(forms[i - 1]) if i else form
+        if i and len(together.terms) < len(form.terms) - 1:
+            found.append(together.commitment(commitments) - found[-1])
+        else:
+            found.append(form.commitment(commitments))
+    return found
+
+
 def _sorted(found: Mapping[int, int]) -> tuple[tuple[int, int], ...]:
     return tuple(sorted((i, coefficient) for i, coefficient in found.items() if coefficient))

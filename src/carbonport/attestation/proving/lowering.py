@@ -61,8 +61,14 @@ class ProvableGraph:
         found: dict[str, SignedInteger] = {}
         for node in self.nodes():
             leaf = self._leaf(node)
-            if leaf is not None:
-                found[leaf.path] = leaf
+            if leaf is not None and found.setdefault(leaf.path, leaf) != leaf:
+                raise Refused(
+                    "proof-label",
+                    found="a figure that the graph uses under two units, decimals or widths",
+                    expected="one label for each leaf",
+                    remedy="Calculate the goods again from the ledger and have the statement signed anew.",
+                    where=leaf.path,
+                )
         return tuple(found[path] for path in sorted(found))
 
     def nodes(self) -> list[Node]:

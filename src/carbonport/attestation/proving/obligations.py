@@ -39,7 +39,7 @@ class Obligations:
         self._product_variables: list[int] = []
         self._ranges: dict[RangeObligation, None] = {}
         self._nonnegative: set[LinearForm] = set()
-        self._denominators: dict[LinearForm, None] = {}
+        self._denominators: dict[LinearForm, int] = {}
         self._implied: set[LinearForm] = set()
         self._signs: list[bool] = []
         self._contradicted: list[str] = []
@@ -138,8 +138,12 @@ class Obligations:
         return positive
 
     def denominator(self, form: LinearForm) -> None:
-        """Demand form >= 1, once and at the end: a rounding may imply it."""
-        self._denominators.setdefault(form)
+        """Demand form >= 1; shown at the end, for a rounding may imply it.
+
+        What is known of its sign is taken down now: later knowledge may rest on this very demand.
+        """
+        if form not in self._denominators:
+            self._denominators[form] = self.bounds(form)[0]
 
     def implied_positive(self, form: LinearForm) -> None:
         """A rounding's ranges show form >= 1."""
@@ -147,7 +151,11 @@ class Obligations:
 
     def claim(self, opened: tuple[SignedInteger, ...]) -> LoweredClaim:
         """Everything collected."""
-        nonzero = [form for form in self._denominators if form not in self._implied and self._positive(form)]
+        nonzero = [
+            form
+            for form, low in self._denominators.items()
+            if form not in self._implied and self._positive(form, low)
+        ]
         return LoweredClaim(
             signed=tuple(self._signed),
             opened=opened,
@@ -159,9 +167,9 @@ class Obligations:
             contradicted=tuple(self._contradicted),
         )
 
-    def _positive(self, form: LinearForm) -> bool:
+    def _positive(self, form: LinearForm, low: int) -> bool:
         """Show form >= 1: by a range when its sign is open; True when a proof that it is not 0 is still needed."""
-        low, high = self.bounds(form)
+        high = self.bounds(form)[1]
         if high < 1:
             raise Refused(
                 "proof-denominator",

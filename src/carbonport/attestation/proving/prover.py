@@ -8,7 +8,7 @@ refused before anything is made. Time depends on the secrets: make proofs off th
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
-from carbonport.attestation.proving.linear_forms import LinearForm
+from carbonport.attestation.proving.linear_forms import LinearForm, form_commitments
 from carbonport.attestation.proving.lowered_claim import (
     HighPartOf,
     LoweredClaim,
@@ -95,7 +95,7 @@ def prove_results(
     every = [
         commit(Opening(value, blinding)) for value, blinding in zip(witness.values, blindings, strict=True)
     ]
-    derived = [obligation.form.commitment(every) for obligation in lowered.ranges]
+    derived = form_commitments([one.form for one in lowered.ranges], every)
     context = claim.context(
         lowered, [(leaf, opened[leaf.path].value) for leaf in lowered.opened], every, derived
     )

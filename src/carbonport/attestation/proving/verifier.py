@@ -6,6 +6,7 @@ the exporter's making are only the claim's results and the proof. Raises; return
 
 from collections.abc import Mapping
 
+from carbonport.attestation.proving.linear_forms import form_commitments
 from carbonport.attestation.proving.lowered_claim import LoweredClaim, SignedInteger
 from carbonport.attestation.proving.lowering import ProvableGraph
 from carbonport.attestation.proving.proof_layout import ProofReader, decode_parts
@@ -68,7 +69,7 @@ def verify_results(
     reader = ProofReader(parts.rest)
     own = reader.points(lowered.committed_by_prover)
     every = [*(commitments[leaf] for leaf in lowered.signed), *own]
-    derived = [obligation.form.commitment(every) for obligation in lowered.ranges]
+    derived = form_commitments([one.form for one in lowered.ranges], every)
     opened = [(leaf, parts.opened[leaf.path].value) for leaf in lowered.opened]
     context = claim.context(lowered, opened, every, derived)
 
