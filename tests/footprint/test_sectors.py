@@ -276,3 +276,13 @@ def test_cement_carries_the_allocation_of_its_clinker() -> None:
     good = calculation.good("mill", "25232900")
     assert good.allocation is not None
     assert good.allocation.source["sefa"] == F("0.975") * F("0.666") * 90000 / 120000
+
+
+def test_a_suppliers_word_alone_is_named_from_2026_on() -> None:
+    text = """
+processes: [{id: p, name: P, activity_level: 100 t, electricity: 0 MWh, direct_emissions: 50 tCO2e}]
+goods: [{cn: "72071111", process: p}]
+precursors: [{id: x, cn: "72011011", country: IN, process: p, basis: measured, amount: 10 t,
+              see_direct: 1.5 tCO2e/t, see_indirect: 0 tCO2e/t}]
+"""
+    assert "precursor-unverified" in [notice.id for notice in whole(text).notices]

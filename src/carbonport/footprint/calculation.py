@@ -132,6 +132,7 @@ def calculate(ledger: Ledger, scope: Scope | None = None, tables: RuleTables | N
         *_electricity_notices(goods),
         *_unit_notices(goods),
         *_grouping_notices(goods, scope),
+        *_precursor_notices(ledger, scope),
         *_stream_notices(ledger, goods, source),
         *_unused_notices(ledger, [*(good.graph for good in goods), graph]),
     ]
@@ -195,6 +196,18 @@ def _grouping_notices(goods: Iterable[GoodResult], scope: Scope) -> Iterable[Not
                 "grouped",
                 "one value for all routes of this CN code: averaged over " + ", ".join(ids),
                 f"CN {cn}",
+            )
+
+
+def _precursor_notices(ledger: Ledger, scope: Scope) -> Iterable[Notice]:
+    """From 2026 on actual values of precursors need an accredited verification report."""
+    for precursor in ledger.precursors:
+        if scope is Scope.DEFINITIVE and precursor.basis == "measured":
+            yield Notice(
+                "precursor-unverified",
+                "a supplier's value without a verification report for the period: the default value applies "
+                "unless the verifier finds one",
+                f"precursor {precursor.id}",
             )
 
 

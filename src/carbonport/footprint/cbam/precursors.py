@@ -26,7 +26,7 @@ ACTUAL = frozenset({"verified", "attested", "measured", "actual"})
 
 DEFAULT, UNKNOWN = "default", "unknown"
 
-UNKNOWN_ORIGIN = frozenset({"", "unknown", "XX"})
+UNKNOWN_ORIGIN = frozenset({"", "unknown", "Unknown", "XX"})
 """What stands for a country of origin that is not known."""
 
 EQUATION = "2547 Annex III Eq 57-63: M × SEE"
@@ -67,7 +67,7 @@ def precursor_emissions(
 ) -> PrecursorEmissions:
     """Add the embedded emissions of the purchased `precursor`."""
     entry = _entry(precursor, tables)
-    country = _country(precursor, tables)
+    country = _country(precursor, tables, scope)
     amount_path = precursor.records.get("precursor_amount")
     if amount_path is None:
         raise _missing(precursor, "amount consumed (precursor_amount)")
@@ -123,9 +123,10 @@ def _entry(precursor: Precursor, tables: RuleTables) -> ScopeEntry | None:
     return entry
 
 
-def _country(precursor: Precursor, tables: RuleTables) -> Country | None:
+def _country(precursor: Precursor, tables: RuleTables, scope: Scope) -> Country | None:
+    """The origin; only the definitive scope depends on it, and refuses one it does not know."""
     country = tables.country(precursor.country)
-    if country is None and precursor.country not in UNKNOWN_ORIGIN:
+    if country is None and scope is Scope.DEFINITIVE and precursor.country not in UNKNOWN_ORIGIN:
         raise Malformed(
             "precursor-country",
             found=f"the country {precursor.country[:40]!r}",
