@@ -271,7 +271,8 @@ async def _tell_all(folder: Path) -> dict[str, tuple[Any, bool]]:
         out.unlink()
         for name, lie in LIES.items():
             before, liar.lie = scene.kept(), lie
-                try:
+            said: Any
+            try:
                 said = await do(scene.importer, "fetch", request=first["request"], out=str(out))
             except Exception as error:  # noqa: BLE001 - the tests say which it must be
                 said = error
@@ -286,9 +287,7 @@ async def _tell_all(folder: Path) -> dict[str, tuple[Any, bool]]:
 
 
 @pytest.mark.parametrize("name", LIES)
-def test_a_lie_is_refused_and_nothing_kept(
-    name: str, lies_told: dict[str, tuple[Any, bool]]
-) -> None:
+def test_a_lie_is_refused_and_nothing_kept(name: str, lies_told: dict[str, tuple[Any, bool]]) -> None:
     said, kept = lies_told[name]
     assert isinstance(said, FailedVerification | Malformed), said
     assert said.remedy
