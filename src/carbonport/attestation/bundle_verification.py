@@ -32,6 +32,10 @@ NO_QUORUM_ID = "witness-quorum"
 """The error of a checkpoint whose cosignatures do not suffice."""
 
 
+HELD_ELSEWHERE = frozenset({"cn", "period", "consignment", "verification_opinion"})
+"""Items that are no results and yet held against something: the statement, or the reader's own word."""
+
+
 class BundleVerification:
     """One run over one bundle; the steps are called in the order of their dependence."""
 
@@ -319,7 +323,9 @@ class BundleVerification:
             cn=attestation.text("cn"),
             results=attestation.results,
         )
-        return ", ".join(f"{name} {value}" for name, value in attestation.results.items())
+        shown = ", ".join(f"{name} {value}" for name, value in attestation.results.items())
+        stated = sorted(attestation.items.keys() - attestation.results.keys() - HELD_ELSEWHERE)
+        return shown + (f"; on the exporter's word alone: {', '.join(stated)}" if stated else "")
 
     def _owners(self, kid: str, usage: str) -> list[tuple[Participant, TrustedKey]]:
         """Who lists a key of this id and usage."""

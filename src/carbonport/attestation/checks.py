@@ -6,7 +6,8 @@ which others could not be made because of it. Times of signatures are taken from
 quorum of witnesses vouches for), never from the signer's own `iat`.
 
 A report that is ok says: this exporter attested these values for this importer and consignment, an accredited
-verifier had signed exactly these values, neither has withdrawn since (as of the status tokens), and the
+verifier had signed exactly the results among them (the check `attested-values` names what stands on the exporter's
+word alone, such as precursors, route and net mass), neither has withdrawn since (as of the status tokens), and the
 crossing is in the exporter's log. It does not say that the plant's figures are physically true, and under
 anchors that are merely *pinned in the bundle* it says so only if those keys are compared by another channel.
 """
