@@ -107,3 +107,12 @@ def test_a_footprint_has_no_gaps(text: str, word: FootprintWord, error: str) -> 
     with pytest.raises(Malformed) as caught:
         footprint(text, word)
     assert caught.value.id == error
+
+
+def test_burnt_biomass_counts_without_its_uptake_and_not_with_it() -> None:
+    wood = "{id: wood, method: combustion, process: p1, activity_data: 10 TJ, emission_factor: 112 tCO2/TJ,"
+    process = "activity_level: 1000 t, electricity: 0 MWh"
+    _, data, _ = footprint(ledger_text(process=process, streams=(wood + " biomass_fraction: 100 %}",)))
+    assert data["pcfExcludingBiogenicUptake"] == "1.12000"
+    assert data["pcfIncludingBiogenicUptake"] == "0.00000"
+    assert data["fossilGhgEmissions"] == "0.00000"

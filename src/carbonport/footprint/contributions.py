@@ -40,6 +40,15 @@ def contributions(graph: Graph, output: str, ledger: Ledger, values: Values) -> 
     """The parts of the result called `output`. They add up to it unless a floor cut something off."""
     numbers = evaluate(graph, values)
     worst = _worst_qualities(graph, ledger)
+    return tuple(
+        Contribution(node_id, graph[node_id].label, scale * numbers[node_id], worst[node_id])
+        for node_id, scale in part_scales(graph, output, numbers).items()
+        if scale * numbers[node_id]
+    )
+
+
+def part_scales(graph: Graph, output: str, numbers: Mapping[str, Fraction]) -> Mapping[str, Fraction]:
+    """The nodes that the result called `output` is made of, and how much of the result one unit of each is."""
     parts: dict[str, Fraction] = {}
     pending: list[tuple[str, Fraction]] = [(graph.outputs[output], Fraction(1))]
     while pending:
@@ -58,12 +67,8 @@ def contributions(graph: Graph, output: str, ledger: Ledger, values: Values) -> 
                     others *= numbers[factor]
             pending.append((below, scale * others))
         else:
-            parts[node_id] = parts.get(node_id, Fraction(0)) + scale * numbers[node_id]
-    return tuple(
-        Contribution(node_id, graph[node_id].label, amount, worst[node_id])
-        for node_id, amount in parts.items()
-        if amount
-    )
+            parts[node_id] = parts.get(node_id, Fraction(0)) + scale
+    return parts
 
 
 def primary_share(parts: tuple[Contribution, ...]) -> Fraction:

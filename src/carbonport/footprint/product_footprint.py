@@ -6,7 +6,9 @@ are JSON strings; kgCO2e per kilogram (electricity: per kilowatt hour). Primary 
 ratings follow from the qualities of the ledger's figures, weighted by what each contributes.
 
 Not in it, and said in `boundaryProcessesDescription`: upstream of fuels and of materials that are no
-precursors, packaging, transport. The exempted share and the product's fossil carbon are the operator's word.
+precursors, packaging, transport. CO2 from biomass that is burnt counts in the figure without uptake and not in
+the one with it; biomass burnt in a utility is left to the utility. The exempted share and the product's fossil
+carbon are the operator's word.
 """
 
 from collections.abc import Mapping
@@ -20,10 +22,12 @@ from carbonport.crypto.canonical import Json
 from carbonport.errors import Malformed
 from carbonport.footprint.cbam.scope import Scope
 from carbonport.footprint.cbam.specific_emissions import GoodRules, good_rules
-from carbonport.footprint.contributions import contributions, mean_score, primary_share
-from carbonport.footprint.evaluate import evaluate_outputs, source_values
+from carbonport.footprint.cbam.streams import stream_emissions
+from carbonport.footprint.contributions import contributions, mean_score, part_scales, primary_share
+from carbonport.footprint.evaluate import Values, evaluate, evaluate_outputs, source_values
 from carbonport.footprint.exact_decimal import round_half_up
 from carbonport.footprint.graph import Graph
+from carbonport.footprint.graph_builder import GraphBuilder
 from carbonport.footprint.ledger import DataQuality, Good, Ledger
 from carbonport.footprint.tables.rule_tables import RuleTables, electricity_table
 
@@ -66,7 +70,7 @@ TEMPORAL: Mapping[DataQuality, int] = {
 BOUNDARY = (
     "Direct emissions of the production processes of the installation, all electricity they consume, and "
     "direct and indirect emissions embedded in precursors. Not included: upstream of fuels and of other "
-    "materials, packaging, transport. Biogenic CO2 counts as taken up and given back. Not a CBAM value: there, "
+    "materials, packaging, transport. Not a CBAM value: there, "
     "indirect emissions count for some goods only "
     "and at the Union's default factors."
 )
@@ -136,6 +140,7 @@ def product_footprint(
     kwh = rules.graph[rules.graph.outputs["see_direct"]].unit.endswith("MWh")
     total = results["see_direct"] + results["see_indirect"]
     stated = _decimal(total, FOOTPRINT_DECIMALS)
+    biogenic = _biogenic(ledger, rules.graph, values, tables or footprint_tables())
     share = primary_share(parts) * 100
     data: dict[str, Json] = {
         # tCO2e/t is kgCO2e/kg, and tCO2e/MWh is kgCO2e/kWh.
@@ -144,7 +149,7 @@ def product_footprint(
         "productMassPerDeclaredUnit": "0" if kwh else "1",
         "referencePeriodStart": f"{ledger.period.start.isoformat()}T00:00:00Z",
         "referencePeriodEnd": f"{(ledger.period.end + timedelta(days=1)).isoformat()}T00:00:00Z",
-        "pcfExcludingBiogenicUptake": stated,
+        "pcfExcludingBiogenicUptake": _decimal(total + biogenic, FOOTPRINT_DECIMALS),
         "pcfIncludingBiogenicUptake": stated,
         "fossilGhgEmissions": stated,
         "fossilCarbonContent": format(word.fossil_carbon_content, "f"),
@@ -165,6 +170,27 @@ def product_footprint(
     if country is not None:
         data["geographyCountry"] = country.code
     return ProductFootprint(rules, results, data)
+
+
+def _biogenic(ledger: Ledger, graph: Graph, values: Values, tables: RuleTables) -> Fraction:
+    """CO2 from biomass per declared unit; as much was taken up before, as far as the ledger tells."""
+    numbers = evaluate(graph, values)
+    scales = part_scales(graph, "see_direct", numbers)
+    total = Fraction(0)
+    for stream in ledger.streams:
+        if "biomass_fraction" not in stream.records:
+            continue
+        builder = GraphBuilder(ledger)
+        node = stream_emissions(builder, stream, ledger, tables, Scope.TRANSITIONAL).biomass
+        if node is None:
+            continue
+        base = f"stream/{stream.id}"
+        scale = scales.get(f"{base}/emissions", Fraction(0))
+        for owner in stream.shares:
+            part = scales.get(f"{base}/emissions_of/{owner}", Fraction(0))
+            scale += part * numbers.get(f"{base}/share/of/{owner}", Fraction(0))
+        total += scale * evaluate(builder.build(), values)[node]
+    return total
 
 
 def _decimal(value: Fraction, decimals: int) -> str:
