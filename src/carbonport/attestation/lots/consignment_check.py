@@ -210,6 +210,14 @@ def _range_claims(
             expected=f"version {stated.version} of the statement that came with the attestation",
             remedy="Ask the seller for the statement that the lot's log names, or for the attestation under it.",
         )
+    superseded = history.superseded(at)
+    if superseded is not None and superseded.digest.hex() != stated.supersedes:
+        raise FailedVerification(
+            "lot-correction-chain",
+            found=f"a statement that does not supersede version {superseded.version}, which the lot goes by before",
+            expected="a correction of exactly the statement before it",
+            remedy="Do not rely on the consignment: two statements may cover one production. Tell the verifier.",
+        )
     remainder = history.remainder(at, check_level(presentation.level, stated))
     consignments = history.consignments(at)
     if set(presentation.proofs) != {entry.k for entry in consignments}:

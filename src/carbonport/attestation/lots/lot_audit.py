@@ -10,6 +10,7 @@ Not found here: goods without an attestation, and a production that was verified
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from carbonport.attestation.check_report import CheckRun, Report
 from carbonport.attestation.lots.activity_level import ShownLevel, check_level
@@ -156,6 +157,14 @@ def _versions(history: LotHistory, audited: AuditedLot) -> str:
             expected=f"the versions {[version for version, _ in signed]} that were signed",
             remedy=_EVIDENCE,
         )
+    for (before, _), (after, _) in pairwise(audited.statements):
+        if after.supersedes != before.digest:
+            raise FailedVerification(
+                "lot-correction-chain",
+                found=f"version {after.version}, which does not supersede version {before.version}",
+                expected="a correction of exactly the statement before it",
+                remedy=_EVIDENCE,
+            )
     return f"{len(logged)} versions"
 
 

@@ -117,6 +117,11 @@ class LotHistory:
         """The statement in force at position `at`."""
         return next(entry for entry in reversed(self.entries[: at + 1]) if isinstance(entry, StatementEntry))
 
+    def superseded(self, at: int) -> StatementEntry | None:
+        """The statement before the one in force at position `at`; None when there was none."""
+        earlier = [entry for entry in self.entries[: at + 1] if isinstance(entry, StatementEntry)][:-1]
+        return earlier[-1] if earlier else None
+
     def statements(self) -> list[tuple[int, StatementEntry]]:
         """Every statement with its position."""
         return [(at, entry) for at, entry in enumerate(self.entries) if isinstance(entry, StatementEntry)]

@@ -109,14 +109,16 @@ def read_lot_terms(fields: StrictFields) -> LotTerms:
 
 @dataclass(frozen=True, slots=True)
 class StatedLot:
-    """A lot with what a *verified* statement says around it: the statement's digest (SHA-256, hex) and version, its
-    exporter, and root and number of its leaves. Whoever makes one has checked the statement's signature and issuer."""
+    """A lot with what a *verified* statement says around it: the statement's digest (SHA-256, hex), its version and the
+    digest of the version it supersedes (or empty), its exporter, and root and number of its leaves. Whoever makes one
+    has checked the statement's signature and issuer."""
 
     lot: Lot
     terms: LotTerms
     exporter: str
     digest: str
     version: int
+    supersedes: str
     root: bytes
     leaf_count: int
 

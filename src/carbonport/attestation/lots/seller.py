@@ -203,14 +203,15 @@ def correct(
 
     The remainder is proved anew, so that attestations can be made again under the new version; when more is sold than
     the corrected production, no such proof exists and the lot is closed. Raises `Refused` (`lot-correction-terms`) for
-    a statement of another lot or with other units.
+    a statement of another lot, with other units, or that does not supersede the one in force.
     """
-    if stated.lot != state.stated.lot or stated.terms.scale_terms != state.stated.terms.scale_terms:
+    same_lot = stated.lot == state.stated.lot and stated.terms.scale_terms == state.stated.terms.scale_terms
+    if not same_lot or stated.supersedes != state.stated.digest:
         raise Refused(
             "lot-correction-terms",
-            found="a statement of another lot, or of other units, decimals or width",
-            expected="a newer version of the same lot's statement",
-            remedy="Ask the verifier for a correction that leaves the lot's terms as they are.",
+            found="a statement of another lot, of other units or width, or that supersedes another version",
+            expected="the next version of the same lot's statement",
+            remedy="Enter every version in turn, and ask for corrections that leave the lot's terms as they are.",
         )
     _require_room(state)
     history = state.history.extended(_statement_entry(stated))
