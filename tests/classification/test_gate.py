@@ -410,3 +410,13 @@ def test_the_ledger_with_an_exchange_is_not_the_ledger_without() -> None:
     refused(gate, asked("net_mass"))
     gate = Gate(policy(), with_exchange(graded), results, home="CN", clock=lambda: NOW, random_bytes=bytes)
     gate.release(asked("net_mass"))
+
+
+def test_a_precursor_known_by_its_category_alone_is_shown_by_it() -> None:
+    ledger = Plant().ledger()
+    (pig_iron,) = ledger.precursors
+    by_category = replace(pig_iron, cn="", category="Pig iron", basis="measured")
+    gate = gate_over(replace(ledger, precursors=(by_category,)))
+    (shown,) = json.loads(gate.release(asked("precursors")).payload)["items"]["precursors"]
+    assert (shown["category"], shown["basis"], shown["country"]) == ("Pig iron", "measured", "UA")
+    assert "cn" not in shown

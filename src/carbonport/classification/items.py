@@ -231,18 +231,21 @@ class ItemSource:
     def _read_precursors(self, precursors: list[Precursor]) -> Json:
         listed: list[dict[str, str]] = []
         for precursor in precursors:
-            shown = {
-                "cn": checked_text("precursor_cn", precursor.cn),
-                "country": checked_text("precursor_country", precursor.country),
-                "basis": checked_text("precursor_basis", precursor.basis),
-            }
+            shown = {"basis": checked_text("precursor_basis", precursor.basis)}
+            # The Commission's template names a purchased precursor by its aggregated category alone.
+            if precursor.cn:
+                shown["cn"] = checked_text("precursor_cn", precursor.cn)
+            else:
+                shown["category"] = checked_text("precursor_category", precursor.category)
+            if precursor.country:
+                shown["country"] = checked_text("precursor_country", precursor.country)
             for field in PRECURSOR_FIELDS:
                 if field in precursor.records:
                     entry = self._graded.entries[precursor.records[field]].entry
                     shown[field.removeprefix("precursor_")] = _plain_figure(entry)
             listed.append(shown)
         # Sorted by what is shown: the ledger's order could tell amounts.
-        return sorted(listed, key=lambda shown: tuple(shown.values()))
+        return sorted(listed, key=lambda shown: sorted(shown.items()))
 
 
 def _part(graded: GradedEntry) -> Part:
