@@ -8,9 +8,12 @@ from typing import Any
 
 import pytest
 from google.protobuf.message import Message
-from life_stage import LifeStage, processes
+from life_stage import DATA, LifeStage, processes
 
 from carbonport.errors import CarbonportError, Unavailable
+from carbonport.footprint.catalogue import Catalogue
+from carbonport.footprint.exact_decimal import decimal_text
+from carbonport.footprint.intake import read_ledger
 from carbonport.node.demo.cast import EXPORTER, IMPORTER, REGULATOR, VERIFIER
 from carbonport.node.importer import commands as importer
 from carbonport.node.importer.queries import query_of
@@ -142,6 +145,22 @@ def test_a_query_that_broke_off_is_repeated_as_the_same_request(stage: LifeStage
     answered = stage.do(IMPORTER, "query", question)
     inbox = stage.do(EXPORTER, "requests", {"all": True})["requests"]
     assert [item["request"] for item in inbox if item["consignment"] == "SOLD-6"] == [answered["request"]]
+
+
+@pytest.mark.parametrize(("consignment", "net_mass_t"), [("C-{}", "12.5"), ("GUESS-1", "{}")])
+def test_guesses_at_protected_values_are_not_answered(
+    stage: LifeStage, consignment: str, net_mass_t: str
+) -> None:
+    ledger = read_ledger(DATA, Catalogue.load())
+    level = decimal_text(ledger.records["process/steel/activity_level"].value)
+    right, wrong = level, f"{level[0]}7{level[2:]}"
+    assert right != wrong
+    answers = []
+    for guess in (right, wrong):
+        question = {**_question(stage, consignment.format(guess)), "net_mass_t": net_mass_t.format(guess)}
+        answers.append(stage.do(IMPORTER, "query", question)["state"])
+    # A refusal of the right one alone would give the value away, some digits at a time.
+    assert answers == ["issued", "issued"]
 
 
 def test_nothing_crosses_for_a_file_that_cannot_be_written(stage: LifeStage, tmp_path: Path) -> None:

@@ -35,7 +35,11 @@ class Subject:
 
 @dataclass(frozen=True, slots=True)
 class EgressRequest:
-    """One request to let items leave. `approval` is the reference of a stored approval, or empty."""
+    """One request to let items leave. `approval` is the reference of a stored approval, or empty.
+
+    `named_by_recipient`: the consignment's name and mass are the recipient's own words, which tell it nothing; whether
+    they resemble something protected must not show in the answer.
+    """
 
     recipient: Recipient
     purpose: Purpose
@@ -43,6 +47,7 @@ class EgressRequest:
     subject: Subject
     items: tuple[str, ...]
     approval: str = ""
+    named_by_recipient: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,6 +71,9 @@ ROLES, PURPOSES, FORMS = frozenset(Role), frozenset(Purpose), frozenset(Form)
 RECIPIENT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9./:_-]{0,99}")
 JURISDICTION = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,31}")
 
+RECIPIENTS_OWN_ITEMS = ("consignment", "net_mass")
+"""Items whose text the recipient may have written itself, in its request."""
+
 ALLOWED = "Every item may leave."
 REFUSED = "At least one item may not leave."
 UNKNOWN_ITEM = "No such item, or not exactly one."
@@ -283,9 +286,12 @@ class Gate:
         found = [item for item in items if item is not None]
         hidden = self._results.hidden_from(request.recipient.role, approved=bool(decision.approval))
         values: Mapping[str, Json] = {item.name: item.read() for item in found}  # bounded and checked first
-        if _carries_text(found, hidden.in_text):
+        # What the recipient wrote itself is not searched: a refusal would answer its guesses, one after the other.
+        own_items = RECIPIENTS_OWN_ITEMS if request.named_by_recipient else ()
+        own_words = [str(values[name]) for name in own_items if name in values]
+        if _carries_text([item for item in found if item.name not in own_items], hidden.in_text):
             return b"", HIDDEN_IN_TEXT
-        if hidden.in_payload(canonical_bytes(values)):
+        if hidden.in_payload(canonical_bytes(values), own_words=own_words):
             return b"", HIDDEN_IN_PAYLOAD
         claims: Mapping[str, Json] = {
             "v": CLAIMS_VERSION,
@@ -297,7 +303,7 @@ class Gate:
         payload = canonical_bytes(claims) if seal is None else bytes(seal(claims))
         if not 0 < len(payload) <= MAX_PAYLOAD_BYTES:
             return b"", NO_MESSAGE
-        if hidden.in_payload(payload):
+        if hidden.in_payload(payload, own_words=own_words):
             return b"", HIDDEN_IN_PAYLOAD
         return payload, ""
 

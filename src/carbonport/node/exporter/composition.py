@@ -82,6 +82,7 @@ class Composer:
             subject=subject,
             items=tuple(dict.fromkeys((*gate.declaration_items(subject), *request.items))),
             approval=approval.reference if approval is not None else "",
+            named_by_recipient=True,
         )
         return Composition(gate, egress, prepared)
 
