@@ -1,0 +1,58 @@
+"""`carbonport bench`: the shape of what it prints, and that its own checks passed. No figure is judged here."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from decimal import Decimal
+from typing import Any
+
+DECIMAL = re.compile(r"(?:0|[1-9]\d*)(?:\.\d+)?")
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "carbonport", "bench", *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+        env={**os.environ, "COLUMNS": "200"},
+    )
+
+
+def test_bench_exchange_prints_fetches_beside_their_echo() -> None:
+    done = run("exchange", "--seconds", "1", "--json")
+    assert done.returncode == 0, done.stderr
+    content: dict[str, Any] = json.loads(done.stdout)
+    assert set(content) == {"bench", "figures", "machine"}
+    assert content["bench"] == "exchange"
+    figures = {figure["name"]: figure for figure in content["figures"]}
+    for figure in content["figures"]:
+        assert list(figure) == ["name", "median", "spread", "unit", "yardstick", "ratio"]
+        assert DECIMAL.fullmatch(figure["median"])
+        assert DECIMAL.fullmatch(figure["spread"])
+    fetch, echo = figures["fetch"], figures["echo"]
+    assert fetch["yardstick"] == "echo"
+    assert fetch["unit"] == echo["unit"]
+    ratio = Decimal(fetch["median"]) / Decimal(echo["median"])
+    assert abs(Decimal(fetch["ratio"]) - ratio) <= ratio / 100
+    assert {"receive", "verify-bundle", "answer-size"} <= set(figures)
+
+
+def test_the_machine_is_described_without_naming_it() -> None:
+    from carbonport.node.bench.figures import machine_facts
+
+    facts = machine_facts()
+    assert {"cores", "cpu", "python"} <= set(facts)
+    assert os.uname().nodename not in " ".join(facts.values())
+    assert not any(value.startswith("/") for value in facts.values())
+
+
+def test_an_unknown_bench_is_refused_with_the_names_there_are() -> None:
+    done = run("no-such-bench", "--json")
+    assert done.returncode != 0
+    error = json.loads(done.stdout)["error"]
+    assert error["id"] == "bench-unknown"
+    assert "exchange" in error["expected"]
