@@ -290,11 +290,15 @@ async def approve(node: OpenNode, arguments: Arguments) -> Json:
         )
     )
     settled = await node.answers.answer(entry.request)
+    with participant.store.reading() as connection:
+        # The one that counts: when two people approve at once, or one does twice, the first word stands.
+        counted = inbox.approval_for(connection, entry.request.importer, entry.request.id)
+    assert counted is not None, "it was stored with its log entry"
     return {
         "request": entry.request.id,
-        "approval": reference,
-        "expires_at": approval.expires_at,
-        "uses": uses,
+        "approval": counted.reference,
+        "expires_at": counted.expires_at,
+        "uses": counted.uses_allowed,
         "state": settled.state.value,
         "attestation": settled.attestation,
         "reason": settled.reason,
