@@ -203,3 +203,18 @@ def test_cases_are_of_the_graph_they_name() -> None:
     assert isinstance(case, Case)
     assert case.claim == claim_of(graph, {"see_direct": "1.00000"})
     assert set(case.openings) == {leaf_of(node) for node in graph.inputs()}
+
+
+def test_a_negative_constant_is_rounded_away_from_zero_at_a_tie() -> None:
+    """Found by the law above: x - x - 1/2 has no secret in it, and rounds to -1, never to 0."""
+    graph = Graph(
+        (
+            Input("x0", "t", "x0", "", "x0", 0, 10),
+            Constant("half", "1", "half", "", Decimal("0.5"), "the tests"),
+            Sum("n0", "t", "", "", ((1, "x0"), (-1, "x0"), (-1, "half"))),
+            Round("n4", "t", "", "", "n0", 0),
+            Round("result", "tCO2e/t", "", "", "n4", 2),
+        ),
+        {"see_direct_rounded": "result"},
+    )
+    assert not any(true_for(graph, {"x0": "0"}, set(), result) for result in (0, 1, 100))

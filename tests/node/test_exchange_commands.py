@@ -133,8 +133,8 @@ def test_a_person_approves_and_the_bundle_verifies(country: Country) -> None:
     bundle = importer.file(f"{request}.json")
     assert importer.do("verify", bundle)["ok"]
     assert "consignment-binding" in failed(importer.do("verify", bundle, "--consignment", "OTHER-1", code=1))
-    exporter_view = failed(programs().run("verify", bundle, "--home", exporter.home, "--json").expect(1))
-    assert "importer-binding" in exporter_view
+    # An exporter may check what it issued; a bundle must be the reader's own only when the reader is an importer.
+    assert programs().run("verify", bundle, "--home", exporter.home, "--json").expect()["ok"]
     assert exporter.do("requests")["requests"] == [
         item for item in exporter.do("requests")["requests"] if item["request"] != request
     ]

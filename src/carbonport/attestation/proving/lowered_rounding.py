@@ -16,6 +16,7 @@ from carbonport.attestation.proving.lowered_claim import RoundedQuotientOf
 from carbonport.attestation.proving.obligations import Obligations
 from carbonport.attestation.proving.rational_values import RationalValue, rational_value
 from carbonport.errors import Refused
+from carbonport.footprint.exact_decimal import round_half_up
 
 
 def demand_rounded(
@@ -23,9 +24,9 @@ def demand_rounded(
 ) -> None:
     """Demand that `value` rounds to result * 10^-decimals; when not `rounds`, that it is exactly this."""
     if value.numerator.is_constant and not value.denominators:
-        number = value.scale * value.numerator.constant * 10**decimals
-        twice = 2 * number - 2 * result
-        if not (-1 <= twice < 1 if rounds else twice == 0):
+        number = value.scale * value.numerator.constant
+        stated = Fraction(result, 10**decimals)
+        if (Fraction(round_half_up(number, decimals)) if rounds else number) != stated:
             obligations.contradict(name)
         return
     if result == 0 and not obligations.is_nonnegative(value.numerator):
@@ -40,8 +41,7 @@ def rounded_variable(
 ) -> RationalValue:
     """The rounding of a value that is >= 0, as a committed integer."""
     if value.numerator.is_constant and not value.denominators:
-        number = value.scale * value.numerator.constant * 10**decimals
-        return rational_value(Fraction(_half_up(number), 10**decimals), ONE)
+        return rational_value(Fraction(round_half_up(value.scale * value.numerator.constant, decimals)), ONE)
     if not obligations.is_nonnegative(value.numerator):
         raise Refused(
             "proof-negative-rounding",
