@@ -21,7 +21,7 @@ from carbonport.crypto.proofs.range_layout import MAX_POSITIONS, MAX_WIDTH_BITS
 from carbonport.errors import CarbonportError, Malformed, Refused
 from carbonport.footprint.evaluate import evaluate
 from carbonport.footprint.exact_decimal import round_half_up
-from carbonport.footprint.graph import Floor, Graph, Node, Product, Quotient, Round, Sum
+from carbonport.footprint.graph import Constant, Floor, Graph, Input, Node, Product, Quotient, Round, Sum
 
 DECIMALS = 2
 ALLOWED = {"proof-bound", "proof-negative-rounding", "proof-denominator"}
