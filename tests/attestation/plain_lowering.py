@@ -16,6 +16,12 @@ Label = tuple[str, str, int, int]
 """Path, unit, decimals, bits."""
 
 
+def half_away_from_zero(twice: Fraction) -> int:
+    """The whole number nearest to half of `twice`; at a tie the one away from zero."""
+    size = (abs(twice).numerator + twice.denominator) // (2 * twice.denominator)
+    return size if twice >= 0 else -size
+
+
 class NoError(Exception):
     """The proof does not hold."""
 
@@ -204,11 +210,7 @@ class PlainClaim:
         scale = 2 * 10**decimals * number.scale
         if is_public(number.top) and not number.below:
             value = scale * dict(number.top).get(-1, 0)
-            return normal(
-                Fraction((value.numerator + value.denominator) // (2 * value.denominator), 10**decimals),
-                public(1),
-                [],
-            )
+            return normal(Fraction(half_away_from_zero(value), 10**decimals), public(1), [])
         if self.reach(number.top)[0] < 0:
             raise NoError("rounds what may be negative")
         p = self.divisor(number)
@@ -223,8 +225,8 @@ class PlainClaim:
 
     def result(self, number: Number, decimals: int, stated: int, rounds: bool) -> None:
         if is_public(number.top) and not number.below:
-            off = 2 * number.scale * dict(number.top).get(-1, 0) * 10**decimals - 2 * stated
-            if not (-1 <= off < 1 if rounds else off == 0):
+            twice = 2 * number.scale * dict(number.top).get(-1, 0) * 10**decimals
+            if (half_away_from_zero(twice) if rounds else twice / 2) != stated:
                 raise NoError("public numbers disprove it")
             return
         if stated == 0 and self.reach(number.top)[0] < 0:

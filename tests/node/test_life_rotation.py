@@ -72,8 +72,9 @@ def test_openings_sealed_to_a_retired_key_still_open(stage: LifeStage) -> None:
 def _rotate(stage: LifeStage, part: Part) -> set[str]:
     """New keys at once, by another process than the serving one; gives their ids."""
     identity = stage.home(part).identity
-    now = identity.clock()
-    return {identity.rotate(KeyUse(use), effective_at=now)[1].kid for use in ROTATED[part]}
+    # The next second: the clock may tick over between two keys.
+    soon = identity.clock() + 1
+    return {identity.rotate(KeyUse(use), effective_at=soon)[1].kid for use in ROTATED[part]}
 
 
 def _in_force(stage: LifeStage, part: Part) -> set[str]:
