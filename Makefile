@@ -20,7 +20,7 @@ demo: venv
 	$(BIN)/carbonport demo
 
 test: venv
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 # Format, lint, types, layers, generated code, lock: in the order in which a mistake is cheapest to mend.
 check: venv

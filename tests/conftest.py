@@ -14,7 +14,9 @@ from hypothesis import settings
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 # A law holds or fails whatever the machine's load: no example has a deadline.
-settings.register_profile("carbonport", deadline=None)
+# Examples are drawn anew on a developer's machine, so that laws are searched further with every run; in CI they are the
+# same each time, so that a change is judged by what it changed.
+settings.register_profile("carbonport", deadline=None, derandomize="CI" in os.environ)
 settings.load_profile("carbonport")
 
 
