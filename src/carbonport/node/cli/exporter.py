@@ -1,7 +1,7 @@
 """`carbonport intake | commit | statement | requests | approve | refuse | revoke`: the exporter's desk."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -47,20 +47,20 @@ def intake(
         "catalogue": "" if catalogue is None else str(catalogue.resolve()),
     }
 
-    def words(result: dict[str, object], console: Console) -> None:
+    def words(result: dict[str, Any], console: Console) -> None:
         period = result["period"]
         console.print(
-            f"[bold]{shown(result['installation'])}[/bold], {period['start']} to {period['end']}, "  # type: ignore[index]
+            f"[bold]{shown(result['installation'])}[/bold], {period['start']} to {period['end']}, "
             f"{result['scope']} scope: version {result['version']}, {result['records']} figures"
         )
-        for good in result["goods"]:  # type: ignore[attr-defined]
+        for good in result["goods"]:
             console.print(
                 f"  {shown(good['process'])}, CN {good['cn']}: SEE direct {good.get('see_direct', '-')}"
             )
             console.print(
                 f"    declared less source: {good.get('see_direct_declared_difference', '-')} tCO2e/t"
             )
-        for notice in result["notices"]:  # type: ignore[attr-defined]
+        for notice in result["notices"]:
             console.print(f"  · {shown(notice['where'])}: {shown(notice['text'])}")
 
     perform_and_print("intake", arguments, words, home, passphrase_file, as_json)
@@ -75,7 +75,7 @@ def commit(
 ) -> None:
     """Draw up a statement version over the newest ledger, and seal its openings to the verifier."""
 
-    def words(result: dict[str, object], console: Console) -> None:
+    def words(result: dict[str, Any], console: Console) -> None:
         console.print(
             f"version {result['version']}: {result['commitments']} commitments; openings, readable by the "
             f"verifier alone, in [bold]{shown(result['openings'])}[/bold]"
@@ -94,7 +94,7 @@ def statement_add(
 ) -> None:
     """Check a signed statement against its draft; attestations rest on it from now."""
 
-    def words(result: dict[str, object], console: Console) -> None:
+    def words(result: dict[str, Any], console: Console) -> None:
         console.print(
             f"statement {result['statement']}, version {result['version']}, of {shown(result['verifier'])}: "
             f"{result['opinion']}, {result['commitments']} commitments"
@@ -109,9 +109,9 @@ def statement_list(
 ) -> None:
     """Show every statement version of this node."""
 
-    def words(result: dict[str, object], console: Console) -> None:
+    def words(result: dict[str, Any], console: Console) -> None:
         table = Table("version", "state", "verifier", "statement")
-        for item in result["statements"]:  # type: ignore[attr-defined]
+        for item in result["statements"]:
             table.add_row(str(item["version"]), item["state"], shown(item["verifier"]), item["statement"])
         console.print(table)
 
@@ -126,9 +126,9 @@ def requests(
 ) -> None:
     """Show the inbox: what importers ask for."""
 
-    def words(result: dict[str, object], console: Console) -> None:
+    def words(result: dict[str, Any], console: Console) -> None:
         table = Table("request", "state", "importer", "CN", "consignment", "t", "attestation or reason")
-        for item in result["requests"]:  # type: ignore[attr-defined]
+        for item in result["requests"]:
             table.add_row(
                 item["request"],
                 item["state"],
@@ -160,7 +160,7 @@ def approve(
 ) -> None:
     """Approve a pending request: a stored, counted, expiring record."""
 
-    def words(result: dict[str, object], console: Console) -> None:
+    def words(result: dict[str, Any], console: Console) -> None:
         console.print(
             f"approval {result['approval']}, {result['uses']} uses; request {result['request']} "
             f"is {result['state']} {result['attestation'] or result['reason']}"
@@ -180,7 +180,7 @@ def refuse(
 ) -> None:
     """Refuse a pending request."""
 
-    def words(result: dict[str, object], console: Console) -> None:
+    def words(result: dict[str, Any], console: Console) -> None:
         console.print(f"request {result['request']} is {result['state']}")
 
     arguments = {"request": request, "by": by, "reason": reason}
@@ -197,7 +197,7 @@ def revoke(
 ) -> None:
     """Withdraw an attestation: `verify` reports it as revoked from the next status token on."""
 
-    def words(result: dict[str, object], console: Console) -> None:
+    def words(result: dict[str, Any], console: Console) -> None:
         console.print(f"attestation {result['attestation']} is revoked")
 
     arguments = {"attestation": attestation, "reason": reason, "superseded_by": superseded_by}

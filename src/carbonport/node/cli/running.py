@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
@@ -10,7 +11,7 @@ from carbonport.crypto.canonical import Json
 from carbonport.node.cli.home_options import open_from, print_json
 from carbonport.node.operations import perform
 
-Words = Callable[[dict[str, object], Console], None]
+Words = Callable[[dict[str, Any], Console], None]
 """Says the result of an operation to a person."""
 
 
