@@ -40,7 +40,7 @@ def country(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Country]:
     try:
         for person in made.serving():
             person.serve()
-        _verified_data(made)
+        _verified_data(made, STEELWORKS)
         yield made
     finally:
         for person in made.serving():
@@ -48,11 +48,16 @@ def country(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Country]:
                 person.node.stop()
 
 
-def _verified_data(country: Country) -> None:
-    exporter, verifier = country.exporter, country.verifier
-    taken = exporter.do("intake", STEELWORKS)
+def _verified_data(country: Country, ledger: Path) -> None:
+    taken = country.exporter.do("intake", ledger)
     assert taken["records"] > 0
-    exporter.do("commit", "--verifier", verifier.id, "--out", exporter.file("openings"))
+    _signed(country, taken["ledger"])
+
+
+def _signed(country: Country, ledger: str) -> None:
+    exporter, verifier = country.exporter, country.verifier
+    out = ("--out", exporter.file("openings"))
+    exporter.do("commit", "--verifier", verifier.id, "--ledger", ledger, *out)
     exporter.hand("openings", verifier)
     # On site: the one place where the verifier reads the exporter's store, and it only reads.
     store = exporter.home / "data"
@@ -249,6 +254,26 @@ def test_exit_codes_of_misuse(country: Country, tmp_path: Path) -> None:
     assert exporter.run("intake", tmp_path / "noise.xlsx").expect(1)["error"]["family"] == "malformed"
     no_such_good = importer.run(*asking(country, "COMMAND-7"), "--cn", "99999999")
     assert no_such_good.expect(3)["state"] == "refused"
+
+
+def test_two_installations_in_one_period(country: Country, tmp_path: Path) -> None:
+    """Each has a statement of its own; what an importer asks for is found in whichever makes the good."""
+    exporter, importer = country.exporter, country.importer
+    text = STEELWORKS.read_text(encoding="utf-8").replace("Yanhai Integrated Steelworks", "Second Works")
+    second = tmp_path / "second.yaml"
+    second.write_text(text.replace('"72083900"', '"72091500"').replace('"72142000"', '"72131000"'), "utf-8")
+    taken = exporter.do("intake", second)
+    # The other site's data come in before the verifier arrives: what is verified is what was committed to.
+    exporter.do("intake", STEELWORKS)
+    _signed(country, taken["ledger"])
+    states = [item["state"] for item in exporter.do("statement", "list")["statements"]]
+    assert states.count("current") == 2
+    for number, cn in enumerate((CN, "72091500")):
+        options = (*asking(country, f"SITES-{number}"), "--cn", cn)
+        request = importer.do(*options)["request"]
+        assert exporter.do("approve", request, "--by", "Lin")["state"] == "issued"
+        fetched(importer, request)
+        assert importer.do("verify", importer.file(f"{request}.json"))["ok"]
 
 
 def test_an_approval_expires(country: Country) -> None:

@@ -51,7 +51,8 @@ def intake(
         period = result["period"]
         console.print(
             f"[bold]{shown(result['installation'])}[/bold], {period['start']} to {period['end']}, "
-            f"{result['scope']} scope: version {result['version']}, {result['records']} figures"
+            f"{result['scope']} scope: version {result['version']}, {result['records']} figures, "
+            f"ledger {result['ledger']}"
         )
         for good in result["goods"]:
             console.print(
@@ -69,11 +70,14 @@ def intake(
 def commit(
     verifier: Annotated[str, typer.Option(help="The verifier: <jurisdiction>/<LEI> in the trust list.")],
     out: Annotated[Path, typer.Option(help="Where the sealed openings are written.")],
+    ledger: Annotated[
+        str, typer.Option(help="Id of the ledger, as `intake` tells it; by default the one taken in last.")
+    ] = "",
     home: HomeOption = None,
     passphrase_file: PassphraseFileOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Draw up a statement version over the newest ledger, and seal its openings to the verifier."""
+    """Draw up a statement version over a ledger, and seal its openings to the verifier."""
 
     def words(result: dict[str, Any], console: Console) -> None:
         console.print(
@@ -81,7 +85,7 @@ def commit(
             f"verifier alone, in [bold]{shown(result['openings'])}[/bold]"
         )
 
-    arguments = {"verifier": verifier, "out": str(out.resolve())}
+    arguments = {"verifier": verifier, "out": str(out.resolve()), "ledger": ledger}
     perform_and_print("commit", arguments, words, home, passphrase_file, as_json)
 
 

@@ -27,7 +27,7 @@ from carbonport.footprint.exact_decimal import decimal_text
 from carbonport.footprint.intake import read_ledger
 from carbonport.node.exporter import inbox, issued
 from carbonport.node.exporter.inbox import RequestState, StoredApproval
-from carbonport.node.exporter.ledgers import add_ledger, newest_ledger
+from carbonport.node.exporter.ledgers import add_ledger, ledger_of, newest_ledger
 from carbonport.node.exporter.statement_versions import (
     StatementState,
     accept_signed,
@@ -35,6 +35,7 @@ from carbonport.node.exporter.statement_versions import (
     all_versions,
     draft_with_nonce,
     last_signed,
+    signed_version,
 )
 from carbonport.node.file_problem import require_place
 from carbonport.node.identity.names import Role
@@ -81,7 +82,7 @@ async def intake(node: OpenNode, arguments: Arguments) -> Json:
 
 
 async def commit(node: OpenNode, arguments: Arguments) -> Json:
-    """Draw up the next statement version of the newest ledger, and seal its openings to the verifier."""
+    """Draw up the next statement version of a ledger, the newest if none is named, and seal its openings."""
     participant = node.participant
     participant.require_role(Role.EXPORTER)
     verifier, out = str(arguments["verifier"]), Path(str(arguments["out"]))
@@ -97,7 +98,8 @@ async def commit(node: OpenNode, arguments: Arguments) -> Json:
     hpke = participant.key_of(verifier, "hpke")
     nonce = participant.random_bytes(NONCE_BYTES)
     with participant.store.reading() as connection:
-        stored = newest_ledger(connection)
+        ledger_id = str(arguments.get("ledger") or "")
+        stored = ledger_of(connection, ledger_id) if ledger_id else newest_ledger(connection)
         before = last_signed(connection, stored.id)
     calculation = calculate(stored.ledger, stored.scope)
     period = f"{stored.ledger.period.start.isoformat()}/{stored.ledger.period.end.isoformat()}"
@@ -166,8 +168,7 @@ async def add_statement(node: OpenNode, arguments: Arguments) -> Json:
             draft = draft_with_nonce(connection, statement.nonce)
             accept_signed(connection, draft, digest=digest, token=token, receipt=receipt.encode(), now=now)
         # Preparing compares every commitment and graph with what was signed; a mismatch undoes the transaction.
-        start, _, end = statement.period.partition("/")
-        node.composer.prepared(connection, start, end)
+        node.composer.prepared(connection, signed_version(connection, digest))
     # Attestations under the version before are not handed over any more.
     node.releases.forget()
     return {

@@ -18,7 +18,7 @@ from carbonport.errors import Refused
 from carbonport.node.exporter import inbox
 from carbonport.node.exporter.inbox import AttestationRequest, StoredApproval
 from carbonport.node.exporter.prepared_statement import PreparedStatement, prepare
-from carbonport.node.exporter.statement_versions import current_version
+from carbonport.node.exporter.statement_versions import StatementVersion, current_versions
 from carbonport.node.participant import Participant
 
 MAX_PREPARED = 8
@@ -44,16 +44,7 @@ class Composer:
 
     def compose(self, request: AttestationRequest, approval: StoredApproval | None) -> Composition:
         """The gate over this request; Refused when there is no statement, good or purpose for it."""
-        with self._participant.store.reading() as connection:
-            prepared = self.prepared(connection, request.period_start, request.period_end)
-        processes = prepared.processes_making(request.cn)
-        if len(processes) != 1:
-            raise Refused(
-                "request-good",
-                found=f"{len(processes)} production processes that make CN {request.cn}",
-                expected="one good of this CN code in the verified period",
-                remedy="Ask for a CN code that the exporter's statement covers.",
-            )
+        prepared, process = self._good_of(request)
         purposes = {purpose.value: purpose for purpose in Purpose}
         if request.purpose not in purposes:
             raise Refused(
@@ -62,7 +53,7 @@ class Composer:
                 expected=" or ".join(purposes),
                 remedy="State the purpose for which the data will be used.",
             )
-        subject = Subject(processes[0], request.cn, request.consignment)
+        subject = Subject(process, request.cn, request.consignment)
         graded = prepared.graded.with_consignment(
             request.consignment, Decimal(request.net_mass_t), f"request {request.id}"
         ).with_certificate("verification_opinion", prepared.statement.opinion, "verification statement")
@@ -86,16 +77,30 @@ class Composer:
         )
         return Composition(gate, egress, prepared)
 
-    def prepared(self, connection: Connection, period_start: str, period_end: str) -> PreparedStatement:
-        """The current statement about this period, derived anew from the store the first time it is asked for."""
-        version = current_version(connection, period_start, period_end)
-        if version is None:
+    def _good_of(self, request: AttestationRequest) -> tuple[PreparedStatement, str]:
+        """The one good of this CN code among the installations verified for the period: its statement and process."""
+        with self._participant.store.reading() as connection:
+            versions = current_versions(connection, request.period_start, request.period_end)
+            statements = [self.prepared(connection, version) for version in versions]
+        if not statements:
             raise Refused(
                 "request-no-statement",
                 found="no verified statement about this period",
                 expected="a reporting period that a verifier has signed",
                 remedy="Ask for the period of the exporter's verified statement.",
             )
+        found = [(one, process) for one in statements for process in one.processes_making(request.cn)]
+        if len(found) != 1:
+            raise Refused(
+                "request-good",
+                found=f"{len(found)} production processes that make CN {request.cn}",
+                expected="one good of this CN code in the verified period",
+                remedy="Ask for a CN code that the exporter's statements cover.",
+            )
+        return found[0]
+
+    def prepared(self, connection: Connection, version: StatementVersion) -> PreparedStatement:
+        """A signed statement version, derived anew from the store the first time it is asked for."""
         known = self._prepared.get(version.digest)
         if known is None:
             known = prepare(self._participant, connection, version, self.policy)

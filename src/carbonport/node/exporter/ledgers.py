@@ -57,17 +57,23 @@ def add_ledger(
     return StoredLedger(ledger_id, last + 1, scope, ledger)
 
 
-def newest_ledger(connection: Connection) -> StoredLedger:
-    """The ledger that was taken in last."""
-    row = connection.execute(
-        select(ledgers)
-        .where(func.length(ledgers.c.content) > 0)
-        .order_by(ledgers.c.taken_in_at.desc(), ledgers.c.version.desc())
-    ).first()
+def newest_ledger(
+    connection: Connection, installation: str | None = None, period: str | None = None
+) -> StoredLedger:
+    """The ledger that was taken in last; of this installation and period (first day/last day) where they are given."""
+    found = select(ledgers).where(func.length(ledgers.c.content) > 0)
+    if installation is not None:
+        found = found.where(ledgers.c.installation == installation)
+    if period is not None:
+        start, _, end = period.partition("/")
+        found = found.where(ledgers.c.period_start == start, ledgers.c.period_end == end)
+    row = connection.execute(found.order_by(ledgers.c.taken_in_at.desc(), ledgers.c.version.desc())).first()
     if row is None:
         raise Misuse(
             "ledger-missing",
-            found="no ledger in the store",
+            found="no ledger in the store"
+            if installation is None
+            else "no ledger of this installation and period",
             expected="plant data that were taken in",
             remedy="Run `carbonport intake WORKBOOK` first.",
         )

@@ -136,15 +136,20 @@ def draft_with_nonce(connection: Connection, nonce: bytes) -> StatementVersion:
     )
 
 
+def signed_version(connection: Connection, digest: str) -> StatementVersion:
+    """The signed version of this digest, which must exist."""
+    return next(version for version in all_versions(connection) if version.digest == digest)
+
+
 def version_of(connection: Connection, statement_id: str) -> StatementVersion:
     """The version of this id, which must exist."""
     row = connection.execute(select(statements).where(statements.c.statement == statement_id)).one()
     return _version(row)
 
 
-def current_version(connection: Connection, period_start: str, period_end: str) -> StatementVersion | None:
-    """The version that attestations about this period rest on now."""
-    row = connection.execute(
+def current_versions(connection: Connection, period_start: str, period_end: str) -> list[StatementVersion]:
+    """The versions that attestations about this period rest on now: one for each installation."""
+    rows = connection.execute(
         select(statements)
         .join(ledgers, ledgers.c.ledger == statements.c.ledger)
         .where(
@@ -152,9 +157,9 @@ def current_version(connection: Connection, period_start: str, period_end: str) 
             ledgers.c.period_start == period_start,
             ledgers.c.period_end == period_end,
         )
-        .order_by(statements.c.changed_at.desc())
-    ).first()
-    return None if row is None else _version(row)
+        .order_by(ledgers.c.installation)
+    )
+    return [_version(row) for row in rows]
 
 
 def _same_installation_and_period(connection: Connection, ledger_id: str) -> list[str]:

@@ -186,7 +186,7 @@ def _examine(participant: Participant, arguments: Arguments) -> tuple[Examinatio
     site = Store.open_read_only(str(arguments["store"]))
     try:
         with site.reading() as connection:
-            stored = newest_ledger(connection)
+            stored = newest_ledger(connection, draft.installation, draft.period)
     finally:
         site.close()
     return examine(stored.ledger, draft, scope=stored.scope), stored
