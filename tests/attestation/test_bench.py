@@ -9,7 +9,7 @@ import world as w
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from carbonport.attestation.bench import EarlierStatement, examine
+from carbonport.attestation.bench import EarlierStatement, Examination, examine
 from carbonport.attestation.commitments import LeafOpening, good_graphs, labelled_values
 from carbonport.attestation.statement import statement_kid, verify_statement
 from carbonport.attestation.statement_draft import (
@@ -22,6 +22,7 @@ from carbonport.attestation.statement_draft import (
 from carbonport.crypto.pedersen import Opening, commit
 from carbonport.errors import CarbonportError, Malformed, Refused
 from carbonport.footprint.cbam.scope import Scope
+from carbonport.footprint.intake.operator_report import ReportedFigure
 from carbonport.footprint.ledger import Ledger
 
 
@@ -176,20 +177,24 @@ def test_deviations_and_refusals_tell_places_and_no_values() -> None:
 
 def test_a_material_misstatement_is_signed_only_as_such() -> None:
     good = w.calculation().goods[0]
-    reported = {(good.process, good.cn): {"see_direct": Decimal(good.attested("see_direct")) * 2}}
-    examination = examine(w.ledger(), w.draft(), operator_figures=reported)
+    total = Decimal(good.attested("see_total"))
+
+    def reported(see_total: Decimal) -> Examination:
+        figure = ReportedFigure(good.process, good.cn, "see_total", see_total, "report.csv line 2")
+        return examine(w.ledger(), w.draft(), report=[figure])
+
+    examination = reported(total * 2)
     assert examination.materiality.outcome == "material"
     assert examination.materiality.largest_percent == "100.000000"
-    slight = {
-        (good.process, good.cn): {"see_direct": Decimal(good.attested("see_direct")) * Decimal("1.049")}
-    }
-    assert examine(w.ledger(), w.draft(), operator_figures=slight).materiality.outcome == "not-material"
+    assert examination.materiality.basis == "operator-report"
+    assert reported(total * Decimal("1.049")).materiality.outcome == "not-material"
     with pytest.raises(Refused) as caught:
         w.signed_examination(examination, opinion="satisfactory-with-comments")
     assert caught.value.id == "bench-material-misstatement"
-    assert (
-        w.signed_examination(examination, opinion="not-satisfactory").statement.opinion == "not-satisfactory"
-    )
+    assert str(total * 2) not in str(caught.value)
+    signed = w.signed_examination(examination, opinion="not-satisfactory").statement
+    assert signed.opinion == "not-satisfactory"
+    assert signed.materiality == examination.materiality
 
 
 def refusal(action: Callable[[], object]) -> str:

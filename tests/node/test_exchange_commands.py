@@ -26,6 +26,7 @@ from carbonport.node.open_node import OpenNode
 from carbonport.node.participant import Participant
 
 CN = "72083900"
+PROCESS = "steel"
 PERIOD = "2026-01-01/2026-12-31"
 
 MAX_TRIES = 20
@@ -64,7 +65,27 @@ def _signed(country: Country, ledger: str) -> None:
     examined = verifier.do("verify-data", "--store", store, "--openings", verifier.file("openings"))
     assert examined["deviations"] == []
     openings = ("--openings", verifier.file("openings"))
-    verifier.do("sign", "--store", store, *openings, "--out", verifier.file("statement.json"))
+    report = verifier.file("report.csv")
+    report.write_text(f"process,cn,result,value\n{PROCESS},{CN},see_total,99\n,,direct_emissions,1\n")
+    compared = ("--report", report, "--profile", "cn-beijing")
+    misstated = verifier.do("verify-data", "--store", store, *openings, *compared, code=1)
+    assert misstated["materiality"]["outcome"] == "sent-back"
+    assert [item["beyond"] for item in misstated["differences"]] == [True, True]
+    assert misstated["differences"][0]["place"] == "report.csv line 2"
+    refused = verifier.do(
+        "sign", "--store", store, *openings, *compared, "--out", verifier.file("no.json"), code=3
+    )
+    assert refused["error"]["id"] == "bench-material-misstatement"
+    own = {item["result"]: item["recomputed"] for item in misstated["differences"]}
+    report.write_text(
+        f"process,cn,result,value\n{PROCESS},{CN},see_total,{own['see_total']}\n"
+        f",,direct_emissions,{own['direct_emissions']}\n"
+    )
+    signed = verifier.do(
+        "sign", "--store", store, *openings, *compared, "--out", verifier.file("statement.json")
+    )
+    assert signed["materiality"]["outcome"] == "none"
+    assert signed["materiality"]["basis"] == "operator-report"
     verifier.hand("statement.json", exporter)
     added = exporter.do("statement", "add", exporter.file("statement.json"))
     assert added["opinion"] == "satisfactory"

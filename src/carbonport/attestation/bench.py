@@ -11,22 +11,20 @@ The bench sees the plant's figures; deviations and errors therefore name places,
 arithmetic against the ledger, not the ledger against the plant: that is the verifier's work on site.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from decimal import ROUND_HALF_UP, Decimal, localcontext
-from fractions import Fraction
 
 from carbonport.attestation.commitments import (
-    GoodGraph,
     LabelledValue,
     LeafLabel,
-    declared_results,
     good_graphs,
     labelled_values,
     leaves_root,
     period_text,
 )
+from carbonport.attestation.materiality import DEFAULT_PROFILE, Difference, profile_named, recalculate
 from carbonport.attestation.statement import (
+    MISSTATED,
     AccreditationReference,
     Materiality,
     Statement,
@@ -40,15 +38,9 @@ from carbonport.crypto.jws import SigningKey
 from carbonport.errors import Refused
 from carbonport.footprint.calculation import calculate
 from carbonport.footprint.cbam.scope import Scope
-from carbonport.footprint.evaluate import source_values
+from carbonport.footprint.intake.operator_report import ReportedFigure
 from carbonport.footprint.ledger import Ledger
 from carbonport.footprint.tables.rule_tables import RuleTables
-
-MATERIALITY_PERCENT = Decimal(5)
-"""Materiality threshold: 5 % of the reported figure, as Implementing Regulation (EU) 2025/2546 has it."""
-
-PERCENT_STEP = Decimal("0.000001")
-"""Differences are stated in percent, rounded half up to this."""
 
 MAX_DEVIATIONS = 1000
 """Most deviations that are listed; one is enough to refuse."""
@@ -73,7 +65,8 @@ class EarlierStatement:
 
 @dataclass(frozen=True, slots=True)
 class Examination:
-    """What the bench found. `deviations` empty means: everything the exporter drafted was recomputed."""
+    """What the bench found. `deviations` empty means: everything the exporter drafted was recomputed;
+    `differences` are those of the operator's own results from the bench's."""
 
     exporter: str
     installation: str
@@ -87,6 +80,7 @@ class Examination:
     root: bytes
     leaf_count: int
     materiality: Materiality
+    differences: tuple[Difference, ...]
     deviations: tuple[Deviation, ...]
 
 
@@ -99,25 +93,22 @@ class SignedStatement:
     statement: Statement
 
 
-OperatorFigures = Mapping[tuple[str, str], Mapping[str, Decimal]]
-"""The operator's own results by (process, CN) and name (`see_direct`, ...)."""
-
-
 def examine(
     ledger: Ledger,
     draft: StatementDraft,
     *,
     scope: Scope | None = None,
     tables: RuleTables | None = None,
-    operator_figures: OperatorFigures | None = None,
-    threshold_percent: Decimal = MATERIALITY_PERCENT,
+    report: Sequence[ReportedFigure] | None = None,
+    profile: str = DEFAULT_PROFILE,
 ) -> Examination:
     """Recompute everything: calculate the ledger in `scope` (by default the one its period asks for) with the
     bench's own `tables` (by default the packaged ones), then compare the draft with it.
 
-    `operator_figures` are what the operator reported; without them the results from the documents' own values
-    stand in, so that the effect of declared decimals is what is measured.
+    `report` is what the operator reported; without it the results from the documents' own values stand in, so
+    that the effect of declared decimals is what is measured. `profile` names the rules of materiality.
     """
+    rules = profile_named(profile)
     calculation = calculate(ledger, scope, tables)
     goods = good_graphs(calculation)
     values = labelled_values(ledger, goods)
@@ -128,6 +119,7 @@ def examine(
     deviations.compare("scope", draft.scope, calculation.scope.value)
     _compare_goods(deviations, draft.goods, statement_goods(goods))
     _compare_leaves(deviations, draft, values)
+    recalculation = recalculate(calculation, report, rules)
     root = leaves_root(item.opening.leaf() for item in draft.leaves)
     if root != draft.root:
         deviations.add("root of the leaves", "another root", "the root over the recomputed leaves")
@@ -143,7 +135,8 @@ def examine(
         goods=statement_goods(goods),
         root=root,
         leaf_count=len(values),
-        materiality=_materiality(ledger, goods, operator_figures, threshold_percent),
+        materiality=recalculation.materiality,
+        differences=recalculation.differences,
         deviations=tuple(deviations.found),
     )
 
@@ -263,33 +256,6 @@ def _label_text(label: LeafLabel) -> str:
     return f"{label.role}, {label.unit}, {label.decimals} decimals, {label.bits} bits"
 
 
-def _materiality(
-    ledger: Ledger, goods: Sequence[GoodGraph], figures: OperatorFigures | None, threshold: Decimal
-) -> Materiality:
-    largest = Fraction(0)
-    from_documents = source_values(ledger)
-    for good in goods:
-        own = declared_results(good.graph, ledger)
-        if figures is None:
-            reported = declared_results(good.graph, ledger, from_documents)
-        else:
-            given = figures.get((good.process, good.cn), {})
-            reported = {name: Fraction(value) for name, value in given.items()}
-        for name, value in reported.items():
-            if name in own and value != own[name]:
-                largest = max(largest, abs(value - own[name]) / own[name] if own[name] else Fraction(1))
-    outcome = "none" if not largest else "not-material"
-    if largest * 100 >= Fraction(threshold):
-        outcome = "material"
-    return Materiality(format(threshold, "f"), _percent(largest), outcome)
-
-
-def _percent(fraction: Fraction) -> str:
-    with localcontext(prec=60):
-        percent = Decimal(fraction.numerator * 100) / Decimal(fraction.denominator)
-        return format(percent.quantize(PERCENT_STEP, rounding=ROUND_HALF_UP), "f")
-
-
 def _refuse_deviations(examination: Examination) -> None:
     if examination.deviations:
         first = examination.deviations[0]
@@ -302,11 +268,13 @@ def _refuse_deviations(examination: Examination) -> None:
 
 
 def _refuse_hidden_misstatement(materiality: Materiality, opinion: str) -> None:
-    if materiality.outcome == "material" and opinion != "not-satisfactory":
+    if materiality.outcome in MISSTATED and opinion != "not-satisfactory":
         raise Refused(
             "bench-material-misstatement",
-            found=f"a difference of {materiality.largest_percent} % and the opinion {opinion}",
-            expected=f"differences below {materiality.threshold_percent} %, or the opinion not-satisfactory",
+            found=f"differences of up to {materiality.largest_percent} % per good, {materiality.outcome} by the"
+            f" profile {materiality.profile}, and the opinion {opinion}",
+            expected=f"differences below {materiality.threshold_percent} % and within the profile's other rules,"
+            " or the opinion not-satisfactory",
             remedy="Have the operator correct its figures, or state that the report is not satisfactory.",
         )
 

@@ -13,6 +13,7 @@ from carbonport.attestation.evidence import check_evidence
 from carbonport.attestation.listed_log import receipt_log_key
 from carbonport.attestation.presentation import Presentation
 from carbonport.attestation.statement import (
+    MISSTATED,
     Statement,
     StatusReference,
     statement_digest,
@@ -283,7 +284,7 @@ class BundleVerification:
 
     def statement_opinion(self) -> str:
         statement = self._statement
-        if statement.opinion == "not-satisfactory" or statement.materiality.outcome == "material":
+        if statement.opinion == "not-satisfactory" or statement.materiality.outcome in MISSTATED:
             raise FailedVerification(
                 "statement-opinion",
                 found=f"opinion {statement.opinion}, materiality {statement.materiality.outcome}",

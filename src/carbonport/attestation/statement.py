@@ -42,8 +42,16 @@ MAX_STATEMENT_BYTES = 8 * 1024 * 1024
 OPINIONS = frozenset({"satisfactory", "satisfactory-with-comments", "not-satisfactory"})
 """The verifier's opinion on the emissions report: verified as satisfactory, so with comments, or not."""
 
-MATERIALITY_OUTCOMES = frozenset({"none", "not-material", "material"})
-"""No difference between the operator's figures and the recomputation, one below the threshold, or above."""
+MATERIALITY_OUTCOMES = frozenset({"none", "not-material", "material", "sent-back"})
+"""No difference between the operator's figures and the recomputation, one below the threshold, one at or above
+it, or one that a national rule sends the report back for."""
+
+MISSTATED = frozenset({"material", "sent-back"})
+"""Outcomes with which values are not declared."""
+
+MATERIALITY_BASES = frozenset({"operator-report", "documents"})
+"""What the recomputation was compared with: the results that the operator reported, or the results of the same
+documents before rounding to declared decimals."""
 
 OPENINGS_KEPT = frozenset({"deleted", "kept"})
 """What the verifier does with its openings file once it has signed."""
@@ -82,12 +90,15 @@ def read_status_reference(value: Json) -> StatusReference:
 
 @dataclass(frozen=True, slots=True)
 class Materiality:
-    """The largest relative difference between an operator's figure and the verifier's recomputation, in
-    percent as plain decimals, against the threshold."""
+    """The largest relative difference per good between an operator's SEE or SEFA and the verifier's
+    recomputation, in percent as plain decimals, against the threshold; `profile` names the rules, `basis` what
+    was compared (`carbonport.attestation.materiality`)."""
 
     threshold_percent: str
     largest_percent: str
     outcome: str
+    profile: str = "eu"
+    basis: str = "documents"
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +206,8 @@ def _statement_to_json(statement: Statement) -> Json:
             "thresholdPercent": statement.materiality.threshold_percent,
             "largestPercent": statement.materiality.largest_percent,
             "outcome": statement.materiality.outcome,
+            "profile": statement.materiality.profile,
+            "basis": statement.materiality.basis,
         },
         "opinion": statement.opinion,
         "comments": list(statement.comments),
@@ -238,6 +251,8 @@ def _statement_from_json(value: Json) -> Statement:
             threshold_percent=materiality.text("thresholdPercent", max_chars=PERCENT_DIGITS),
             largest_percent=materiality.text("largestPercent", max_chars=PERCENT_DIGITS),
             outcome=materiality.choice("outcome", MATERIALITY_OUTCOMES),
+            profile=materiality.text("profile"),
+            basis=materiality.choice("basis", MATERIALITY_BASES),
         ),
         opinion=fields.choice("opinion", OPINIONS),
         comments=fields.texts("comments", max_items=MAX_COMMENTS),

@@ -2,12 +2,14 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 
-from carbonport.attestation.statement import OPINIONS
+from carbonport.attestation.materiality import DEFAULT_PROFILE, PROFILES
+from carbonport.attestation.statement import MISSTATED, OPINIONS
+from carbonport.crypto.canonical import Json
 from carbonport.errors import Misuse
 from carbonport.node.cli.home_options import HomeOption, JsonOption, PassphraseFileOption, shown
 from carbonport.node.cli.running import perform_and_print
@@ -16,6 +18,14 @@ StoreOption = Annotated[
     str, typer.Option(help="The exporter's store: folder, file or database URL; read only.")
 ]
 OpeningsOption = Annotated[Path, typer.Option(help="The openings that the exporter sealed to you.")]
+ReportOption = Annotated[
+    Path | None,
+    typer.Option(
+        help="The operator's own results to hold against yours: its filled communication template (.xlsx), or a "
+        "table with the columns process, cn, result, value (.csv)."
+    ),
+]
+ProfileOption = Annotated[str, typer.Option(help="Rules of materiality: " + ", ".join(PROFILES) + ".")]
 
 
 def register(app: typer.Typer) -> None:
@@ -29,14 +39,19 @@ def register(app: typer.Typer) -> None:
 def verify_data(
     store: StoreOption,
     openings: OpeningsOption,
+    report: ReportOption = None,
+    profile: ProfileOption = DEFAULT_PROFILE,
     home: HomeOption = None,
     passphrase_file: PassphraseFileOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Recompute an exporter's figures on site and list every deviation; exit code 1 when there is one."""
-    arguments = {"store": _place(store), "openings": str(openings.resolve())}
+    """Recompute an exporter's figures on site and list every deviation and every difference from the operator's own
+    results; exit code 1 for a deviation, and for a difference that is material or sends the report back."""
+    arguments = {"store": _place(store), "openings": str(openings.resolve()), **_compared(report, profile)}
     result = perform_and_print("verify-data", arguments, _examined, home, passphrase_file, as_json)
-    if result["deviations"]:
+    materiality = result["materiality"]
+    assert isinstance(materiality, dict)
+    if result["deviations"] or materiality["outcome"] in MISSTATED:
         sys.exit(1)
 
 
@@ -48,6 +63,8 @@ def sign(
         str, typer.Option(help="Your opinion: " + ", ".join(sorted(OPINIONS)) + ".")
     ] = "satisfactory",
     comment: Annotated[list[str] | None, typer.Option(help="A comment in the statement; repeatable.")] = None,
+    report: ReportOption = None,
+    profile: ProfileOption = DEFAULT_PROFILE,
     home: HomeOption = None,
     passphrase_file: PassphraseFileOption = None,
     as_json: JsonOption = False,
@@ -72,6 +89,7 @@ def sign(
         "out": str(out.resolve()),
         "opinion": opinion,
         "comments": list(comment or []),
+        **_compared(report, profile),
     }
     perform_and_print("sign", arguments, words, home, passphrase_file, as_json)
 
@@ -109,6 +127,11 @@ def _place(store: str) -> str:
     return store if "://" in store else str(Path(store).resolve())
 
 
+def _compared(report: Path | None, profile: str) -> dict[str, Json]:
+    """What the recalculation is compared with, and by which rules."""
+    return {"report": str(report.resolve()) if report is not None else "", "profile": profile}
+
+
 def _handed_over(result: dict[str, object], console: Console) -> None:
     console.print(f"signed: statement {result['statement']}, {result['opinion']}")
     console.print(f"for the exporter: [bold]{shown(result['out'])}[/bold]")
@@ -130,3 +153,20 @@ def _examined(result: dict[str, object], console: Console) -> None:
             f"  [red]{shown(item['where'])}[/red]: {shown(item['found'])}; expected {shown(item['expected'])}"
         )
     console.print("no deviation" if not deviations else f"{len(deviations)} deviations")
+    _differences(result, console)
+
+
+def _differences(result: dict[str, Any], console: Console) -> None:
+    for item in result["differences"]:
+        colour = "red" if item["beyond"] else "yellow"
+        console.print(
+            f"  [{colour}]{shown(item['where'])} {item['result']}[/{colour}]: {item['reported']} by the operator "
+            f"({shown(item['place'])}), {item['recomputed']} {item['unit']} recomputed, {item['percent']} %"
+        )
+        console.print(f"    from {shown(', '.join(item['cells']))}", style="dim")
+    found = result["materiality"]
+    against = "the operator's report" if found["basis"] == "operator-report" else "the documents' own values"
+    console.print(
+        f"against {against}: {len(result['differences'])} differences, per good up to {found['largest_percent']} %, "
+        f"threshold {found['threshold_percent']} % (profile {found['profile']}): [bold]{found['outcome']}[/bold]"
+    )

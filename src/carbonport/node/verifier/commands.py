@@ -16,11 +16,13 @@ from carbonport.attestation.bench import (
     examine,
     sign_examined,
 )
+from carbonport.attestation.materiality import DEFAULT_PROFILE
 from carbonport.attestation.statement import AccreditationReference, StatusReference
 from carbonport.attestation.statement_draft import MAX_SEALED_BYTES, StatementDraft, open_draft
 from carbonport.crypto.canonical import Json
 from carbonport.crypto.log_entry import EntryType, FieldName, payload_digest
 from carbonport.errors import Malformed, Misuse
+from carbonport.footprint.intake.operator_report import read_operator_report
 from carbonport.node.bounded_file import read_bounded
 from carbonport.node.exporter.ledgers import StoredLedger, newest_ledger
 from carbonport.node.file_problem import require_place
@@ -145,7 +147,8 @@ def _signed_before(
         if (of.nonce, of.root, of.goods) == (examination.nonce, examination.root, examination.goods) and (
             of.opinion,
             of.comments,
-        ) == (opinion, tuple(comments)):
+            of.materiality,
+        ) == (opinion, tuple(comments), examination.materiality):
             return before.digest
     return ""
 
@@ -189,7 +192,10 @@ def _examine(participant: Participant, arguments: Arguments) -> tuple[Examinatio
             stored = newest_ledger(connection, draft.installation, draft.period)
     finally:
         site.close()
-    return examine(stored.ledger, draft, scope=stored.scope), stored
+    place = arguments.get("report")
+    report = read_operator_report(Path(str(place))) if place else None
+    profile = str(arguments.get("profile") or DEFAULT_PROFILE)
+    return examine(stored.ledger, draft, scope=stored.scope, report=report, profile=profile), stored
 
 
 def _opened(participant: Participant, path: Path) -> StatementDraft:
@@ -233,7 +239,23 @@ def _examination_json(examination: Examination, stored: StoredLedger) -> dict[st
             "threshold_percent": examination.materiality.threshold_percent,
             "largest_percent": examination.materiality.largest_percent,
             "outcome": examination.materiality.outcome,
+            "profile": examination.materiality.profile,
+            "basis": examination.materiality.basis,
         },
+        "differences": [
+            {
+                "where": item.where,
+                "result": item.result,
+                "reported": item.reported,
+                "recomputed": item.recomputed,
+                "unit": item.unit,
+                "percent": item.percent,
+                "beyond": item.beyond,
+                "place": item.place,
+                "cells": list(item.cells),
+            }
+            for item in examination.differences
+        ],
         "deviations": [
             {"where": item.where, "found": item.found, "expected": item.expected}
             for item in examination.deviations
