@@ -198,6 +198,23 @@ def test_a_card_cannot_rewrite_the_past(tmp_path: Path) -> None:
     assert [entry["seq"] for entry in shown] == [3, 1]
 
 
+def test_the_regulator_says_who_belongs_together(tmp_path: Path) -> None:
+    """The head of a group of undertakings stays in the list when a new card comes, until changed."""
+    join(tmp_path)
+    cn, exporter = tmp_path / "cn/home", f"CN/{LEIS['exporter']}"
+    out, card = tmp_path / "cn/list.jws", tmp_path / "cn/exporter.json"
+
+    def undertaking(*options: object) -> str:
+        carbonport("trust", "issue", "--home", cn, "--out", out, *options)
+        rows = carbonport("trust", "list", "--home", cn)["lists"][0]["participants"]
+        return next(str(row["undertaking"]) for row in rows if row["id"] == exporter)
+
+    assert undertaking() == LEIS["exporter"], "its own group"
+    assert undertaking("--ultimate-parent", f"{exporter}={LEIS['cn']}") == LEIS["cn"]
+    assert undertaking("--participant", card) == LEIS["cn"]
+    assert undertaking("--ultimate-parent", f"{exporter}=") == LEIS["exporter"]
+
+
 def test_an_older_list_never_comes_back(tmp_path: Path) -> None:
     join(tmp_path)
     first = (tmp_path / "cn/list.jws").read_bytes()

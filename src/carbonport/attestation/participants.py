@@ -34,6 +34,9 @@ HPKE_KEY_BYTES = 32
 SHA256_HEX = re.compile(r"[0-9a-f]{64}")
 """A SHA-256 digest in lowercase hex."""
 
+ULTIMATE_PARENT = re.compile(r"[A-Z0-9]{4,35}")
+"""The LEI of the head of a group of undertakings, or its number in the national registry."""
+
 SPIFFE_ID = re.compile(r"spiffe://[a-z]{2}/node/[A-Z0-9]{4,35}")
 """The URI that a node's certificate carries; SPIFFE trust domains are lowercase."""
 
@@ -127,7 +130,8 @@ class NodeEntry:
 @dataclass(frozen=True, slots=True)
 class Participant:
     """One participant. `identifiers` holds further public numbers by name: `eori`, `cbam`, `unlocode`,
-    `national`.
+    `national`. `ultimate_parent` is the LEI of the head of its group of undertakings (GLEIF's level 2 data), empty
+    when it is in none; the list's issuer says so, not the participant.
     """
 
     id: str
@@ -138,6 +142,7 @@ class Participant:
     keys: tuple[TrustedKey, ...]
     accreditation: Accreditation | None = None
     identifiers: Mapping[str, str] = field(default_factory=dict)
+    ultimate_parent: str = ""
 
     @property
     def jurisdiction(self) -> str:
@@ -149,6 +154,11 @@ class Participant:
         """The URI that its node's certificate has to carry."""
         jurisdiction, _, number = self.id.partition("/")
         return f"spiffe://{jurisdiction.lower()}/node/{number}"
+
+    @property
+    def undertaking(self) -> str:
+        """The group of undertakings it belongs to, by the LEI of the group's head: its own when it is in none."""
+        return self.ultimate_parent or self.id.partition("/")[2]
 
     def key(self, kid: str, usage: str) -> TrustedKey | None:
         """The key of this kid and usage, whatever its validity."""
@@ -191,6 +201,8 @@ def participant_to_json(item: Participant) -> Json:
             "tlsPins": list(item.node.tls_pins),
             "spiffe": item.node.spiffe,
         }
+    if item.ultimate_parent:
+        value["ultimateParent"] = item.ultimate_parent
     if item.accreditation is not None:
         held = item.accreditation
         value["accreditation"] = {
@@ -225,6 +237,9 @@ def read_participant(fields: StrictFields) -> Participant:
         if fields.has("accreditation")
         else None,
         identifiers=known,
+        ultimate_parent=fields.text("ultimateParent", pattern=ULTIMATE_PARENT)
+        if fields.has("ultimateParent")
+        else "",
     )
 
 

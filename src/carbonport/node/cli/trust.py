@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from carbonport.attestation.participants import read_public_jwk
+from carbonport.attestation.participants import ULTIMATE_PARENT, read_public_jwk
 from carbonport.attestation.trust_list import MAX_TRUST_LIST_BYTES, TrustList, WitnessRule
 from carbonport.crypto.canonical import parse_json
 from carbonport.crypto.jws import thumbprint
@@ -154,6 +154,10 @@ def issue(
     revoke_key: Annotated[
         list[str] | None, typer.Option(help="Key id that counts no more from now on.")
     ] = None,
+    ultimate_parent: Annotated[
+        list[str] | None,
+        typer.Option(help="Head of a participant's group of undertakings: CN/LEI=LEI; CN/LEI= for none."),
+    ] = None,
     witness: Annotated[list[str] | None, typer.Option(help="Participant whose cosignatures count.")] = None,
     quorum: Annotated[
         int | None, typer.Option(min=0, help="Cosignatures a log of this jurisdiction needs.")
@@ -181,6 +185,7 @@ def issue(
         ),
         recognised=recognised,
         revoked_keys=revoke_key or (),
+        ultimate_parents=dict(_ultimate_parent(text) for text in ultimate_parent or ()),
         witness_rule=_witness_rule(opened, witness, quorum),
         valid_days=days,
     )
@@ -193,6 +198,18 @@ def issue(
         {"ok": True, "list": str(output), **row},
         f"{row['jurisdiction']}: list {row['seq']} with {len(issued.participants)} participants in {output}",
     )
+
+
+def _ultimate_parent(text: str) -> tuple[str, str]:
+    name, equals, parent = text.partition("=")
+    if not equals or (parent and not ULTIMATE_PARENT.fullmatch(parent)):
+        raise Misuse(
+            "trust-ultimate-parent",
+            found=repr(text[:80]),
+            expected="CN/LEI=LEI of the group's head, or CN/LEI= for a participant that is in no group",
+            remedy="Look up the ultimate parent in the GLEIF register.",
+        )
+    return name, parent
 
 
 def _witness_rule(opened: NodeHome, witnesses: list[str] | None, quorum: int | None) -> WitnessRule | None:
@@ -252,6 +269,7 @@ def _list_json(item: TrustList) -> dict[str, object]:
                 "id": entry.id,
                 "name": entry.name,
                 "roles": " ".join(sorted(entry.roles)),
+                "undertaking": entry.undertaking,
                 "endpoint": "" if entry.node is None else entry.node.endpoint,
                 "keys": len(entry.keys),
             }

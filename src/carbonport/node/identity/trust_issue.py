@@ -39,7 +39,8 @@ class Decisions:
 
     `accreditations` maps verifiers to the accreditation entry of the list's format; `recognised` a
     jurisdiction to the JWKs of its list keys (none withdraws recognition); `revoked_keys` are key ids that
-    count for nothing from now on.
+    count for nothing from now on. `ultimate_parents` maps participants to the LEI of the head of their group of
+    undertakings (an empty one: it is in none); what a card says about that does not count.
     """
 
     cards: Sequence[Card] = ()
@@ -47,6 +48,7 @@ class Decisions:
     accreditations: Mapping[str, Json] = field(default_factory=dict)
     recognised: Mapping[str, Sequence[Mapping[str, str]]] = field(default_factory=dict)
     revoked_keys: Sequence[str] = ()
+    ultimate_parents: Mapping[str, str] = field(default_factory=dict)
     witness_rule: WitnessRule | None = None
     valid_days: int = 30
 
@@ -123,8 +125,11 @@ def _participants(last: TrustList, decisions: Decisions, now: int) -> tuple[Part
                 where=entry.id,
             )
         before = entries.get(entry.id)
-        entries[entry.id] = entry if before is None else _updated(before, entry, last.issued_at, now)
-    for name in (*decisions.removed, *decisions.accreditations):
+        if before is None:
+            entries[entry.id] = replace(entry, ultimate_parent="")
+        else:
+            entries[entry.id] = _updated(before, entry, last.issued_at, now)
+    for name in (*decisions.removed, *decisions.accreditations, *decisions.ultimate_parents):
         if name not in entries:
             raise _unknown(name)
     for name in decisions.removed:
@@ -133,6 +138,8 @@ def _participants(last: TrustList, decisions: Decisions, now: int) -> tuple[Part
         written = participant_to_json(entries[name])
         if isinstance(written, dict):
             entries[name] = read_entry({**written, "accreditation": accreditation})
+    for name, parent in decisions.ultimate_parents.items():
+        entries[name] = replace(entries[name], ultimate_parent=parent)
     return tuple(_revoked(item, decisions.revoked_keys, now) for _, item in sorted(entries.items()))
 
 
@@ -145,7 +152,12 @@ def _updated(before: Participant, entry: Participant, last_issued_at: int, now: 
         end = min(known.valid_until, max(claimed_end, last_issued_at))
         status = known.status if known.status == "revoked" else ("active" if now < end else "retired")
         keys.append(replace(known, valid_until=end, status=status))
-    return replace(entry, keys=(*keys, *told.values()), accreditation=before.accreditation)
+    return replace(
+        entry,
+        keys=(*keys, *told.values()),
+        accreditation=before.accreditation,
+        ultimate_parent=before.ultimate_parent,
+    )
 
 
 def _revoked(participant: Participant, kids: Sequence[str], now: int) -> Participant:
