@@ -222,7 +222,7 @@ def test_versions_follow_one_another_and_periods_do_not_overlap() -> None:
     earlier_period = replace(overlapping, period="2025-01-01/2025-12-31")
     assert (
         refusal(lambda: w.signed_statement(earlier=[EarlierStatement("aa" * 32, overlapping)]))
-        == "bench-period-overlap"
+        == "lot-period-overlap"
     )
     for sound in (elsewhere, earlier_period):
         w.signed_statement(earlier=[EarlierStatement("aa" * 32, sound)])

@@ -22,6 +22,14 @@ from carbonport.attestation.commitments import (
     leaves_root,
     period_text,
 )
+from carbonport.attestation.lots.lot_identity import Lot
+from carbonport.attestation.lots.lot_periods import require_no_overlap
+from carbonport.attestation.lots.stated_lots import (
+    LotWitnessing,
+    ProductionLevel,
+    lot_terms,
+    production_levels,
+)
 from carbonport.attestation.materiality import DEFAULT_PROFILE, Difference, profile_named, recalculate
 from carbonport.attestation.statement import (
     MISSTATED,
@@ -57,7 +65,7 @@ class Deviation:
 
 @dataclass(frozen=True, slots=True)
 class EarlierStatement:
-    """A statement this verifier signed before, for the checks of periods and versions."""
+    """A statement this verifier signed before, for the checks of productions and versions."""
 
     digest: str
     statement: Statement
@@ -82,6 +90,7 @@ class Examination:
     materiality: Materiality
     differences: tuple[Difference, ...]
     deviations: tuple[Deviation, ...]
+    levels: tuple[ProductionLevel, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +147,7 @@ def examine(
         materiality=recalculation.materiality,
         differences=recalculation.differences,
         deviations=tuple(deviations.found),
+        levels=production_levels(ledger, goods),
     )
 
 
@@ -153,20 +163,18 @@ def sign_examined(
     comments: Sequence[str] = (),
     openings: str = "deleted",
     earlier: Sequence[EarlierStatement] = (),
+    lots: LotWitnessing | None = None,
 ) -> SignedStatement:
     """Sign what was examined, or raise `Refused` and sign nothing.
 
-    `earlier` holds every statement this verifier signed for the installation. The caller logs the digest at
-    once: that log entry, not the `iat` in the statement, shows when it was signed.
+    `earlier` holds every statement this verifier signed, whoever the exporter is: one production in two statements
+    would be two lots. `lots` says under which origin the exporter keeps the lots of its activity levels and who
+    witnesses them; without it the statement names none. The caller logs the digest at once: that log entry, not the
+    `iat` in the statement, shows when it was signed.
     """
     _refuse_deviations(examination)
     _refuse_hidden_misstatement(examination.materiality, opinion)
-    for before in earlier:
-        if (before.statement.exporter, before.statement.installation) == (
-            examination.exporter,
-            examination.installation,
-        ):
-            _refuse_overlap(examination, before)
+    _refuse_second_production(examination, earlier)
     _refuse_broken_version(examination, earlier)
     statement = Statement(
         issuer=verifier,
@@ -188,6 +196,11 @@ def sign_examined(
         openings=openings,
         status=status,
         issued_at=clock(),
+        lots=()
+        if lots is None
+        else lot_terms(
+            examination.levels, lots, installation=examination.installation, period=examination.period
+        ),
     )
     token = sign_statement(statement, key)
     return SignedStatement(token, statement_digest(token), statement)
@@ -279,20 +292,21 @@ def _refuse_hidden_misstatement(materiality: Materiality, opinion: str) -> None:
         )
 
 
-def _refuse_overlap(examination: Examination, before: EarlierStatement) -> None:
-    """No two statements about one process for overlapping periods, except one period corrected."""
-    if before.statement.period == examination.period:
-        return
-    shared = {good.process for good in before.statement.goods} & {good.process for good in examination.goods}
-    start, _, end = examination.period.partition("/")
-    other_start, _, other_end = before.statement.period.partition("/")
-    if shared and start <= other_end and other_start <= end:
-        raise Refused(
-            "bench-period-overlap",
-            found=f"{examination.period} for {min(shared)}, verified for {before.statement.period} already",
-            expected="periods that do not overlap, or the same period as a correction",
-            remedy="Correct the ledger's period, or supersede the earlier statement for its own period.",
-        )
+def _refuse_second_production(examination: Examination, earlier: Sequence[EarlierStatement]) -> None:
+    """No two statements about one production: a process in overlapping periods, except one period corrected by its own
+    exporter."""
+    productions = _productions(examination.installation, examination.goods, examination.period)
+    own, foreign = set[Lot](), set[Lot]()
+    for before in earlier:
+        stated = before.statement
+        signed = _productions(stated.installation, stated.goods, stated.period)
+        (own if stated.exporter == examination.exporter else foreign).update(signed)
+    wanted = sorted(productions, key=lambda lot: lot.process)
+    require_no_overlap(wanted, own, elsewhere=foreign)
+
+
+def _productions(installation: str, goods: Sequence[StatementGood], period: str) -> set[Lot]:
+    return {Lot.of(installation, good.process, period) for good in goods}
 
 
 def _refuse_broken_version(examination: Examination, earlier: Sequence[EarlierStatement]) -> None:

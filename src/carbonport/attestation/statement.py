@@ -2,8 +2,8 @@
 
 A compact JWS (ES256) over canonical JSON: nonce and version, exporter, installation, period and scope, the
 root of the salted leaves (see `carbonport.attestation.commitments`), per good the digest of its canonical
-calculation graph, materiality, opinion, accreditation and a place in the verifier's status list. Its identity
-is the SHA-256 of the whole token.
+calculation graph, per activity level in tonnes its lot (see `carbonport.attestation.lots`), materiality, opinion,
+accreditation and a place in the verifier's status list. Its identity is the SHA-256 of the whole token.
 
 `iat` is the signer's own word and decides nothing. When it was signed is shown by a log: the verifier logs
 the digest at once, and that receipt travels beside the statement. A statement says that the verifier signed
@@ -14,6 +14,7 @@ import hashlib
 from dataclasses import dataclass
 
 from carbonport.attestation.commitments import NONCE_BYTES
+from carbonport.attestation.lots.lot_terms import LotTerms, read_lot_terms
 from carbonport.attestation.participants import PARTICIPANT_ID
 from carbonport.attestation.statement_draft import (
     HEX_DIGEST,
@@ -135,6 +136,7 @@ class Statement:
     openings: str
     status: StatusReference
     issued_at: int
+    lots: tuple[LotTerms, ...] = ()
 
     @property
     def activity_groups(self) -> tuple[str, ...]:
@@ -202,6 +204,7 @@ def _statement_to_json(statement: Statement) -> Json:
         "supersedes": statement.supersedes,
         "leaves": {"root": statement.root.hex(), "count": statement.leaf_count},
         "goods": [good.to_json() for good in statement.goods],
+        "lots": [terms.to_json() for terms in statement.lots],
         "materiality": {
             "thresholdPercent": statement.materiality.threshold_percent,
             "largestPercent": statement.materiality.largest_percent,
@@ -264,9 +267,11 @@ def _statement_from_json(value: Json) -> Statement:
         openings=fields.choice("openings", OPENINGS_KEPT),
         status=read_status_reference(fields.value("status")),
         issued_at=fields.integer("iat"),
+        lots=fields.each("lots", read_lot_terms, max_items=MAX_GOODS),
     )
     for part in (leaves, materiality, accreditation, fields):
         part.finish()
+    _require_lots_of_goods(statement)
     if len({(good.process, good.cn) for good in statement.goods}) != len(statement.goods):
         raise Malformed(
             "statement-goods",
@@ -275,3 +280,17 @@ def _statement_from_json(value: Json) -> Statement:
             remedy="Ask the verifier for a corrected statement.",
         )
     return statement
+
+
+def _require_lots_of_goods(statement: Statement) -> None:
+    """One lot for an activity level, and none but for the statement's own goods."""
+    processes = [terms.process for terms in statement.lots]
+    paths = {terms.path for terms in statement.lots}
+    strangers = set(processes) - {good.process for good in statement.goods}
+    if strangers or len(set(processes)) != len(processes) or len(paths) != len(processes):
+        raise Malformed(
+            "statement-lots",
+            found="a lot of a process without a good, or a process or activity level with two lots",
+            expected="one lot for each activity level of the statement's goods",
+            remedy="Ask the verifier for a corrected statement.",
+        )

@@ -10,17 +10,19 @@ from carbonport.attestation.lots.lot_identity import Lot
 from carbonport.errors import Refused
 
 
-def require_no_overlap(lots: Iterable[Lot], signed: Iterable[Lot]) -> None:
-    """Raise `Refused` (`lot-period-overlap`) when a lot of `lots` overlaps another one of its process in `signed`.
+def require_no_overlap(lots: Iterable[Lot], signed: Iterable[Lot], *, elsewhere: Iterable[Lot] = ()) -> None:
+    """Raise `Refused` (`lot-period-overlap`) when a lot of `lots` overlaps another one of its process in `signed`, or
+    any one of its process in `elsewhere`.
 
-    `signed` are the lots of every statement that the verifier knows of for the installation, its own and those that
-    other verifiers logged. Days are ISO 8601, so their order is that of their text.
+    `signed` are the lots of every statement that the verifier knows of for the exporter, its own and those that other
+    verifiers logged; `elsewhere` those of other exporters, which correct nothing here. Days are ISO 8601, so their
+    order is that of their text.
     """
-    earlier = list(signed)
+    earlier, foreign = list(signed), list(elsewhere)
     for lot in lots:
-        for other in earlier:
+        for other in (*(each for each in earlier if each != lot), *foreign):
             same_process = (lot.installation, lot.process) == (other.installation, other.process)
-            if same_process and lot != other and lot.start <= other.end and other.start <= lot.end:
+            if same_process and lot.start <= other.end and other.start <= lot.end:
                 raise Refused(
                     "lot-period-overlap",
                     found=f"{lot.start}/{lot.end}, while {other.start}/{other.end} is signed for {lot.process}",

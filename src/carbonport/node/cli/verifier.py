@@ -65,6 +65,14 @@ def sign(
     comment: Annotated[list[str] | None, typer.Option(help="A comment in the statement; repeatable.")] = None,
     report: ReportOption = None,
     profile: ProfileOption = DEFAULT_PROFILE,
+    lot_witness: Annotated[
+        list[str] | None,
+        typer.Option(help="Who cosigns the lots, repeatable; by default the witnesses of the trust lists."),
+    ] = None,
+    lot_quorum: Annotated[
+        int | None,
+        typer.Option(min=1, max=32, help="How many of them must; by default as few as the rule allows."),
+    ] = None,
     home: HomeOption = None,
     passphrase_file: PassphraseFileOption = None,
     as_json: JsonOption = False,
@@ -81,6 +89,7 @@ def sign(
     def words(result: dict[str, object], console: Console) -> None:
         _examined(result, console)
         _handed_over(result, console)
+        _lots(result, console)
         console.print("Delete the openings file now.")
 
     arguments = {
@@ -90,6 +99,8 @@ def sign(
         "opinion": opinion,
         "comments": list(comment or []),
         **_compared(report, profile),
+        "lot_witnesses": list(lot_witness or []),
+        "lot_quorum": str(lot_quorum or ""),
     }
     perform_and_print("sign", arguments, words, home, passphrase_file, as_json)
 
@@ -139,6 +150,14 @@ def _handed_over(result: dict[str, object], console: Console) -> None:
         console.print(
             "the witnesses' quorum is missing: run `carbonport reissue` later; until then it is not accepted"
         )
+
+
+def _lots(result: dict[str, object], console: Console) -> None:
+    lots = result["lots"]
+    assert isinstance(lots, list)
+    for lot in lots:
+        quorum = f"{lot['quorum']} of {len(lot['witnesses'])} witnesses"
+        console.print(f"lot of {shown(lot['process'])}: {quorum if lot['quorum'] else '[red]no witness[/red]'}")
 
 
 def _examined(result: dict[str, object], console: Console) -> None:

@@ -34,6 +34,7 @@ from carbonport.node.participant import Participant
 from carbonport.node.signed_statement_file import write_signed_statement
 from carbonport.node.store import Store
 from carbonport.node.verifier import signed
+from carbonport.node.verifier.lot_witnesses import lot_witnessing
 
 Arguments = Mapping[str, Json]
 
@@ -64,7 +65,7 @@ async def sign(node: OpenNode, arguments: Arguments) -> Json:
     held = listed.accreditation
     seals = _own_seals(participant)
     with participant.store.reading() as connection:
-        earlier = signed.earlier_statements(connection, examination.exporter, seals)
+        earlier = signed.earlier_statements(connection, seals)
         index = signed.free_statement_index(connection, participant.random_bytes)
         again = _signed_before(examination, earlier, str(arguments["opinion"]), _comments(arguments))
         known = signed.signed_statement(connection, again, seals) if again else None
@@ -78,6 +79,7 @@ async def sign(node: OpenNode, arguments: Arguments) -> Json:
         status=StatusReference(signed.statements_uri(participant), index),
         clock=participant.clock,
         earlier=earlier,
+        lots=lot_witnessing(participant, examination, earlier, arguments),
     )
 
     def write(connection: Connection, _index: int) -> None:
@@ -93,7 +95,12 @@ async def sign(node: OpenNode, arguments: Arguments) -> Json:
         if examination.supersedes:
             signed.mark_superseded(connection, examination.supersedes, now=now)
 
-    return {**_examination_json(examination, stored), **await _hand_over(node, statement, out, write)}
+    lots: list[Json] = [terms.to_json() for terms in statement.statement.lots]
+    return {
+        **_examination_json(examination, stored),
+        **await _hand_over(node, statement, out, write),
+        "lots": lots,
+    }
 
 
 async def reissue(node: OpenNode, arguments: Arguments) -> Json:

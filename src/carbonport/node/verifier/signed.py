@@ -49,13 +49,13 @@ def add_signed(
 ) -> None:
     """Keep a statement in the transaction that logs its digest; its receipt follows.
 
-    `after` is how many statements about the exporter its checks knew of: one that was signed meanwhile refuses it.
+    `after` is how many statements its checks knew of: one that was signed meanwhile refuses it.
     """
-    count = select(func.count()).select_from(verifications).where(verifications.c.exporter == exporter)
+    count = select(func.count()).select_from(verifications)
     if connection.execute(count).scalar_one() != after:
         raise Refused(
             "sign-meanwhile",
-            found="another statement about this exporter, signed at the same time",
+            found="another statement, signed at the same time",
             expected="one after the other, for periods and versions are held against all earlier ones",
             remedy="Run the command again.",
         )
@@ -79,11 +79,9 @@ def keep_receipt(connection: Connection, digest: str, receipt: bytes) -> None:
     )
 
 
-def earlier_statements(
-    connection: Connection, exporter: str, jwk_of: Mapping[str, Jwk]
-) -> list[EarlierStatement]:
-    """Every statement this verifier signed for an exporter; `jwk_of` are its own seal keys by kid."""
-    rows = connection.execute(select(verifications).where(verifications.c.exporter == exporter))
+def earlier_statements(connection: Connection, jwk_of: Mapping[str, Jwk]) -> list[EarlierStatement]:
+    """Every statement this verifier signed, for whichever exporter; `jwk_of` are its own seal keys by kid."""
+    rows = connection.execute(select(verifications))
     return [
         EarlierStatement(row.statement, verify_statement(row.token, jwk_of[statement_kid(row.token)]))
         for row in rows
