@@ -2,6 +2,7 @@
 
     lot_identity        which production a lot is, and the origin of its log
     lot_terms           what a verification statement says of a lot, and what a check takes from a statement
+    stated_lots         the lots of a statement, as the bench draws them up and as a verified statement has them
     consignment_key     the importer's key for one consignment, its recipient tag, and give-backs
     lot_leaves          the entries of a lot's log, byte for byte
     lot_history         the rules that entries keep together: order, versions, what is sold at each of them

@@ -1,8 +1,8 @@
 """The lots of a statement: drawn up at the verifier's bench, and taken from a statement that was verified.
 
-Each production process whose activity level is a mass gets a lot. It counts in tonnes at the decimals of a consignment's
-net mass, so that what is sold is exactly what is attested; an activity level with fewer decimals is scaled by a public
-power of ten. A process measured otherwise (electricity in MWh) has none: no tonne of it is sold.
+Each production process whose activity level is a mass gets a lot. It counts in tonnes at the decimals of a net mass, so
+that what is sold is exactly what is attested; an activity level with fewer decimals is scaled by a public power of
+ten. A process measured otherwise (electricity in MWh) has none: no tonne of it is sold.
 """
 
 from collections.abc import Iterable, Sequence

@@ -157,7 +157,9 @@ def _lots(result: dict[str, object], console: Console) -> None:
     assert isinstance(lots, list)
     for lot in lots:
         quorum = f"{lot['quorum']} of {len(lot['witnesses'])} witnesses"
-        console.print(f"lot of {shown(lot['process'])}: {quorum if lot['quorum'] else '[red]no witness[/red]'}")
+        console.print(
+            f"lot of {shown(lot['process'])}: {quorum if lot['quorum'] else '[red]no witness[/red]'}"
+        )
 
 
 def _examined(result: dict[str, object], console: Console) -> None:

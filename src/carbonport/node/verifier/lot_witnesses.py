@@ -32,9 +32,7 @@ def lot_witnessing(
     return LotWitnessing(rule.node_origin, rule.witnesses, quorum, rule.dishonest)
 
 
-def _origin(
-    participant: Participant, examination: Examination, earlier: Sequence[EarlierStatement]
-) -> str:
+def _origin(participant: Participant, examination: Examination, earlier: Sequence[EarlierStatement]) -> str:
     for before in earlier:
         if before.digest == examination.supersedes and before.statement.lots:
             return before.statement.lots[0].origin.partition(LOT_PATH)[0]
