@@ -236,6 +236,21 @@ class PlainClaim:
         a, b = plus((scale.numerator, number.top)), scale.denominator
         self.halves(plus((1, a), (-(2 * stated - 1) * b, p)), plus((2 * b, p)))
 
+    def at_most(self, number: Number, decimals: int, bound: int) -> None:
+        if is_public(number.top) and not number.below:
+            twice = 2 * number.scale * dict(number.top).get(-1, 0) * 10**decimals
+            if half_away_from_zero(twice) > bound:
+                raise NoError("public numbers disprove it")
+            return
+        scale = 2 * 10**decimals * number.scale
+        p = public(1)
+        for one in number.below:
+            p = self.times(p, one)
+        slack = plus(
+            ((2 * bound + 1) * scale.denominator, p), (-scale.numerator, number.top), (1, public(-1))
+        )
+        self.within(slack, max(1, self.reach(slack)[1].bit_length()))
+
     def inverses(self) -> list[Form]:
         found = []
         for one, low in self.positive.items():

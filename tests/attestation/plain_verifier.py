@@ -102,7 +102,11 @@ def _accept(
         whole, _, part = text.partition(".")
         if len(part) != decimals or not (whole + part).isascii() or not (whole + part).isdigit():
             raise NoError("not a plain decimal")
-        lowered.result(values[target["of"] if rounds else target["id"]], decimals, int(whole + part), rounds)
+        number = values[target["of"] if rounds else target["id"]]
+        if claim["threshold"]:
+            lowered.at_most(number, decimals, int(whole + part))
+        else:
+            lowered.result(number, decimals, int(whole + part), rounds)
     inverses = lowered.inverses()
     if lowered.used_signs != len(lowered.signs):
         raise NoError("too many signs")
@@ -118,7 +122,7 @@ def _accept(
 
     derived = [commitment(one) for one, _ in lowered.ranges]
     fields: list[object] = [
-        "carbonport/result-proof/v1",
+        "carbonport/threshold-proof/v1" if claim["threshold"] else "carbonport/result-proof/v1",
         "BLS12381-G1",
         "sigma-proofs_Shake128_BLS12381",
         "carbonport/generators/v1",
@@ -127,6 +131,8 @@ def _accept(
         "statement_digest graph_digest issuer installation process cn period purpose importer consignment lot"
     )
     fields += [claim[name] for name in [*names.split(), "lot_index", "plan", "contributor"]]
+    if claim["threshold"]:
+        fields.append(claim["threshold"])
     fields.append(len(claim["results"]))
     for name, value in sorted(claim["results"].items()):
         fields += [name, value]

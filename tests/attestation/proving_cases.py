@@ -111,6 +111,14 @@ def case_of(
     return Case(graph, openings, claim_of(graph, {"see_direct": result}), open_paths)
 
 
+def mutated_everywhere(proof: bytes, *, step: int) -> list[bytes]:
+    """The proof with one byte changed, at every `step`-th position."""
+    return [
+        proof[:at] + bytes([proof[at] ^ (1 + at % 255)]) + proof[at + 1 :]
+        for at in range(0, len(proof), step)
+    ]
+
+
 def leaf_of(node: Input) -> SignedInteger:
     """The leaf of an input."""
     return SignedInteger(node.path, node.unit, node.decimals, node.bits)

@@ -76,7 +76,7 @@ def value_of(variable: Variable, known: list[int], leaves: dict[str, int]) -> in
 
 
 def lowered_with_values(
-    graph: Graph, values: dict[str, str], opened: set[str], result: int
+    graph: Graph, values: dict[str, str], opened: set[str], result: int, *, at_most: bool = False
 ) -> tuple[LoweredClaim, list[int]]:
     """The lowered claim, and the value of each of its variables."""
     leaves = integers(graph, values)
@@ -91,7 +91,8 @@ def lowered_with_values(
         return form.value(known) >= 0
 
     shown = {path: value for path, value in leaves.items() if path in opened}
-    lowered = ProvableGraph(graph, ["see_direct"]).lower({"see_direct": result}, shown, sign_of)
+    provable = ProvableGraph(graph, ["see_direct"])
+    lowered = provable.lower({"see_direct": result}, shown, sign_of, at_most=at_most)
     complete(list(lowered.variables))
     return lowered, known
 
@@ -105,9 +106,11 @@ def holds(lowered: LoweredClaim, values: list[int]) -> bool:
     )
 
 
-def true_for(graph: Graph, values: dict[str, str], opened: set[str], result: int) -> bool:
+def true_for(
+    graph: Graph, values: dict[str, str], opened: set[str], result: int, *, at_most: bool = False
+) -> bool:
     try:
-        return holds(*lowered_with_values(graph, values, opened, result))
+        return holds(*lowered_with_values(graph, values, opened, result, at_most=at_most))
     except ZeroDivisionError:
         return False
 

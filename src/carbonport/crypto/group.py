@@ -135,7 +135,7 @@ def _wrap(inner: G1Point) -> Point:
 def _native(scalar: int) -> Scalar:
     # `Scalar(int)` costs fifty times as much, and takes q for 0 without a word: reduce here, where it can be
     # seen.
-    return Scalar.from_be_bytes((scalar % ORDER).to_bytes(SCALAR_BYTES, "big"))
+    return Scalar.from_le_bytes((scalar % ORDER).to_bytes(SCALAR_BYTES, "little"))
 
 
 def multi_scalar_mul(points: Sequence[Point], scalars: Sequence[int]) -> Point:

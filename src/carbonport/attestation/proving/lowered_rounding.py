@@ -1,4 +1,4 @@
-"""Rounding half up as ranges.
+"""Rounding half up as ranges: that a figure rounds to a number, or to no more than a number.
 
 Let v = scale * N / P with P >= 1, and R its rounding to d decimals. With `A / B = 2 * 10^d * scale` in lowest terms,
 
@@ -7,6 +7,12 @@ Let v = scale * N / P with P >= 1, and R its rounding to d decimals. With `A / B
 say that R - 1/2 <= v * 10^d < R + 1/2. (For SEE, B = 1 and N, P in the same units this is the D of the emissions
 statement, 2*10^5*E - 2*S*P + P, divided by what its coefficients have in common.) Both halves have the width of
 2*B*P - 1. Added up they give 2*B*P >= 1: the rounding shows P >= 1 itself.
+
+That R is at most T, without R, is one range, for any sign of v:
+
+    0 <= (2T + 1)*B*P - A*N - 1        says that v * 10^d < T + 1/2.
+
+It shows P >= 1 only where N >= 0 is known, which may itself rest on P >= 1; so here P is shown by itself.
 """
 
 from fractions import Fraction
@@ -33,7 +39,22 @@ def demand_rounded(
         # Half up and "away from zero at a tie" differ at -1/2 only: a result of 0 is proved of v >= 0.
         obligations.in_range(value.numerator, _width(obligations, value.numerator), name)
     a, b, p = _cleared(obligations, value, decimals)
+    _imply_positive(obligations, value)
     _demand_halves(obligations, a, p.times((2 * result - 1) * b), p.times(2 * b), name)
+
+
+def demand_at_most(
+    obligations: Obligations, value: RationalValue, decimals: int, bound: int, name: str
+) -> None:
+    """Demand that the rounding of `value` to `decimals` is at most bound * 10^-decimals (bound >= 0)."""
+    if value.numerator.is_constant and not value.denominators:
+        rounded = round_half_up(value.scale * value.numerator.constant, decimals)
+        if Fraction(rounded) > Fraction(bound, 10**decimals):
+            obligations.contradict(name)
+        return
+    a, b, p = _cleared(obligations, value, decimals)
+    slack = p.times((2 * bound + 1) * b).plus(a, -1).plus(LinearForm(-1))
+    obligations.in_range(slack, _width(obligations, slack), name)
 
 
 def rounded_variable(
@@ -51,6 +72,7 @@ def rounded_variable(
             where=where,
         )
     a, b, p = _cleared(obligations, value, decimals)
+    _imply_positive(obligations, value)
     least = max(1, obligations.bounds(p)[0])
     greatest = _half_up(Fraction(obligations.bounds(a)[1], 2 * b * least))
     width = max(1, greatest.bit_length())
@@ -69,9 +91,12 @@ def _cleared(
     p = ONE
     for form in value.denominators:
         p = obligations.product(p, form)
+    return value.numerator.times(scale.numerator), scale.denominator, p
+
+
+def _imply_positive(obligations: Obligations, value: RationalValue) -> None:
     if len(value.denominators) == 1:
         obligations.implied_positive(value.denominators[0])
-    return value.numerator.times(scale.numerator), scale.denominator, p
 
 
 def _demand_halves(

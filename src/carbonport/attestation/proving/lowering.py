@@ -12,10 +12,11 @@ intermediate integer beyond 250 bits.
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import cached_property
 
 from carbonport.attestation.proving.linear_forms import LinearForm
 from carbonport.attestation.proving.lowered_claim import LoweredClaim, SignedInteger
-from carbonport.attestation.proving.lowered_rounding import demand_rounded
+from carbonport.attestation.proving.lowered_rounding import demand_at_most, demand_rounded
 from carbonport.attestation.proving.node_lowering import node_value
 from carbonport.attestation.proving.obligations import Obligations, SignOf
 from carbonport.attestation.proving.rational_values import RationalValue, rational_value
@@ -58,6 +59,10 @@ class ProvableGraph:
 
     def leaves(self) -> tuple[SignedInteger, ...]:
         """The leaves that the results rest on, in the order of their paths."""
+        return self._leaves
+
+    @cached_property
+    def _leaves(self) -> tuple[SignedInteger, ...]:
         found: dict[str, SignedInteger] = {}
         for node in self.nodes():
             leaf = self._leaf(node)
@@ -73,6 +78,10 @@ class ProvableGraph:
 
     def nodes(self) -> list[Node]:
         """The nodes that the results rest on, in topological order, nothing below a sealed node."""
+        return self._nodes
+
+    @cached_property
+    def _nodes(self) -> list[Node]:
         wanted = {self._source(name) for name in self.results}
         kept: list[Node] = []
         for node in reversed(self.graph.nodes):
@@ -87,9 +96,12 @@ class ProvableGraph:
         results: Mapping[str, int],
         opened: Mapping[str, int],
         sign_of: SignOf,
+        *,
+        at_most: bool = False,
     ) -> LoweredClaim:
         """What a proof of `results` (integers in units of the last decimal) has to show, when the leaves at the
-        paths of `opened` are public with these values."""
+        paths of `opened` are public with these values. With `at_most` they are upper bounds of the rounded results,
+        which stay secret."""
         obligations = Obligations(sign_of)
         leaves = self.leaves()
         forms = {
@@ -104,15 +116,12 @@ class ProvableGraph:
             else:
                 values[node.id] = node_value(node, values, obligations)
         for name in sorted(self.results):
-            target = self._target(name)
-            demand_rounded(
-                obligations,
-                values[self._source(name)],
-                self.decimals(name),
-                results[name],
-                name,
-                rounds=isinstance(target, Round),
-            )
+            value, decimals = values[self._source(name)], self.decimals(name)
+            if at_most:
+                demand_at_most(obligations, value, decimals, results[name], name)
+            else:
+                rounds = isinstance(self._target(name), Round)
+                demand_rounded(obligations, value, decimals, results[name], name, rounds=rounds)
         return obligations.claim(tuple(leaf for leaf in leaves if leaf.path in opened))
 
     def _target(self, name: str) -> Node:

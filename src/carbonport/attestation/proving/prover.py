@@ -76,7 +76,10 @@ def prove_results(
     closed = [openings[leaf] for leaf in leaves if leaf.path not in opened]
     witness = _Witness([opening.value for opening in closed])
     lowered = provable.lower(
-        results, {path: opening.value for path, opening in opened.items()}, witness.is_nonnegative
+        results,
+        {path: opening.value for path, opening in opened.items()},
+        witness.is_nonnegative,
+        at_most=claim.at_most,
     )
     witness.extend(lowered.variables)
     _refuse_false(lowered, witness.values)

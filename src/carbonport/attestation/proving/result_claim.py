@@ -18,6 +18,9 @@ from carbonport.errors import FailedVerification
 RESULT_PROOF_DOMAIN = "carbonport/result-proof/v1"
 """Protocol and version: domain string of the context digest."""
 
+THRESHOLD_PROOF_DOMAIN = "carbonport/threshold-proof/v1"
+"""The same for a claim that results do not exceed published values."""
+
 RELATION_PURPOSE = "result"
 """Purpose in the tag of the relation's proof."""
 
@@ -33,8 +36,9 @@ _DECIMAL = re.compile(r"(0|[1-9][0-9]{0,19})(?:\.([0-9]{1,18}))?")
 @dataclass(frozen=True, slots=True)
 class ResultClaim:
     """The claim. Digests are hex; `issuer` and `importer` are participant ids, `period` an ISO 8601 interval,
-    `results` plain decimals by name (`see_direct`: `1.79766`). The last four fields stay empty where no lot and no
-    aggregation plan is concerned.
+    `results` plain decimals by name (`see_direct`: `1.79766`). Where `threshold` is not empty the values are no results
+    but upper bounds of them, and it names the published table, version and row that they are from. The four fields
+    before it stay empty where no lot and no aggregation plan is concerned.
     """
 
     statement_digest: str
@@ -52,6 +56,12 @@ class ResultClaim:
     lot_index: int = 0
     plan: str = ""
     contributor: str = ""
+    threshold: str = ""
+
+    @property
+    def at_most(self) -> bool:
+        """Whether the claim bounds results instead of stating them."""
+        return bool(self.threshold)
 
     def result(self, name: str, decimals: int) -> int:
         """The stated value in units of the last of `decimals` decimals; raises unless it is written exactly so."""
@@ -97,6 +107,7 @@ class ResultClaim:
             self.lot_index,
             self.plan,
             self.contributor,
+            *([self.threshold] if self.at_most else []),
             len(self.results),
         ]
         for name, value in sorted(self.results.items()):
@@ -114,4 +125,4 @@ class ResultClaim:
         fields.append(len(lowered.ranges))
         for obligation, commitment in zip(lowered.ranges, derived, strict=True):
             fields += [obligation.width, commitment.encode()]
-        return tuple_hash(RESULT_PROOF_DOMAIN, *fields)
+        return tuple_hash(THRESHOLD_PROOF_DOMAIN if self.at_most else RESULT_PROOF_DOMAIN, *fields)

@@ -62,7 +62,8 @@ def verify_results(
     for leaf in leaves:
         if leaf.path in parts.opened:
             check_opening(commitments[leaf], parts.opened[leaf.path], where=leaf.path)
-    lowered = _lower(provable, results, {path: one.value for path, one in parts.opened.items()}, parts.signs)
+    opened_values = {path: one.value for path, one in parts.opened.items()}
+    lowered = _lower(provable, results, opened_values, parts.signs, at_most=claim.at_most)
     if lowered.contradicted:
         raise _false_result(lowered.contradicted[0])
 
@@ -88,7 +89,12 @@ def verify_results(
 
 
 def _lower(
-    provable: ProvableGraph, results: Mapping[str, int], opened: Mapping[str, int], signs: tuple[bool, ...]
+    provable: ProvableGraph,
+    results: Mapping[str, int],
+    opened: Mapping[str, int],
+    signs: tuple[bool, ...],
+    *,
+    at_most: bool,
 ) -> LoweredClaim:
     """Lower with the signs that the proof states: as many as there are floors to decide."""
     stated = iter(signs)
@@ -99,7 +105,7 @@ def _lower(
             raise _signs()
         return sign
 
-    lowered = provable.lower(results, opened, sign_of)
+    lowered = provable.lower(results, opened, sign_of, at_most=at_most)
     if len(lowered.signs) != len(signs):
         raise _signs()
     return lowered

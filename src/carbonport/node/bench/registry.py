@@ -7,6 +7,7 @@ from carbonport.errors import Misuse
 from carbonport.node.bench.exchange import bench_exchange
 from carbonport.node.bench.figures import Figure
 from carbonport.node.bench.footprint import bench_footprint
+from carbonport.node.bench.proofs import bench_proofs
 
 Bench = Callable[[float], Sequence[Figure]]
 
@@ -14,6 +15,7 @@ BENCHES: Mapping[str, Bench] = MappingProxyType(
     {
         "exchange": bench_exchange,
         "footprint": bench_footprint,
+        "proofs": bench_proofs,
     }
 )
 """Every bench, by the name `carbonport bench` knows it by."""
