@@ -64,7 +64,12 @@ class Opening:
 
 def commit(opening: Opening) -> Point:
     """`value*G + blinding*H`."""
-    return sum_points(_G.terms(opening.value) + _H.terms(opening.blinding))
+    return commit_scalars(opening.value, opening.blinding)
+
+
+def commit_scalars(value: int, blinding: int) -> Point:
+    """`value*G + blinding*H` for any scalars: coefficients and shares of a sharing are no values of a plant."""
+    return sum_points(_G.terms(value) + _H.terms(blinding))
 
 
 def check_opening(commitment: Point, opening: Opening, *, where: str = "") -> None:
