@@ -17,6 +17,7 @@ from carbonport.node.cli import (
     declaration,
     demo,
     exporter,
+    federate,
     footprint,
     identity,
     importer,
@@ -76,6 +77,7 @@ def register_groups() -> None:
         regulator,
         operator,
         serving,
+        federate,
         bench,
     )
     for group in groups:

@@ -1,0 +1,164 @@
+"""Ridge regression from sums: one exchange for the cells of each category, one for the Gram matrix.
+
+With X the rows' features in fixed point and y the target, the weights follow from X'X and X'y, which are sums over
+rows and so over participants: the federated sums are the pooled ones, integer for integer (A. E. Hoerl and R. W.
+Kennard, Technometrics 12, 1970, for the estimator). The system is solved exactly, so equal sums give equal weights.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from carbonport.crypto.canonical import Json
+from carbonport.federated.cells import PRESENCE, Cells, cell_groups, chosen_cells, presence
+from carbonport.federated.exact_solve import solve_rounded
+from carbonport.federated.features import (
+    FRACTION_BITS,
+    ONE,
+    Category,
+    Floats,
+    Integers,
+    PublicRange,
+    Rows,
+)
+from carbonport.federated.training import MINIMUM_COHORT, Model, Question, Task, Training
+
+GRAM = "gram"
+"""Name of the question for X'X and X'y."""
+
+MAX_ROWS = 1 << 20
+"""Rows of one participant; with it a value of the Gram matrix stays below 2^44."""
+
+WEIGHT_BITS = 24
+"""Fraction bits of a weight."""
+
+
+@dataclass(frozen=True, slots=True)
+class RidgeTask(Task["RidgeModel"]):
+    """The public definition of a ridge: ranges, categories, penalty, and the shape of the features.
+
+    `slopes_by` names a category whose cells have slopes of their own (one ridge per route); `squares` adds the square
+    of each number. `penalty` is in units of one row at the end of every range; the intercept bears none.
+    """
+
+    numbers: Mapping[str, PublicRange]
+    categories: Mapping[str, Category]
+    target: PublicRange
+    penalty: int = 1
+    squares: bool = True
+    slopes_by: str | None = None
+    minimum_cohort: int = MINIMUM_COHORT
+
+    @property
+    def view(self) -> tuple[str, ...]:
+        """Numbers, then categories."""
+        return (*self.numbers, *self.categories)
+
+    def usable(self, rows: Rows) -> NDArray[np.bool_]:
+        """Rows with every number present and a target inside its public range."""
+        chosen = self.target.holds(rows.target)
+        for name in self.numbers:
+            chosen = chosen & np.isfinite(rows.column(name))
+        return chosen
+
+    def alone(self) -> "RidgeTask":
+        """Every value of a category has its cell."""
+        return replace(self, minimum_cohort=1)
+
+    def training(self) -> Training["RidgeModel"]:
+        """Cells, then the Gram matrix, then the weights."""
+        cells: dict[str, Cells] = {}
+        for name, category in self.categories.items():
+            cells[name] = yield from chosen_cells(category, name, self.minimum_cohort)
+        size = self._width(cells) + 1
+        stated: dict[str, Json] = {name: chosen.groups for name, chosen in cells.items()}
+        sums = yield Question(GRAM, {"cells": stated}, size * (size + 1) // 2, MAX_ROWS * ONE * ONE)
+        gram = np.zeros((size, size), dtype=object)
+        gram[np.triu_indices(size)] = sums
+        gram = np.triu(gram) + np.triu(gram, 1).T
+        for place in range(1, size - 1):
+            gram[place, place] += self.penalty * ONE * ONE
+        weights = solve_rounded(gram[:-1, :-1].tolist(), gram[:-1, -1].tolist(), WEIGHT_BITS)
+        return RidgeModel(self, cells, weights, int(gram[0, 0]) // (ONE * ONE))
+
+    def contribution(self, question: Question, rows: Rows) -> Integers:
+        """Presence of values, or the upper triangle of [X y]'[X y]."""
+        if question.name == PRESENCE:
+            column = str(question.parameters["column"])
+            category = self.categories[column]
+            return presence(question, category, category.encode(rows.labels(column)))
+        stated = question.parameters["cells"]
+        assert isinstance(stated, Mapping), "made by training()"
+        cells = {name: Cells(cell_groups(groups)) for name, groups in stated.items()}
+        features, known = self.features(rows, cells)
+        table = np.column_stack([features, self.target.encode(rows.target)])[known]
+        gram = table.T @ table
+        return gram[np.triu_indices(len(gram))]
+
+    def features(self, rows: Rows, cells: Mapping[str, Cells]) -> tuple[Integers, NDArray[np.bool_]]:
+        """The matrix X, and which rows have a cell in every category.
+
+        Columns: 1; each cell as 0 or 1; each number; its square; and the products of the numbers with the cells of
+        `slopes_by`. All in fixed point.
+        """
+        count = len(rows)
+        known = np.ones(count, dtype=bool)
+        columns = [np.full(count, ONE, dtype=np.int64)]
+        indicators: dict[str, list[Integers]] = {}
+        for name, chosen in cells.items():
+            category = self.categories[name]
+            places = chosen.places(category, category.encode(rows.labels(name)))
+            known &= places >= 0
+            indicators[name] = [(places == place).astype(np.int64) for place in range(len(chosen.groups))]
+            columns.extend(ONE * indicator for indicator in indicators[name])
+        scaled = [public.encode(rows.column(name)) for name, public in self.numbers.items()]
+        columns.extend(scaled)
+        if self.squares:
+            columns.extend(column * column >> FRACTION_BITS for column in scaled)
+        if self.slopes_by is not None:
+            columns.extend(column * one for one in indicators[self.slopes_by] for column in scaled)
+        return np.column_stack(columns), known
+
+    def _width(self, cells: Mapping[str, Cells]) -> int:
+        numbers = len(self.numbers)
+        slopes = 0 if self.slopes_by is None else len(cells[self.slopes_by].groups)
+        cell_count = sum(len(chosen.groups) for chosen in cells.values())
+        return 1 + cell_count + numbers * (1 + self.squares + slopes)
+
+
+@dataclass(frozen=True, slots=True)
+class RidgeModel(Model):
+    """Weights in fixed point, with the task that gives them meaning. `rows` of training stand behind it."""
+
+    task: RidgeTask = field(repr=False)
+    cells: Mapping[str, Cells]
+    weights: tuple[int, ...]
+    rows: int
+
+    def predict(self, rows: Rows) -> Floats:
+        """The target of each row, kept inside its public range; NaN for a row without a cell or a number."""
+        complete = np.ones(len(rows), dtype=bool)
+        for name in self.task.numbers:
+            complete &= np.isfinite(rows.column(name))
+        predicted = np.full(len(rows), np.nan)
+        features, known = self.task.features(rows.take(complete), self.cells)
+        weights = np.array([weight / (1 << WEIGHT_BITS) for weight in self.weights])
+        inside = self.task.target.decode(features @ weights)
+        predicted[complete] = np.where(known, inside, np.nan)
+        return predicted
+
+    def integers(self) -> tuple[int, ...]:
+        """The weights."""
+        return self.weights
+
+    def as_json(self) -> dict[str, Json]:
+        """Kind, cells, and weights as text."""
+        return {
+            "kind": "ridge",
+            "cells": {name: chosen.groups for name, chosen in self.cells.items()},
+            "rows": self.rows,
+            "weight_fraction_bits": WEIGHT_BITS,
+            "weights": [str(weight) for weight in self.weights],
+        }

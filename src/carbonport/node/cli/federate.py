@@ -1,0 +1,167 @@
+"""`carbonport federate`: models trained over participants that keep their rows."""
+
+import importlib.util
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from carbonport.errors import Misuse
+from carbonport.node.cli.home_options import JsonOption, print_json, read_input, shown
+
+EXTRA = "federated"
+"""The extra that brings what these commands need."""
+
+
+class ModelKind(StrEnum):
+    """Kinds of models that `evaluate` knows."""
+
+    RIDGE = "ridge"
+
+
+def register(app: typer.Typer) -> None:
+    """Attach the group of commands to the program."""
+    group = typer.Typer(
+        name="federate", help="Train models over participants that keep their rows.", no_args_is_help=True
+    )
+    group.command("evaluate")(evaluate_command)
+
+    @group.callback()
+    def _group() -> None:
+        """Train models over participants that keep their rows."""
+
+    app.add_typer(group)
+
+
+def evaluate_command(
+    data: Annotated[Path, typer.Option(help="A CSV with the rows of all participants.")],
+    client: Annotated[str, typer.Option(help="Column that tells participants apart.")],
+    group: Annotated[str, typer.Option(help="Column of plants: rows of one never lie on both sides.")],
+    target: Annotated[str, typer.Option(help="Column to be predicted.")],
+    features: Annotated[str, typer.Option(help="Columns to predict from, separated by commas.")],
+    model: Annotated[ModelKind, typer.Option(help="Kind of model.")] = ModelKind.RIDGE,
+    splits: Annotated[int, typer.Option(min=1, max=100, help="Random splits into training and test.")] = 10,
+    range_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--range", help="Public range COLUMN=LOW:HIGH of a feature or the target; default: the table's."
+        ),
+    ] = None,
+    minimum_rows: Annotated[int, typer.Option(min=1, help="Training rows a participant needs.")] = 10,
+    minimum_cohort: Annotated[
+        int,
+        typer.Option(min=1, help="Participants a category's value needs to be learned; a training has 5."),
+    ] = 1,
+    seed: Annotated[int, typer.Option(help="Another number gives other splits.")] = 0,
+    as_json: JsonOption = False,
+) -> None:
+    """Judge a model on one table: federated through the secure sum, pooled, each participant alone, plain default."""
+    require_extra()
+    # Only here, so that the rest of the program starts without numpy and works without the extra.
+    from carbonport.federated import evaluation_table
+    from carbonport.federated.evaluation import evaluate
+    from carbonport.federated.features import PublicRange
+    from carbonport.federated.ridge import RidgeTask
+    from carbonport.federated.secure_sum import InProcessHolders
+
+    columns = evaluation_table.Columns(
+        client, group, target, tuple(part.strip() for part in features.split(","))
+    )
+    stated = {}
+    for text in range_ or ():
+        name, low, high = _range_parts(text)
+        stated[name] = PublicRange(low, high, "log" if name == target and low > 0 else "linear")
+    content = read_input(data, max_bytes=evaluation_table.MAX_TABLE_BYTES)
+    table = evaluation_table.read_evaluation_table(content, columns, stated, data.name)
+    task = RidgeTask(table.numbers, table.categories, table.target, minimum_cohort=minimum_cohort)
+    with Progress(
+        TextColumn("splits"),
+        BarColumn(),
+        TextColumn("{task.completed}/{task.total}"),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        transient=True,
+        disable=as_json,
+    ) as progress:
+        bar = progress.add_task("splits", total=splits)
+        result = evaluate(
+            task,
+            table,
+            InProcessHolders().add,
+            splits=splits,
+            minimum_cohort=minimum_cohort,
+            minimum_rows=minimum_rows,
+            seed=seed,
+            progress=lambda done: progress.update(bar, completed=done),
+        )
+    answer: dict[str, Any] = {
+        "ok": True,
+        "rows": result.rows,
+        "left_out": result.left_out,
+        "clients": result.clients,
+        "results": {
+            name: getattr(result, name).as_json() for name in ("federated", "pooled", "local", "default")
+        },
+        "max_weight_difference": result.max_weight_difference,
+        "max_prediction_difference": result.max_prediction_difference,
+        "model": model.value,
+        "splits": splits,
+        "exchanges": result.exchanges,
+        "minimum_rows": minimum_rows,
+        "minimum_cohort": minimum_cohort,
+        "ranges": {
+            name: public.as_json() for name, public in {**table.numbers, target: table.target}.items()
+        },
+        "ranges_stated": sorted(stated),
+    }
+    if as_json:
+        print_json(answer)
+    else:
+        _print(answer, target)
+
+
+def require_extra() -> None:
+    """Misuse (`extra-missing`) when the packages of the extra are not installed."""
+    if importlib.util.find_spec("numpy") is None:
+        raise Misuse(
+            "extra-missing",
+            found="an installation without numpy",
+            expected=f"carbonport[{EXTRA}]",
+            remedy=f"Install it with: pip install 'carbonport[{EXTRA}]'",
+        )
+
+
+def _range_parts(text: str) -> tuple[str, float, float]:
+    name, _, ends = text.rpartition("=")
+    low, _, high = ends.partition(":")
+    try:
+        return name, float(low), float(high)
+    except ValueError:
+        raise Misuse(
+            "evaluation-range-text",
+            found=f"{text[:60]!r}",
+            expected="COLUMN=LOW:HIGH with two numbers, such as mw=5:1000",
+            remedy="Write the range like that.",
+        ) from None
+
+
+def _print(answer: dict[str, Any], target: str) -> None:
+    console = Console(highlight=False)
+    table = Table("model", "R2", f"MAE of {shown(target)}", "RMSE", "AUROC of claims 20 % too low")
+    for name, scores in answer["results"].items():
+        table.add_row(name, *("-" if value is None else f"{value:.4g}" for value in scores.values()))
+    console.print(table)
+    console.print(
+        f"{answer['rows']} rows ({answer['left_out']} left out), {answer['clients']} participants, "
+        f"{answer['splits']} splits, {answer['exchanges']} secure sums a training; "
+        f"largest difference between a federated and a pooled weight: {answer['max_weight_difference']}"
+    )
+    drawn = sorted(set(answer["ranges"]) - set(answer["ranges_stated"]))
+    if drawn:
+        console.print(
+            f"ranges drawn from the table, where a training has public ones: {shown(', '.join(drawn))}"
+        )

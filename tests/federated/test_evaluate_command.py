@@ -1,0 +1,160 @@
+"""`carbonport federate evaluate`: the contract for scripts, the figures on real plants, and bad tables."""
+
+import csv
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+from small_tables import cohort
+from typer.testing import CliRunner
+
+from carbonport.errors import CarbonportError
+from carbonport.node.cli.federate import register
+
+HOURS = 8760.0
+
+
+def program() -> typer.Typer:
+    app = typer.Typer()
+    register(app)
+    return app
+
+
+def evaluate(data: Path, **options: str) -> dict[str, Any]:
+    arguments = {
+        "data": str(data), "client": "client", "group": "plant", "target": "see",
+        "features": "fuel,load,size", "splits": "3", **options,
+    }  # fmt: skip
+    words = [word for name, value in arguments.items() for word in (f"--{name.replace('_', '-')}", value)]
+    done = CliRunner().invoke(program(), ["federate", "evaluate", *words, "--json"], catch_exceptions=False)
+    answer: dict[str, Any] = json.loads(done.stdout)
+    return answer
+
+
+def write_table(path: Path, rows: list[list[object]]) -> Path:
+    with path.open("w", newline="", encoding="utf-8") as stream:
+        csv.writer(stream).writerows([["client", "plant", "fuel", "load", "size", "see"], *rows])
+    return path
+
+
+def invented_rows(members: int = 6) -> list[list[object]]:
+    table: list[list[object]] = []
+    for name, rows in cohort(members, 24).items():
+        columns = (rows.words["fuel"], rows.numbers["load"], rows.numbers["size"], rows.target)
+        table += [
+            [name, f"{name}-{place // 4}", *cells] for place, cells in enumerate(zip(*columns, strict=True))
+        ]
+    return table
+
+
+@pytest.fixture(scope="module")
+def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_table(tmp_path_factory.mktemp("tables") / "plants.csv", invented_rows())
+
+
+@pytest.fixture(scope="module")
+def answer(table: Path) -> dict[str, Any]:
+    return evaluate(table)
+
+
+def test_the_contract_for_scripts(answer: dict[str, Any]) -> None:
+    assert answer["clients"] == 6
+    assert answer["rows"] + answer["left_out"] == 144
+    assert set(answer["results"]) == {"federated", "pooled", "local", "default"}
+    for scores in answer["results"].values():
+        assert {"r2", "mae", "auc_20"} <= set(scores)
+        assert all(math.isfinite(value) for value in scores.values())
+    assert answer["max_weight_difference"] == 0
+    assert answer["results"]["federated"] == answer["results"]["pooled"]
+
+
+def test_a_model_that_learned_beats_the_default(answer: dict[str, Any]) -> None:
+    results = answer["results"]
+    assert results["federated"]["rmse"] < 0.8 * results["default"]["rmse"]
+    assert results["federated"]["auc_20"] > 0.95
+
+
+def test_the_same_seed_gives_the_same_answer(table: Path, answer: dict[str, Any]) -> None:
+    assert evaluate(table) == answer
+    assert evaluate(table, seed="1")["results"] != answer["results"]
+
+
+def test_a_stated_range_is_used_and_reported(table: Path) -> None:
+    answer = evaluate(table, range="load=0:1", splits="1")
+    assert answer["ranges"]["load"] == {"low": "0.0", "high": "1.0", "scale": "linear"}
+    assert answer["ranges_stated"] == ["load"]
+
+
+def test_splits_keep_the_rows_of_a_plant_together(tmp_path: Path) -> None:
+    # Each plant's rows are alike but for one plant of its own level; with plants torn apart it would be learned.
+    rows = [[*row[:5], 1.0 if row[1] != "exporter-0-0" else 1.2] for row in invented_rows()]
+    answer = evaluate(write_table(tmp_path / "t.csv", rows), splits="5", range="see=0.5:2")
+    assert answer["results"]["federated"]["mae"] < 0.2
+
+
+BAD: list[tuple[str, dict[str, str], str]] = [
+    ("client,plant,fuel,load,size\na,b,c,1,2\n", {}, "evaluation-table"),
+    ("client,plant,fuel,load,size,see\na,b,c,1,2\n", {}, "evaluation-table"),
+    ("client,plant,fuel,load,size,see\na,b,coal,1,2,heavy\n", {}, "evaluation-target-text"),
+    ("client,plant,fuel,load,size,see\na,b,coal,1,2,3\na,c,coal,1,3,4\n", {}, "evaluation-constant"),
+    ("\xff", {}, "evaluation-table"),
+    ("", {}, "evaluation-table"),
+    ("", {"features": "fuel,fuel"}, "evaluation-features"),
+    ("", {"features": "fuel,see"}, "evaluation-target"),
+    ("", {"range": "load=1"}, "evaluation-range-text"),
+    ("", {"range": "load=2:1"}, "task-range"),
+]
+
+
+@pytest.mark.parametrize(("text", "options", "error"), BAD)
+def test_bad_input_is_a_named_error(tmp_path: Path, text: str, options: dict[str, str], error: str) -> None:
+    path = tmp_path / "bad.csv"
+    path.write_bytes(text.encode("latin-1"))
+    with pytest.raises(CarbonportError) as caught:
+        evaluate(path, **options)
+    assert caught.value.id == error
+
+
+def test_nan_infinity_and_huge_numbers_do_no_harm(tmp_path: Path) -> None:
+    rows = invented_rows()
+    rows[0][5], rows[1][3], rows[2][4], rows[3][5] = "", "", "1e300", "-5"
+    answer = evaluate(write_table(tmp_path / "t.csv", rows), splits="1")
+    assert answer["left_out"] >= 2
+    assert answer["results"]["federated"]["mae"] < 0.2
+
+
+def test_too_few_participants_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(CarbonportError) as caught:
+        evaluate(write_table(tmp_path / "t.csv", invented_rows(4)), minimum_cohort="5")
+    assert caught.value.id == "training-cohort"
+
+
+def test_real_plants_reach_the_published_figures(shared: Path, tmp_path: Path) -> None:
+    source = shared / "data/india_cea_unit_year.csv"
+    if not source.is_file():
+        pytest.skip("the table of Indian power plants is not there")
+    path = tmp_path / "india.csv"
+    with source.open(encoding="utf-8-sig", newline="") as stream, path.open("w", newline="") as out:
+        writer = csv.writer(out)
+        writer.writerow(["system", "plant_group", "fuel", "log_mw", "capacity_factor", "age", "see"])
+        for row in csv.DictReader(stream):
+            mw = float(row["capacity_mw"] or 0)
+            wanted = row["type"].strip() == "THERMAL" and float(row["unit_no"]) != 0
+            if wanted and mw and row["net_generation_gwh"] and row["specific_t_per_mwh"]:
+                factor = float(row["net_generation_gwh"]) * 1000 / (mw * HOURS)
+                age = int(row["fiscal_year"][:4]) - int(row["commissioned"][:4])
+                see = row["specific_t_per_mwh"]
+                writer.writerow(
+                    [row["system"], row["plant_group"], row["fuel1"], math.log(mw), factor, age, see]
+                )
+    answer = evaluate(
+        path, client="system", group="plant_group", features="fuel,log_mw,capacity_factor,age", splits="8"
+    )
+    results = answer["results"]
+    assert answer["max_weight_difference"] == 0
+    assert results["federated"]["auc_20"] >= 0.91
+    assert results["federated"]["rmse"] <= 0.75 * results["local"]["rmse"]
+    assert results["federated"]["rmse"] <= 0.85 * results["default"]["rmse"]
