@@ -1,5 +1,6 @@
 """The house is what DESIGN and README say: root links, rooms, make targets, and commands that exist."""
 
+import importlib
 import re
 import shlex
 import subprocess
@@ -9,7 +10,7 @@ import click
 import pytest
 import typer.main
 
-from carbonport.node.cli.program import app, register_groups
+from carbonport.node.cli.program import GROUPS, app, register_groups
 
 ROOT = Path(__file__).resolve().parents[2]
 LINKS = ("attestation", "classification", "crypto", "examples", "federated", "footprint", "node")
@@ -74,6 +75,17 @@ def find_command(words: list[str]) -> tuple[click.Command, list[str], click.Cont
 def _registered() -> None:
     if not typer.main.get_group(app).commands:
         register_groups()
+
+
+@pytest.mark.parametrize("module", GROUPS)
+def test_every_group_attaches_the_commands_that_are_listed(module: str) -> None:
+    """A command whose name is missing there would only be found when every group is imported."""
+    alone = typer.Typer()
+    importlib.import_module(f"carbonport.node.cli.{module}").register(alone)
+    alone.callback()(lambda: None)
+    assert set(typer.main.get_group(alone).commands) == set(GROUPS[module]) - (
+        {"log"} if module == "operator" else set()
+    )
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())

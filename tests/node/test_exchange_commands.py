@@ -26,7 +26,6 @@ from carbonport.node.open_node import OpenNode
 from carbonport.node.participant import Participant
 
 CN = "72083900"
-PROCESS = "steel"
 PERIOD = "2026-01-01/2026-12-31"
 
 MAX_TRIES = 20
@@ -66,7 +65,8 @@ def _signed(country: Country, ledger: str) -> None:
     assert examined["deviations"] == []
     openings = ("--openings", verifier.file("openings"))
     report = verifier.file("report.csv")
-    report.write_text(f"process,cn,result,value\n{PROCESS},{CN},see_total,99\n,,direct_emissions,1\n")
+    good = ",".join((examined["goods"][0]["process"], examined["goods"][0]["cn"]))
+    report.write_text(f"process,cn,result,value\n{good},see_total,99\n,,direct_emissions,1\n")
     compared = ("--report", report, "--profile", "cn-beijing")
     misstated = verifier.do("verify-data", "--store", store, *openings, *compared, code=1)
     assert misstated["materiality"]["outcome"] == "sent-back"
@@ -78,7 +78,7 @@ def _signed(country: Country, ledger: str) -> None:
     assert refused["error"]["id"] == "bench-material-misstatement"
     own = {item["result"]: item["recomputed"] for item in misstated["differences"]}
     report.write_text(
-        f"process,cn,result,value\n{PROCESS},{CN},see_total,{own['see_total']}\n"
+        f"process,cn,result,value\n{good},see_total,{own['see_total']}\n"
         f",,direct_emissions,{own['direct_emissions']}\n"
     )
     signed = verifier.do(

@@ -14,6 +14,7 @@ import os
 import selectors
 import socket
 import sys
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +22,14 @@ import dying_launcher
 import recording_launcher
 
 from carbonport.node.cli import main as carbonport
+from carbonport.node.cli.program import GROUPS
 
 MAX_ASKED_BYTES = 65_536
 
 
 def main() -> None:
+    for group in GROUPS:
+        import_module(f"carbonport.node.cli.{group}")
     gc.disable()
     gc.freeze()  # what is shared with the children stays shared
     listener = socket.socket(socket.AF_UNIX)

@@ -6,7 +6,6 @@ from pathlib import Path
 
 from carbonport.errors import Misuse
 from carbonport.footprint.calculation import Calculation
-from carbonport.footprint.export import export_csv, export_json, export_workbook
 
 PRIVATE = 0o600
 
@@ -19,6 +18,9 @@ def write_private(path: Path, text: str) -> None:
 
 def write_export(calculation: Calculation, path: Path) -> None:
     """The calculation's values as the file `path`, in the form its suffix names."""
+    # Half a second, for openpyxl: only those who export wait for it.
+    from carbonport.footprint.export import export_csv, export_json, export_workbook
+
     match path.suffix.lower():
         case ".csv":
             write_private(path, export_csv(calculation))

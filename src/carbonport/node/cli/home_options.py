@@ -4,13 +4,15 @@ import json
 import re
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.markup import escape
 
 from carbonport.errors import Malformed, Misuse
-from carbonport.node.home import NodeHome, open_home
+
+if TYPE_CHECKING:
+    from carbonport.node.home import NodeHome
 
 HomeOption = Annotated[
     Path | None,
@@ -25,8 +27,11 @@ PassphraseFileOption = Annotated[
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
-def open_from(home: Path | None, passphrase_file: Path | None = None) -> NodeHome:
+def open_from(home: Path | None, passphrase_file: Path | None = None) -> "NodeHome":
     """Open the home folder of a command; a person at a terminal is asked for a missing passphrase."""
+    # Every command imports this module for its options; those without a home do not wait for grpc and X.509.
+    from carbonport.node.home import open_home
+
     prompt = ask_passphrase if sys.stdin.isatty() else None
     return open_home(home, passphrase_file=passphrase_file, prompt=prompt)
 

@@ -3,31 +3,16 @@
 import json
 import os
 import sys
+from collections.abc import Mapping
+from importlib import import_module
 from typing import Annotated
 
 import click
 import typer
 from rich.console import Console
-from typer import rich_utils
 
 from carbonport import __version__
 from carbonport.errors import CarbonportError, Misuse
-from carbonport.node.cli import (
-    bench,
-    declaration,
-    demo,
-    exporter,
-    federate,
-    footprint,
-    identity,
-    importer,
-    obligation,
-    operator,
-    regulator,
-    serving,
-    trust,
-    verifier,
-)
 from carbonport.node.cli.home_options import shown
 from carbonport.node.file_problem import file_problem
 
@@ -36,6 +21,24 @@ UNEXPECTED_EXIT_CODE = 1
 
 INTERRUPTED_EXIT_CODE = 130
 """What a shell reports of a program that Ctrl-C ended."""
+
+GROUPS: Mapping[str, tuple[str, ...]] = {
+    "demo": ("demo",),
+    "footprint": ("calculate",),
+    "obligation": ("obligation",),
+    "declaration": ("declaration",),
+    "identity": ("init", "card", "key"),
+    "trust": ("trust",),
+    "exporter": ("intake", "commit", "statement", "requests", "approve", "refuse", "revoke"),
+    "verifier": ("verify-data", "sign", "reissue", "withdraw"),
+    "importer": ("query", "fetch", "refresh", "verify"),
+    "regulator": ("audit", "log"),
+    "operator": ("status", "backup", "restore", "period", "log"),
+    "serving": ("serve",),
+    "federate": ("federate",),
+    "bench": ("bench",),
+}
+"""Each module of this folder with a `register`, and the commands that it attaches, in the order of the help."""
 
 app = typer.Typer(
     name="carbonport",
@@ -62,26 +65,17 @@ def _options(
     """A data port for carbon: raw plant data stay, values that can be checked travel."""
 
 
-def register_groups() -> None:
-    """Attach every command group to the program."""
-    groups = (
-        demo,
-        footprint,
-        obligation,
-        declaration,
-        identity,
-        trust,
-        exporter,
-        verifier,
-        importer,
-        regulator,
-        operator,
-        serving,
-        federate,
-        bench,
-    )
-    for group in groups:
-        group.register(app)
+def register_groups(wanted: str = "") -> None:
+    """Attach the groups that have the command `wanted` to the program; every group when none has it, and none for
+    the version.
+
+    A command imports its own group and no other: all of them together take a second of processor time.
+    """
+    if wanted == "--version":
+        return
+    modules = [module for module, commands in GROUPS.items() if wanted in commands]
+    for module in modules or GROUPS:
+        import_module(f"carbonport.node.cli.{module}").register(app)
 
 
 def report(error: CarbonportError, *, as_json: bool) -> None:
@@ -100,7 +94,7 @@ def report(error: CarbonportError, *, as_json: bool) -> None:
 
 def main() -> None:
     """Entry point of `carbonport`: every end has its exit code, and words or one JSON object."""
-    register_groups()
+    register_groups(sys.argv[1] if len(sys.argv) > 1 else "")
     as_json = "--json" in sys.argv
     try:
         # Not standalone: typer would end Ctrl-C with 1, and say what is wrong with a command line in words only.
@@ -112,6 +106,8 @@ def main() -> None:
         if as_json:
             report(_usage(wrong), as_json=True)
         else:
+            from typer import rich_utils  # rich's Markdown takes a tenth of a second to import
+
             rich_utils.rich_format_error(wrong)
         sys.exit(wrong.exit_code)
     except (KeyboardInterrupt, click.Abort):
