@@ -1,28 +1,39 @@
 """A second verifier, written from the documentation, accepts and rejects the same result proofs."""
 
+import ast
 import importlib.util
 import json
 import random
 from collections.abc import Callable
 from dataclasses import asdict, replace
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
+import world
 from hypothesis import HealthCheck, given, reject, settings
+from hypothesis import strategies as st
 from plain_verifier import plain_accepts
-from proving_cases import Case, case_of, neighbours, steel, steel_proof
+from proving_cases import Case, case_of, claim_of, leaf_of, neighbours, steel, steel_proof
 from test_proving_attacks import floor_case, mutated, product_case
 from test_proving_laws import random_graphs
 from test_proving_results import GRAPHS
 
 from carbonport.crypto.canonical import canonical_bytes
 from carbonport.crypto.group import Point
+from carbonport.crypto.pedersen import Opening
 from carbonport.crypto.proofs.range_verifier import RangeClaim
 from carbonport.errors import CarbonportError, FailedVerification, Malformed, Refused
+from carbonport.footprint.calculation import calculate
 from carbonport.footprint.graph import Graph
 
 MUTATIONS = 40
+
+PRODUCT_ROOMS = {"carbonport.crypto.group", "carbonport.errors"}
+"""What the second verifiers may take from the product: the group, and what its decoder raises."""
+
+RESULTS = ("see_direct", "see_indirect", "default_share")
 
 
 def plain_range_verifier() -> Callable[[RangeClaim[Point]], bool]:
@@ -95,3 +106,65 @@ def test_both_reject_every_mutation() -> None:
             changed = mutated(proof, draw)
             assert not plain(case, changed)
             assert not product_says(case, changed)
+
+
+@st.composite
+def works(draw: st.DrawFn) -> tuple[Case, dict[str, Any]]:
+    """A part of the example's works under the real rules: some of its streams and precursors, some results, some open
+    factors, amounts that a plant of any size may have; with or without a bound in the place of the results."""
+    ledger = world.ledger()
+    streams = draw(st.sets(st.sampled_from([one.id for one in ledger.streams]), min_size=1))
+    precursors = draw(st.sets(st.sampled_from([one.id for one in ledger.precursors])))
+    scale = Decimal(draw(st.integers(1, 10**6))).scaleb(-6)
+    part = replace(
+        ledger,
+        streams=tuple(one for one in ledger.streams if one.id in streams),
+        precursors=tuple(one for one in ledger.precursors if one.id in precursors),
+        records={
+            path: replace(one, value=(one.value * scale).quantize(Decimal(1).scaleb(-one.decimals)))
+            if one.field == "activity_data"
+            else one
+            for path, one in ledger.records.items()
+        },
+    )
+    good = draw(st.sampled_from(calculate(part).goods))
+    names = draw(st.lists(st.sampled_from(RESULTS), min_size=1, unique=True))
+    openings = {
+        leaf_of(node): Opening(part.records[node.path].declared_integer, 10 + at)
+        for at, node in enumerate(good.graph.inputs())
+    }
+    paths = sorted({leaf.path for leaf in openings})
+    claim = replace(
+        claim_of(good.graph, {name: good.attested(name) for name in names}),
+        cn=good.cn,
+        threshold=draw(st.sampled_from(["", "", "default-values/2026/CN 7208"])),
+    )
+    opened = draw(st.sets(st.sampled_from(paths)))
+    moved = draw(st.sampled_from(names))
+    other = draw(st.sampled_from(neighbours(claim.results[moved])))
+    return Case(good.graph, openings, claim, opened), {**claim.results, moved: other}
+
+
+@settings(max_examples=6, deadline=None, suppress_health_check=list(HealthCheck))
+@given(works(), st.randoms(use_true_random=False))
+def test_both_agree_on_works_of_every_kind(drawn: tuple[Case, dict[str, Any]], source: random.Random) -> None:
+    case, others = drawn
+    try:
+        proof = case.prove()
+    except CarbonportError:
+        reject()
+    assert product_says(case, proof)
+    assert plain(case, proof)
+    for changes in ({"results": others}, {"consignment": "LOT-2027-002"}):
+        assert not product_says(case, proof, **changes)
+        assert not plain(case, proof, **changes)
+    changed = mutated(proof, source)
+    assert plain(case, changed) == product_says(case, changed) == (changed == proof)
+
+
+@pytest.mark.parametrize("name", ["plain_verifier.py", "plain_lowering.py"])
+def test_the_second_verifier_shares_no_code_but_the_group(name: str) -> None:
+    tree = ast.parse((Path(__file__).parent / name).read_text())
+    taken = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module}
+    taken |= {one.name for node in ast.walk(tree) if isinstance(node, ast.Import) for one in node.names}
+    assert {one for one in taken if one.startswith("carbonport")} <= PRODUCT_ROOMS

@@ -8,6 +8,7 @@ from typing import TypeVar
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from py_arkworks_bls12381 import G1Point, Scalar
 
 from carbonport.crypto.group import (
     BLS12_381_G1,
@@ -172,6 +173,33 @@ def test_points_outside_the_curve_and_the_subgroup_are_refused() -> None:
         for sign in (0x80, 0xA0):
             with pytest.raises(Malformed, match="group-point"):
                 Point.decode(compressed(x, sign))
+
+
+def test_a_small_component_is_found_in_every_point_and_never_by_a_combination() -> None:
+    """A point of order 3 on top of a good one: any weight that 3 divides would let it through, so each is checked."""
+    torsion = G1Point.from_compressed_bytes_unchecked(compressed(0))
+    three = Scalar.from_le_bytes(b"\x03" + bytes(SCALAR_BYTES - 1))
+    assert torsion * three == G1Point.identity()
+    good = [G * i for i in range(2, 5)]
+    for at, point in enumerate(good):
+        moved = G1Point.from_compressed_bytes_unchecked(point.encode()) + torsion
+        assert moved * three == G1Point.from_compressed_bytes_unchecked((point * 3).encode())
+        encoded = [one.encode() for one in good]
+        encoded[at] = bytes(moved.to_compressed_bytes())
+        for place, data in enumerate(encoded):
+            if place == at:
+                with pytest.raises(Malformed, match="group-point"):
+                    Point.decode(data)
+            else:
+                assert Point.decode(data) == good[place]
+
+
+def test_every_scalar_reaches_the_library_as_itself() -> None:
+    """The library takes the order for 0 and lets nobody know; 2^255 - 1 fits into its bytes and is no scalar."""
+    for value in (0, 1, ORDER - 1, ORDER, ORDER + 1, 2**255 - 1, 2**256 + 5, -1, -ORDER):
+        expected = sum_points([G] * (value % ORDER)) if value % ORDER < 10 else -(G * (-value % ORDER))
+        assert G * value == expected
+        assert multi_scalar_mul([G, H, G], [value, 0, 0]) == expected
 
 
 @pytest.mark.parametrize(("points", "factors"), [([G, H], [1]), ([G], [1, 2]), ([], [1]), ([G] * 5, [1] * 4)])

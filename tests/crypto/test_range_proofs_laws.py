@@ -8,6 +8,7 @@ from itertools import pairwise
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from py_arkworks_bls12381 import G1Point
 from ristretto_twin import RISTRETTO255, Ristretto
 
 from carbonport.crypto.group import (
@@ -37,6 +38,10 @@ from carbonport.errors import CarbonportError, FailedVerification, Malformed, Mi
 
 SECRET = bytes(range(32))
 CONTEXT = hashlib.sha512(b"context").digest()
+ORDER_3 = b"\x80" + bytes(47)
+"""A point of the curve outside the group: its triple is the identity."""
+
+unchecked = G1Point.from_compressed_bytes_unchecked
 
 blindings = st.integers(1, ORDER - 1)
 
@@ -81,6 +86,30 @@ def test_proofs_of_real_widths_hold_and_have_the_stated_length(widths: tuple[int
     claim = claim_of(openings, widths)
     assert len(claim.proof) == openings_proof_bytes(widths) == length
     assert rejection(claim) is None
+
+
+@pytest.mark.parametrize(
+    "width", [1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 48, 63, 64, 65, 97, 127, 128]
+)
+def test_every_width_holds_its_edges_and_nothing_beyond(width: int) -> None:
+    claims = [claim_of([Opening(value, 5 + value % 7)], [width]) for value in {0, (1 << width) - 1}]
+    assert rejection(*claims) is None
+    with pytest.raises(Misuse, match="range-value"):
+        claim_of([Opening(1 << width, 5)], [width])
+    beyond = commit(Opening(1 << width, 5))
+    proof = prove_range(CARBONPORT_RANGES, [0], [5], [beyond], [width], CONTEXT, nonce_secret=SECRET)
+    assert isinstance(rejection(RangeClaim((beyond,), (width,), CONTEXT, proof)), FailedVerification)
+
+
+@pytest.mark.parametrize("count", [1, 2, 4, 8, 16, 32, 3, 5, 31])
+def test_any_number_of_values_share_a_proof(count: int) -> None:
+    openings = [Opening(i % 8, 100 + i) for i in range(count)]
+    claim = claim_of(openings, [3] * count)
+    assert len(claim.proof) == openings_proof_bytes((3,) * count)
+    assert rejection(claim) is None
+    moved = list(claim.commitments)
+    moved[-1] = moved[-1] + G * 8
+    assert isinstance(rejection(replace(claim, commitments=tuple(moved))), FailedVerification)
 
 
 @pytest.mark.parametrize("value", [-1, 2**8, 2**64, -(2**200)])
@@ -130,7 +159,8 @@ def test_the_identity_is_no_commitment(pair: RangeClaim[Point]) -> None:
 
 
 @pytest.mark.parametrize(
-    "kind", ["cut", "extended", "empty", "identity point", "point off curve", "scalar = order"]
+    "kind",
+    ["cut", "extended", "empty", "identity point", "point off curve", "scalar = order", "small component"],
 )
 def test_bytes_that_are_no_proof_are_malformed(pair: RangeClaim[Point], kind: str) -> None:
     proof = pair.proof
@@ -141,6 +171,8 @@ def test_bytes_that_are_no_proof_are_malformed(pair: RangeClaim[Point], kind: st
         "identity point": b"\xc0" + bytes(47) + proof[48:],
         "point off curve": b"\x9a" + bytes(46) + b"\x01" + proof[48:],
         "scalar = order": proof[:-SCALAR_BYTES] + ORDER.to_bytes(SCALAR_BYTES, "big"),
+        "small component": bytes((unchecked(proof[:48]) + unchecked(ORDER_3)).to_compressed_bytes())
+        + proof[48:],
     }[kind]
     assert isinstance(rejection(replace(pair, proof=changed)), Malformed)
 

@@ -264,6 +264,25 @@ def test_a_batch_refuses_errors_that_cancel_out() -> None:
         verify_relation_batch(claims)
 
 
+def test_batch_weights_are_drawn_after_parsing_and_anew_for_every_equation() -> None:
+    tag = relation_tag(Form.BATCHABLE, "batch", CONTEXT)
+    relation, witness = product_claim(Opening(5, 6), Opening(7, 8), Opening(35, 9))
+    proof = prove_relation(relation, witness, tag, form=Form.BATCHABLE, nonce_secret=SECRET)
+    claims = [RelationClaim(tag, relation, proof)] * 3
+    drawn: list[int] = []
+
+    def counted(count: int) -> bytes:
+        drawn.append(count)
+        return hashlib.shake_128(bytes([len(drawn)])).digest(count)
+
+    verify_relation_batch(claims, random_bytes=counted)
+    assert drawn == [16] * 3 * len(relation.equations)
+    drawn.clear()
+    with pytest.raises(Malformed):
+        verify_relation_batch([*claims, RelationClaim(tag, relation, proof[:-1])], random_bytes=counted)
+    assert not drawn
+
+
 def _equation(image: list[tuple[int, int]], terms: list[tuple[int, int, int]]) -> Equation:
     return Equation(tuple(ImageTerm(*entry) for entry in image), tuple(Term(*entry) for entry in terms))
 

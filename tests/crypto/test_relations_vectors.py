@@ -34,6 +34,9 @@ NAMES = (
 FORMS = {"batchable": Form.BATCHABLE, "compact": Form.COMPACT}
 CASES = [(name, flavour) for name in NAMES for flavour in FORMS]
 
+MIN_KINDS = 28
+"""Kinds of adversarial records that stand beside the draft's vectors."""
+
 
 class Vector:
     """A record, decoded."""
@@ -86,58 +89,103 @@ def test_proofs_are_reproduced_byte_for_byte(
     vector.verify()
 
 
-@pytest.mark.parametrize(("name", "flavour"), CASES)
-def test_adversarial_records_are_rejected(
-    vectors: dict[tuple[str, str], Vector], name: str, flavour: str
-) -> None:
-    vector = vectors[name, flavour]
+def adversarial(vector: Vector) -> tuple[dict[str, bytes], dict[str, bytes]]:
+    """Proofs that are no proofs, and proofs that do not hold, made from the vector's own."""
     compact = vector.form is Form.COMPACT
     head = SCALAR_BYTES if compact else POINT_BYTES * len(vector.relation.equations)
     proof, first, responses = vector.proof, vector.proof[:head], vector.proof[head:]
     response = int.from_bytes(responses[:SCALAR_BYTES], "big")
+    later = responses[SCALAR_BYTES:]
+
+    def answering(number: int) -> bytes:
+        return first + number.to_bytes(SCALAR_BYTES + 1, "big")[-SCALAR_BYTES:] + later
+
     malformed = {
         "truncated": proof[:-1],
         "truncated by a scalar": proof[:-SCALAR_BYTES],
+        "head alone": first,
         "empty": b"",
         "appended": proof + b"\0",
         "appended scalar": proof + bytes(SCALAR_BYTES),
-        "response + order": first
-        + (response + ORDER).to_bytes(SCALAR_BYTES + 1, "big")[-SCALAR_BYTES:]
-        + responses[SCALAR_BYTES:],
-        "response = order": first + ORDER.to_bytes(SCALAR_BYTES, "big") + responses[SCALAR_BYTES:],
-        "response all ones": first + b"\xff" * SCALAR_BYTES + responses[SCALAR_BYTES:],
+        "twice": proof + proof,
+        "response + order": answering(response + ORDER),
+        "response = order": answering(ORDER),
+        "response all ones": first + b"\xff" * SCALAR_BYTES + later,
     }
     failing = {
-        "changed response": first
-        + ((response + 1) % ORDER).to_bytes(SCALAR_BYTES, "big")
-        + responses[SCALAR_BYTES:],
+        "response + 1": answering((response + 1) % ORDER),
+        "response - 1": answering((response - 1) % ORDER),
+        "response negated": answering(-response % ORDER),
+        "response little-endian": first + responses[:SCALAR_BYTES][::-1] + later,
         "zero responses": first + bytes(len(responses)),
     }
     if response + ORDER >= 256**SCALAR_BYTES:  # no room for a second encoding of this one
         del malformed["response + order"]
+    if len(responses) > SCALAR_BYTES:
+        failing["responses rotated"] = first + later + responses[:SCALAR_BYTES]
     if compact:
         malformed["challenge = order"] = ORDER.to_bytes(SCALAR_BYTES, "big") + responses
+        malformed["challenge all ones"] = b"\xff" * SCALAR_BYTES + responses
+        challenge = int.from_bytes(first, "big")
+        if challenge + ORDER < 256**SCALAR_BYTES:
+            malformed["challenge + order"] = (challenge + ORDER).to_bytes(SCALAR_BYTES, "big") + responses
         failing["changed challenge"] = bytes([proof[0] ^ 1]) + proof[1:]
         failing["zero challenge"] = bytes(SCALAR_BYTES) + responses
-        failing["swapped challenge and response"] = (
-            responses[:SCALAR_BYTES] + first + responses[SCALAR_BYTES:]
-        )
+        failing["challenge negated"] = (-challenge % ORDER).to_bytes(SCALAR_BYTES, "big") + responses
+        failing["swapped challenge and response"] = responses[:SCALAR_BYTES] + first + later
     else:
         rest = first[POINT_BYTES:] + responses
         malformed["identity commitment"] = b"\xc0" + bytes(POINT_BYTES - 1) + rest
         malformed["non-canonical identity"] = b"\xff" * POINT_BYTES + rest
         malformed["compression flag cleared"] = bytes([proof[0] & 0x7F]) + proof[1:]
         malformed["a point of order 3"] = b"\x80" + bytes(POINT_BYTES - 1) + rest
+        malformed["a coordinate beyond the field"] = b"\x9f" + b"\xff" * (POINT_BYTES - 1) + rest
         failing["negated commitment"] = bytes([proof[0] ^ 0x20]) + proof[1:]
         moved = Point.decode(first[:POINT_BYTES]) + vector.relation.group.base
         failing["commitment of another proof"] = moved.encode() + rest
+        failing["commitment = base"] = vector.relation.group.base.encode() + rest
+        if head > POINT_BYTES:
+            failing["commitments rotated"] = first[POINT_BYTES:] + first[:POINT_BYTES] + responses
+    return malformed, failing
+
+
+def other_tags(vector: Vector) -> dict[str, bytes]:
+    tag, name = vector.tag, vector.name.encode()
+    return {
+        "tag extended": tag + b"x",
+        "tag before": b"y" + tag,
+        "tag of another": tag.replace(name, b"other"),
+    }
+
+
+@pytest.mark.parametrize(("name", "flavour"), CASES)
+def test_adversarial_records_are_rejected(
+    vectors: dict[tuple[str, str], Vector], name: str, flavour: str
+) -> None:
+    vector = vectors[name, flavour]
+    malformed, failing = adversarial(vector)
     for kind, changed in malformed.items():
         assert isinstance(rejection(vector, changed), Malformed), kind
     for kind, changed in failing.items():
-        assert rejection(vector, changed) is not None, kind
-    for tag in (vector.tag + b"x", b"y" + vector.tag, vector.tag.replace(name.encode(), b"other")):
+        assert changed == vector.proof or rejection(vector, changed) is not None, kind
+    for tag in other_tags(vector).values():
         with pytest.raises(FailedVerification, match="relation-proof"):
             vector.verify(tag=tag)
+
+
+def test_adversarial_records_are_of_every_kind(vectors: dict[tuple[str, str], Vector]) -> None:
+    kinds = {
+        kind
+        for vector in vectors.values()
+        for records in (*adversarial(vector), other_tags(vector))
+        for kind in records
+    }
+    assert len(kinds) >= MIN_KINDS
+    for vector in vectors.values():
+        malformed, failing = adversarial(vector)
+        changed = [*malformed.values(), *failing.values()]
+        # A record that is the vector itself (two equal responses rotated) would show nothing.
+        assert sum(record == vector.proof for record in changed) <= 1
 
 
 @pytest.mark.parametrize(("name", "flavour"), CASES)
