@@ -41,17 +41,27 @@ class Cells:
         return table[encoded]
 
 
-def chosen_cells(category: Category, name: str, minimum: int) -> Generator[Question, Sums, Cells]:
-    """The part of a training that finds the cells of the category column `name`."""
+def chosen_cells(
+    category: Category, name: str, minimum: int, *, absorb: bool = False
+) -> Generator[Question, Sums, Cells]:
+    """The part of a training that finds the cells of the category column `name`.
+
+    With `absorb`, values that stay below the minimum together join the smallest cell there is, in place of being left
+    out: right where cells differ little.
+    """
     values = (*category.values, OTHER)
     counts = yield _question(name, [(value,) for value in values])
     found = dict(zip(values, counts, strict=True))
     single: list[tuple[str, ...]] = [(value,) for value in values if found[value] >= minimum]
     few = tuple(value for value in values if 0 < found[value] < minimum)
+    together = 0
     if len(few) > 1:
         (together,) = yield _question(name, [few])
-        if together >= minimum:
-            single.append(few)
+    if together >= minimum:
+        single.append(few)
+    elif few and single and absorb:
+        smallest = min(range(len(single)), key=lambda place: found[single[place][0]])
+        single[smallest] += few
     return Cells(tuple(single))
 
 

@@ -66,6 +66,12 @@ class Question:
         return values
 
 
+def integers_of(stated: Json) -> list[int]:
+    """A list of integers in a question's parameters; large ones stand there as text."""
+    assert isinstance(stated, list | tuple), "made by a task of ours"
+    return [int(str(value)) for value in stated]
+
+
 Sums: TypeAlias = tuple[int, ...]
 
 SumOf: TypeAlias = Callable[[Question], Sums]

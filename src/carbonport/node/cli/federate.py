@@ -11,6 +11,8 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from carbonport.errors import Misuse
+from carbonport.examples.plants.routes import COHORT
+from carbonport.examples.plants.written import CURVES_FILE, LEDGER_FOLDER, TABLE_FILE, write_plants
 from carbonport.node.cli.home_options import JsonOption, print_json, read_input, shown
 
 EXTRA = "federated"
@@ -29,6 +31,7 @@ def register(app: typer.Typer) -> None:
         name="federate", help="Train models over participants that keep their rows.", no_args_is_help=True
     )
     group.command("evaluate")(evaluate_command)
+    group.command("example")(example_command)
 
     @group.callback()
     def _group() -> None:
@@ -122,6 +125,45 @@ def evaluate_command(
         print_json(answer)
     else:
         _print(answer, target)
+
+
+def example_command(
+    out: Annotated[Path, typer.Option(help="Folder to write to; made, or empty.")],
+    seed: Annotated[str, typer.Option(help="The same seed gives the same plants.")] = "1",
+    months: Annotated[int, typer.Option(min=1, max=120, help="Months of each plant.")] = 36,
+    days: Annotated[int, typer.Option(min=1, max=400, help="Days of meter readings.")] = 60,
+    as_json: JsonOption = False,
+) -> None:
+    """Write forty invented plants: monthly ledgers, a table of claims and features, meter readings."""
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise Misuse(
+            "example-folder",
+            found="a path that is taken",
+            expected="a new or an empty folder",
+            remedy="Name another folder.",
+            where=str(out),
+        )
+    with Progress(
+        TextColumn("plants"), BarColumn(), console=Console(stderr=True), transient=True, disable=as_json
+    ) as progress:
+        bar = progress.add_task("plants", total=sum(count for _, count in COHORT))
+        written = write_plants(out, seed, months=months, days=days, progress=lambda _: progress.advance(bar))
+    if as_json:
+        print_json(
+            {
+                "ok": True,
+                "out": str(out),
+                "plants": written.plants,
+                "ledgers": written.ledgers,
+                "readings": written.readings,
+            }
+        )
+        return
+    console = Console(highlight=False)
+    console.print(
+        f"{written.plants} plants in [bold]{shown(out)}[/bold]: {written.ledgers} ledgers ({LEDGER_FOLDER}), "
+        f"{TABLE_FILE} with a row for each, {written.readings} meter readings ({CURVES_FILE})"
+    )
 
 
 def require_extra() -> None:

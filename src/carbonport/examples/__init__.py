@@ -1,0 +1,1 @@
+"""Data that ship with the package: an invented steelworks, and a maker of invented plants."""
