@@ -59,7 +59,7 @@ def test_the_page_holds_everything_and_needs_nothing() -> None:
         for node in good.graph:
             assert node.equation in text or not node.equation
     assert "test.yaml, line" in text
-    assert "two things" in text
+    assert "product carbon footprint" in text
 
 
 def test_every_table_is_in_every_form(tmp_path: Path) -> None:

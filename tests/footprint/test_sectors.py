@@ -286,3 +286,17 @@ precursors: [{id: x, cn: "72011011", country: IN, process: p, basis: measured, a
               see_direct: 1.5 tCO2e/t, see_indirect: 0 tCO2e/t}]
 """
     assert "precursor-unverified" in [notice.id for notice in whole(text).notices]
+
+
+def test_electricity_that_states_no_consumption_has_no_indirect_emissions() -> None:
+    text = """
+processes: [{id: plant, name: Plant, category: Electricity (export to EU), activity_level: 1000 MWh}]
+goods: [{cn: "27160000", process: plant}]
+streams:
+  - {id: coal, method: combustion, process: plant, activity_data: 9 TJ, emission_factor: 95 tCO2/TJ}
+"""
+    calculation = whole(text)
+    source = calculation.good("plant", "27160000").source
+    assert source["see_direct"] == source["see_total"] == F("0.855")
+    assert source["see_indirect"] == 0
+    assert calculation.installation.source["indirect_emissions"] == 0

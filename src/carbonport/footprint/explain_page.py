@@ -14,14 +14,7 @@ from carbonport.footprint.evaluate import evaluate, source_values
 from carbonport.footprint.exact_decimal import decimal_text, round_half_up
 from carbonport.footprint.explain import formula, origin, shown_number
 from carbonport.footprint.graph import Constant, Graph, Input, Node
-
-SCOPES_DIFFER = (
-    "A CBAM value and a product carbon footprint are two things. CBAM counts direct emissions of the processes "
-    "and of listed precursors, indirect emissions only of some goods and at the Union's default factors. A "
-    "footprint (ISO 14067, PACT) counts everything from cradle to gate: all electricity at the grid's or the "
-    "supplier's factor, materials and fuels from upstream."
-)
-"""What has to be said wherever both can be met."""
+from carbonport.footprint.scopes_compared import ScopesCompared, scopes_compared
 
 STYLE = """
 body{font:15px/1.5 system-ui,sans-serif;max-width:72rem;margin:2rem auto;padding:0 1rem;color:#1b1f23}
@@ -65,7 +58,23 @@ def explanation_page(calculation: Calculation) -> Iterator[str]:
         yield from _graph(good.graph, calculation, anchor)
     yield "<h2>Installation</h2>\n"
     yield from _graph(calculation.installation.graph, calculation, "i")
-    yield f"<h2>What this is not</h2>\n<p>{escape(SCOPES_DIFFER)}</p>\n</body></html>\n"
+    yield from _scopes(calculation)
+    yield "</body></html>\n"
+
+
+def _scopes(calculation: Calculation) -> Iterator[str]:
+    """How CBAM values and product footprints differ, per good; goods alike in it together."""
+    yield "<h2>What this is not: a product carbon footprint</h2>\n"
+    alike: dict[ScopesCompared, list[str]] = {}
+    for good in calculation.goods:
+        alike.setdefault(scopes_compared(calculation, good), []).append(good.cn)
+    for compared, codes in alike.items():
+        value, *_ = compared.texts()
+        yield f"<p>CN {escape(', '.join(codes))}: {escape(value)}.</p>\n"
+        yield "<table><tr><th>Subject<th>CBAM<th>Product footprint (ISO 14067, PACT)</tr>\n"
+        for line in compared.lines:
+            yield f"<tr><td>{escape(line.subject)}<td>{escape(line.cbam)}<td>{escape(line.footprint)}</tr>\n"
+        yield "</table>\n"
 
 
 def _summary(calculation: Calculation) -> Iterator[str]:

@@ -7,6 +7,8 @@ whether its indirect emissions count. Names are compared without case, plural an
 import re
 from functools import cache
 
+from carbonport.footprint.cbam.scope import ELECTRICITY
+from carbonport.footprint.ledger import ProductionProcess
 from carbonport.footprint.tables.rule_tables import RuleTables, ScopeEntry
 
 ALIASES = {
@@ -23,6 +25,12 @@ ALIASES = {
 def category_entry(name: str, tables: RuleTables) -> ScopeEntry | None:
     """A good of the category called `name`, for its sector and scope; None when no category is called so."""
     return _entries(tables.versions["goods"], tuple(tables.goods.values())).get(_folded(name))
+
+
+def makes_electricity(process: ProductionProcess, tables: RuleTables) -> bool:
+    """Whether what `process` makes is electricity."""
+    entry = category_entry(process.category, tables)
+    return entry is not None and entry.sector == ELECTRICITY
 
 
 @cache

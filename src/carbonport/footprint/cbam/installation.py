@@ -6,6 +6,7 @@ Results of the graph: `direct_emissions` and `direct_emissions_rounded` (whole t
 """
 
 from carbonport.footprint.cbam.attribution import attributed_indirect, direct_emissions
+from carbonport.footprint.cbam.categories import makes_electricity
 from carbonport.footprint.cbam.electricity import electricity_factor
 from carbonport.footprint.cbam.scope import Scope
 from carbonport.footprint.cbam.streams import stream_emissions
@@ -71,6 +72,8 @@ def installation_graph(ledger: Ledger, scope: Scope, tables: RuleTables) -> Grap
 def _indirect(builder: GraphBuilder, ledger: Ledger, scope: Scope, tables: RuleTables) -> None:
     terms: list[tuple[int, NodeId]] = []
     for process in ledger.processes:
+        if "electricity" not in process.records and makes_electricity(process, tables):
+            continue
         factor = electricity_factor(builder, process, ledger, scope, tables)
         if "electricity" not in process.records or factor.node is None:
             return

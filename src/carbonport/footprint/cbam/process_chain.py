@@ -7,19 +7,25 @@ ledger is refused and the circle is named (join them into one process, as the la
 """
 
 from dataclasses import dataclass
+from decimal import Decimal
 
 from carbonport.errors import Malformed
 from carbonport.footprint.cbam.attribution import attributed_direct, attributed_indirect
-from carbonport.footprint.cbam.categories import category_entry
+from carbonport.footprint.cbam.categories import category_entry, makes_electricity
 from carbonport.footprint.cbam.electricity import ElectricityFactor, electricity_factor, no_electricity
 from carbonport.footprint.cbam.missing_figure import missing_figure
 from carbonport.footprint.cbam.precursors import PrecursorEmissions, precursor_emissions
 from carbonport.footprint.cbam.scope import Scope, indirect_counts, scope_entry
 from carbonport.footprint.graph_builder import GraphBuilder, NodeId
 from carbonport.footprint.ledger import InternalFlow, Ledger, ProductionProcess
-from carbonport.footprint.tables.rule_tables import RuleTables
+from carbonport.footprint.tables.rule_tables import PublishedNumber, RuleTables
 
 EQUATION = "2547 Annex III Eq 57-63"
+
+NO_INDIRECT = PublishedNumber(
+    Decimal(0), "tCO2e", "Regulation (EU) 2023/956 Annex IV: electricity as a good has direct emissions only"
+)
+"""Of a process that makes electricity and states no consumption."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +98,12 @@ class ProcessChain:
         builder = self._builder
         factor = electricity_factor(builder, process, self._ledger, self._scope, self._tables)
         path = process.records.get("electricity")
+        if path is None and makes_electricity(process, self._tables):
+            return IndirectEmissions(
+                builder.constant("constant/no_indirect", NO_INDIRECT, "indirect emissions of electricity"),
+                factor,
+                None,
+            )
         if path is None:
             problem = missing_figure(process, "electricity", "electricity consumed")
             return IndirectEmissions(None, factor, problem)

@@ -17,6 +17,7 @@ from carbonport.footprint.calculation import SEE_RESULTS, Calculation, GoodResul
 from carbonport.footprint.evaluate import source_values
 from carbonport.footprint.exact_decimal import decimal_text, round_half_up
 from carbonport.footprint.explain import explain, explanation_lines
+from carbonport.footprint.scopes_compared import scopes_compared
 
 SEE_LABELS = {
     "see_direct": "SEE direct",
@@ -107,6 +108,7 @@ def _good_json(good: GoodResult, calculation: Calculation, *, explained: bool) -
     }
     if explained:
         data["explanation"] = explain(good.graph, ledger, source_values(ledger))
+        data["scopes_compared"] = scopes_compared(calculation, good).to_json()
     return data
 
 
@@ -168,7 +170,8 @@ def _print_group(console: Console, group: list[GoodResult], calculation: Calcula
     console.print(Text("  CN " + ", ".join(item.cn for item in group)))
     table = Table(box=None, padding=(0, 2), show_header=True, header_style="dim")
     table.add_column("")
-    table.add_column("tCO2e/t", justify="right", style="bold", no_wrap=True)
+    unit = good.graph[good.graph.outputs["see_direct"]].unit
+    table.add_column(unit, justify="right", style="bold", no_wrap=True)
     table.add_column("at full precision", no_wrap=True)
     table.add_column("as declared", justify="right", style="dim", no_wrap=True)
     for name, label in SEE_LABELS.items():
@@ -218,3 +221,8 @@ def _print_explanations(console: Console, calculation: Calculation) -> None:
             console.print()
             for line in explanation_lines(good.graph, calculation.ledger, values, name):
                 console.print(Text(line), soft_wrap=True)
+        console.print(
+            Text("\nNot a product carbon footprint: " + ", ".join(item.cn for item in group), style="bold")
+        )
+        for line in scopes_compared(calculation, good).texts():
+            console.print(Text(f"  · {line}"), soft_wrap=True)

@@ -25,6 +25,7 @@ INTERRUPTED_EXIT_CODE = 130
 GROUPS: Mapping[str, tuple[str, ...]] = {
     "demo": ("demo",),
     "footprint": ("calculate",),
+    "product_footprint": ("footprint",),
     "obligation": ("obligation",),
     "declaration": ("declaration",),
     "identity": ("init", "card", "key"),
