@@ -20,6 +20,7 @@ INSIDE = (
     "carbonport/footprint/tables/standard_factors.csv",
     "carbonport/classification/data/policy.cedar",
     "carbonport/classification/data/policy.cedarschema",
+    "carbonport/examples/provinces.csv",
     "carbonport/examples/steelworks.yaml",
     "carbonport/wire/v1/exchange_pb2.py",
 )

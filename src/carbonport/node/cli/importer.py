@@ -16,6 +16,7 @@ from carbonport.attestation.checks import ALLOWED_STALENESS_SECONDS, verify_bund
 from carbonport.attestation.trust_store import Anchors
 from carbonport.crypto.ambient import system_clock
 from carbonport.errors import Misuse
+from carbonport.node.aggregation.result_file_form import MAX_RESULT_FILE_BYTES, is_result_file
 from carbonport.node.bounded_file import read_bounded
 from carbonport.node.cli.home_options import (
     HomeOption,
@@ -120,7 +121,7 @@ def refresh(
 
 
 def verify(
-    bundle: Annotated[Path, typer.Argument(help="A bundle file.")],
+    bundle: Annotated[Path, typer.Argument(help="A bundle file, or the result file of an aggregation.")],
     anchor: Annotated[
         list[str] | None,
         typer.Option(help="A list key you pinned yourself, EU=authority.jwk.json; repeatable."),
@@ -133,11 +134,12 @@ def verify(
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Check a bundle, offline. With --home (or CARBONPORT_HOME's node) your own anchors count, and an importer's node
-    asks that the bundle be its own."""
-    data = read_bounded(bundle, MAX_BUNDLE_BYTES)
+    """Check a bundle or an aggregation's result, offline. With --home (or CARBONPORT_HOME's node) your own anchors
+    count, and an importer's node asks that the bundle be its own."""
+    data = read_bounded(bundle, max(MAX_BUNDLE_BYTES, MAX_RESULT_FILE_BYTES))
     anchors: Anchors | None = None
-    seen = None
+    seen, trust = None, None
+    asked_importer = importer
     if anchor:
         anchors = dict(named_list_key(text) for text in anchor)
     elif home is not None or HOME_VARIABLE in os.environ:
@@ -148,6 +150,15 @@ def verify(
         anchors, seen = trust.anchors(), trust.seen()
         if Role.IMPORTER in config.roles:
             importer = importer or str(config.name)
+    if is_result_file(data):
+        _refuse_bundle_options(asked_importer, consignment)
+        # What checks sums takes half a second to import, and few bundles are results.
+        from carbonport.node.aggregation.result_check import check_result_file
+        from carbonport.node.cli.aggregate_report import show_checked
+
+        store = None if trust is None else trust.store()
+        show_checked(check_result_file(data, now=system_clock(), anchors=anchors, store=store), as_json)
+        return
     report = verify_bundle(
         data,
         now=system_clock(),
@@ -163,6 +174,16 @@ def verify(
         _print_report(report, Console(highlight=False))
     if not report.ok:
         sys.exit(1)
+
+
+def _refuse_bundle_options(importer: str, consignment: str) -> None:
+    if importer or consignment:
+        raise Misuse(
+            "verify-options",
+            found="the result of an aggregation, and an importer or a consignment that it should be for",
+            expected="these options with a bundle only",
+            remedy="Leave --importer and --consignment away.",
+        )
 
 
 def _received(result: dict[str, object], console: Console) -> None:

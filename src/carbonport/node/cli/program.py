@@ -35,6 +35,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
     "importer": ("query", "fetch", "refresh", "verify"),
     "regulator": ("audit", "log"),
     "operator": ("status", "backup", "restore", "period", "log"),
+    "aggregate": ("aggregate",),
     "serving": ("serve",),
     "federate": ("federate",),
     "bench": ("bench",),

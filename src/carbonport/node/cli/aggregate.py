@@ -1,0 +1,115 @@
+"""`carbonport aggregate`: sums over several parties that anyone can check."""
+
+from contextlib import nullcontext
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from carbonport.classification.disclosure_control import DEFAULT_MINIMUM_COHORT, LEAST_COHORT
+from carbonport.crypto.ambient import system_clock
+from carbonport.errors import Misuse
+from carbonport.node.aggregation.contribute_once import interval_of
+from carbonport.node.aggregation.local.row_table import read_table
+from carbonport.node.aggregation.local.session import LocalOrder, run_local
+from carbonport.node.cli.aggregate_report import Wanted, show_checked
+from carbonport.node.cli.home_options import JsonOption
+from carbonport.node.identity.private_files import write_public
+
+aggregate_app = typer.Typer(no_args_is_help=True, help="Sums over several parties that anyone can check.")
+
+
+def register(app: typer.Typer) -> None:
+    """Attach the commands of this module to the program."""
+    app.add_typer(aggregate_app, name="aggregate")
+
+
+@aggregate_app.command("run")
+def run(
+    local: Annotated[
+        Path,
+        typer.Option(help="Table (CSV), each row a contributor; all parties are played on this machine."),
+    ],
+    sums: Annotated[list[str], typer.Option("--sum", help="Column to sum; repeatable.")],
+    by: Annotated[str, typer.Option(help="Column that says which group a row is in.")] = "",
+    total: Annotated[bool, typer.Option("--total", help="Also the sum over everyone.")] = False,
+    consent: Annotated[
+        str,
+        typer.Option(
+            help="Groups, separated by commas, of which every member consents to being few (3 or 4)."
+        ),
+    ] = "",
+    minimum_cohort: Annotated[
+        int, typer.Option(min=LEAST_COHORT, help="Fewest contributors of a released sum.")
+    ] = DEFAULT_MINIMUM_COHORT,
+    holders: Annotated[int, typer.Option(min=2, max=15, help="Key holders (n).")] = 3,
+    threshold: Annotated[
+        int, typer.Option(min=2, max=15, help="Holders that together can read a sum (k).")
+    ] = 2,
+    period: Annotated[
+        str, typer.Option(help="Period of the figures, YYYY-MM-DD/YYYY-MM-DD; default: last year.")
+    ] = "",
+    balance: Annotated[
+        str,
+        typer.Option(
+            help="Two columns A,B: A less B of each released group. Default: allocation less emissions."
+        ),
+    ] = "",
+    ratio: Annotated[
+        list[str] | None,
+        typer.Option(help="A/B: ratio of two sums, the mean weighted by B; repeatable."),
+    ] = None,
+    shares: Annotated[
+        bool, typer.Option("--shares", help="Each released group's share of the total.")
+    ] = False,
+    out: Annotated[
+        Path | None, typer.Option(help="Write the result with everything to check it to this file.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Sum a table as its rows' owners would together: encrypted, checked, nobody's figure shown.
+
+    A local verifier signs the rows as they are given, and the result says so.
+    """
+    now = system_clock()
+    wanted = Wanted.read(sums, balance=balance, ratios=ratio or (), shares=shares)
+    order = LocalOrder(
+        table=read_table(local, by=by, sums=sums),
+        period=period or _last_year(now),
+        total=total,
+        consents=_names(consent),
+        holders=holders,
+        threshold=threshold,
+        minimum=minimum_cohort,
+    )
+    interval_of(order.period)
+    console = Console(stderr=True)
+    with console.status("aggregate ...") if not as_json else nullcontext() as status:
+
+        def tell(step: str, done: int, of: int) -> None:
+            if status is not None:
+                status.update(f"{step} {done + 1} of {of} ...")
+
+        outcome = run_local(order, now=now, tell=tell)
+    if out is not None:
+        write_public(out, outcome.data)
+    show_checked(outcome.checked, as_json, wanted)
+
+
+def _names(text: str) -> tuple[str, ...]:
+    names = tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
+    if text and not names:
+        raise Misuse(
+            "aggregate-consent",
+            found=repr(text[:80]),
+            expected="names of groups, separated by commas, such as III,V",
+            remedy="Leave --consent away when nobody consents.",
+        )
+    return names
+
+
+def _last_year(now: int) -> str:
+    year = datetime.fromtimestamp(now, UTC).year - 1
+    return f"{year}-01-01/{year}-12-31"

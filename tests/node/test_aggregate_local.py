@@ -1,0 +1,147 @@
+"""`carbonport aggregate run --local`: the provincial table, exactly; its result file, checked and tampered with."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from carbonport.crypto.ambient import system_clock
+from carbonport.crypto.jws import SigningKey
+from carbonport.node.aggregation.result_check import RESULT_CHECK_IDS, check_result_file
+from carbonport.node.cli.program import app, register_groups
+
+PROVINCES = Path(__file__).resolve().parents[2] / "src/carbonport/examples/provinces.csv"
+COLUMNS = ("--sum", "allocation_1e8_t", "--sum", "emissions_1e8_t")
+EXACT = {
+    "II": ("20.235", "26.035"),
+    "IV": ("8.598", "27.291"),
+    "V": ("45.445", "18.703"),
+    "VI": ("20.763", "23.322"),
+    "total": ("134.901", "134.900"),
+}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _registered() -> None:
+    if not app.registered_groups:
+        register_groups()
+
+
+def carbonport(*arguments: object, exit_code: int = 0) -> dict[str, Any]:
+    result = CliRunner().invoke(app, [str(argument) for argument in arguments])
+    assert result.exit_code == exit_code, result.output + repr(result.exception)
+    return dict(json.loads(result.stdout)) if "--json" in arguments and result.stdout else {}
+
+
+@pytest.fixture(scope="module")
+def consented(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], bytes]:
+    out = tmp_path_factory.mktemp("aggregate") / "result.json"
+    found = carbonport(
+        "aggregate", "run", "--local", PROVINCES, "--by", "group", *COLUMNS, "--total",
+        "--consent", "III,V", "--shares", "--ratio", "emissions_1e8_t/allocation_1e8_t",
+        "--out", out, "--json",
+    )  # fmt: skip
+    return found, out.read_bytes()
+
+
+def test_with_consent_group_i_and_the_smallest_that_hides_it_are_missing(
+    consented: tuple[dict[str, Any], bytes],
+) -> None:
+    found, _ = consented
+    assert found["verified"] is True
+    assert {
+        name: (one["allocation_1e8_t"], one["emissions_1e8_t"]) for name, one in found["released"].items()
+    } == EXACT
+    assert list(found["refused"]) == ["I", "III"]
+    assert "would follow from total" in found["refused"]["III"]
+    assert found["balance"]["by_group"]["V"] == "26.742"
+    assert found["balance"]["by_group"]["IV"] == "-18.693"
+    assert found["members"] == {"II": 5, "IV": 9, "V": 4, "VI": 6, "total": 30}
+    assert found["shares"]["allocation_1e8_t"]["VI"].startswith("0.15391")
+    assert found["ratios"]["emissions_1e8_t/allocation_1e8_t"]["II"].startswith("1.28663")
+    assert "a local verifier signed the rows" in found["local"]
+
+
+def test_no_provinces_figure_is_in_the_result(consented: tuple[dict[str, Any], bytes]) -> None:
+    found, data = consented
+    shown = json.dumps(found)
+    for line in PROVINCES.read_text().splitlines():
+        if line.startswith(("#", "province,")):
+            continue
+        for figure in line.split(",")[-2:]:
+            assert figure not in shown, line
+            assert figure.encode() not in data, line
+
+
+def test_without_consent_the_small_groups_and_nothing_else_are_missing() -> None:
+    found = carbonport(
+        "aggregate", "run", "--local", PROVINCES, "--by", "group", *COLUMNS, "--total", "--json",
+    )  # fmt: skip
+    assert found["verified"] is True
+    assert sorted(found["refused"]) == ["I", "III", "V"]
+    assert found["released"] == {
+        name: {"allocation_1e8_t": a, "emissions_1e8_t": e} for name, (a, e) in EXACT.items() if name != "V"
+    }
+    assert found["holders"] == {"n": 3, "k": 2, "votes_needed": 3, "absent_tolerated": 0}
+
+
+def test_verify_checks_the_file_and_finds_every_change(
+    consented: tuple[dict[str, Any], bytes], tmp_path: Path
+) -> None:
+    _, data = consented
+    path = tmp_path / "result.json"
+    path.write_bytes(data)
+    shown = carbonport("verify", path, "--json")
+    assert shown["ok"] is True
+    assert [check["id"] for check in shown["checks"]] == list(RESULT_CHECK_IDS)
+    assert shown["released"]["II"]["allocation_1e8_t"] == "20.235"
+    # One byte in each of many places, spread over every part of the file.
+    now = system_clock()
+    for place in range(40, len(data), len(data) // 23):
+        changed = data[:place] + bytes((data[place] ^ 1,)) + data[place + 1 :]
+        report = check_result_file(changed, now=now).report
+        assert not report.ok, f"a changed byte at {place}"
+    path.write_bytes(data[:-2] + b" }")
+    carbonport("verify", path, "--json", exit_code=1)
+    assert check_result_file(data, now=now - 3600).report.failed(), "a result from the future"
+
+
+def test_a_result_under_other_anchors_is_not_believed(consented: tuple[dict[str, Any], bytes]) -> None:
+    _, data = consented
+    stranger = SigningKey.generate().public_jwk
+    report = check_result_file(data, now=system_clock(), anchors={"ZZ": (stranger,)}).report
+    assert report.check("trust-lists").error == "trust-list-signer"
+    assert not report.check("sums").ok
+
+
+SMALL = "plant,group,t\n" + "".join(f"p{i},a,{i}.5\n" for i in range(4))
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "error", "exit_code"),
+    [
+        (SMALL, ("--by", "group", "--sum", "t"), "aggregation-nothing-released", 3),
+        (SMALL, ("--by", "group", "--sum", "x"), "aggregate-columns", 2),
+        (SMALL, ("--by", "group", "--sum", "t", "--consent", "b"), "aggregate-groups", 2),
+        (SMALL, ("--by", "group", "--sum", "t", "--ratio", "t/u"), "aggregate-pair", 2),
+        (SMALL, ("--sum", "t", "--period", "2026"), "aggregation-period", 1),
+        (SMALL.replace("1.5", "-1.5"), ("--sum", "t"), "aggregate-negative", 1),
+        (SMALL.replace("1.5", "NaN"), ("--sum", "t"), "number-unreadable", 1),
+        (SMALL.replace("1.5", "1e-30"), ("--sum", "t"), "aggregate-table", 1),
+        (SMALL.replace("1.5", "9" * 22), ("--sum", "t"), "aggregate-table", 1),
+        (SMALL.replace("a,1.5", "a"), ("--sum", "t"), "aggregate-table", 1),
+        ("plant,group,t\n", ("--sum", "t"), "aggregate-table", 1),
+        ("\ud800", ("--sum", "t"), "aggregate-table", 1),
+    ],
+)  # fmt: skip
+def test_bad_input_is_named(
+    tmp_path: Path, text: str, options: tuple[str, ...], error: str, exit_code: int
+) -> None:
+    path = tmp_path / "table.csv"
+    path.write_bytes(text.encode("utf-8", "surrogatepass"))
+    result = CliRunner().invoke(app, ["aggregate", "run", "--local", str(path), *options, "--json"])
+    problem = result.exception
+    assert getattr(problem, "id", "") == error, f"{problem!r}"
+    assert getattr(problem, "exit_code", 0) == exit_code
