@@ -13,6 +13,7 @@ def ridge_task(minimum_cohort: int = 5, *, slopes: bool = False) -> RidgeTask:
         numbers={"load": PublicRange(0.0, 1.0), "size": PublicRange(5.0, 1000.0, "log")},
         categories={"fuel": Category(("coal", "gas", "lignite"))},
         target=PublicRange(0.2, 2.5, "log"),
+        squares=not slopes,
         slopes_by="fuel" if slopes else None,
         minimum_cohort=minimum_cohort,
     )

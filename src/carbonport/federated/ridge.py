@@ -3,15 +3,21 @@
 With X the rows' features in fixed point and y the target, the weights follow from X'X and X'y, which are sums over
 rows and so over participants: the federated sums are the pooled ones, integer for integer (A. E. Hoerl and R. W.
 Kennard, Technometrics 12, 1970, for the estimator). The system is solved exactly, so equal sums give equal weights.
+
+With a slope for each cell (a ridge per production route) the same sums tell how far rows scatter around the prediction
+in each cell: the residual sum of squares needs y'y of the cell beside them.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from math import isqrt
 
 import numpy as np
 from numpy.typing import NDArray
 
 from carbonport.crypto.canonical import Json
+from carbonport.errors import Misuse
 from carbonport.federated.cells import PRESENCE, Cells, cell_groups, chosen_cells, presence
 from carbonport.federated.exact_solve import solve_rounded
 from carbonport.federated.features import (
@@ -39,8 +45,9 @@ WEIGHT_BITS = 24
 class RidgeTask(Task["RidgeModel"]):
     """The public definition of a ridge: ranges, categories, penalty, and the shape of the features.
 
-    `slopes_by` names a category whose cells have slopes of their own (one ridge per route); `squares` adds the square
-    of each number. `penalty` is in units of one row at the end of every range; the intercept bears none.
+    `slopes_by` names the category, then the only one, whose cells have slopes of their own (one ridge per route);
+    `squares` adds the square of each number, for a task without slopes. `penalty` is in units of one row at the end of
+    every range; the intercept bears none.
     """
 
     numbers: Mapping[str, PublicRange]
@@ -50,6 +57,15 @@ class RidgeTask(Task["RidgeModel"]):
     squares: bool = True
     slopes_by: str | None = None
     minimum_cohort: int = MINIMUM_COHORT
+
+    def __post_init__(self) -> None:
+        if self.slopes_by is not None and (self.squares or tuple(self.categories) != (self.slopes_by,)):
+            raise Misuse(
+                "task-slopes",
+                found="slopes by cell together with squares or further categories",
+                expected="one category, and numbers as they are",
+                remedy="Leave out the squares and the other categories, or the slopes.",
+            )
 
     @property
     def view(self) -> tuple[str, ...]:
@@ -74,14 +90,22 @@ class RidgeTask(Task["RidgeModel"]):
             cells[name] = yield from chosen_cells(category, name, self.minimum_cohort)
         size = self._width(cells) + 1
         stated: dict[str, Json] = {name: chosen.groups for name, chosen in cells.items()}
-        sums = yield Question(GRAM, {"cells": stated}, size * (size + 1) // 2, MAX_ROWS * ONE * ONE)
+        triangle = size * (size + 1) // 2
+        slopes = 0 if self.slopes_by is None else len(cells[self.slopes_by].groups)
+        sums = yield Question(GRAM, {"cells": stated}, triangle + 2 * slopes, MAX_ROWS * ONE * ONE)
         gram = np.zeros((size, size), dtype=object)
-        gram[np.triu_indices(size)] = sums
+        gram[np.triu_indices(size)] = sums[:triangle]
         gram = np.triu(gram) + np.triu(gram, 1).T
+        matrix = gram[:-1, :-1].copy()
         for place in range(1, size - 1):
-            gram[place, place] += self.penalty * ONE * ONE
-        weights = solve_rounded(gram[:-1, :-1].tolist(), gram[:-1, -1].tolist(), WEIGHT_BITS)
-        return RidgeModel(self, cells, weights, int(gram[0, 0]) // (ONE * ONE))
+            matrix[place, place] += self.penalty * ONE * ONE
+        weights = solve_rounded(matrix.tolist(), gram[:-1, -1].tolist(), WEIGHT_BITS)
+        squares, members = sums[triangle : triangle + slopes], sums[triangle + slopes :]
+        deviations = tuple(
+            self._cell_deviation(gram, weights, place, slopes, squares[place], members[place])
+            for place in range(slopes)
+        )
+        return RidgeModel(self, cells, weights, int(gram[0, 0]) // (ONE * ONE), deviations)
 
     def contribution(self, question: Question, rows: Rows) -> Integers:
         """Presence of values, or the upper triangle of [X y]'[X y]."""
@@ -93,9 +117,18 @@ class RidgeTask(Task["RidgeModel"]):
         assert isinstance(stated, Mapping), "made by training()"
         cells = {name: Cells(cell_groups(groups)) for name, groups in stated.items()}
         features, known = self.features(rows, cells)
-        table = np.column_stack([features, self.target.encode(rows.target)])[known]
-        gram = table.T @ table
-        return gram[np.triu_indices(len(gram))]
+        target = self.target.encode(rows.target)
+        table = np.column_stack([features, target])[known]
+        gram: Integers = table.T @ table
+        vector = gram[np.triu_indices(len(gram))]
+        if self.slopes_by is None:
+            return vector
+        # Beside the Gram matrix: y'y of each cell, and whether this participant has rows of it.
+        category = self.categories[self.slopes_by]
+        places = cells[self.slopes_by].places(category, category.encode(rows.labels(self.slopes_by)))
+        inside = [places == place for place in range(len(cells[self.slopes_by].groups))]
+        squares = [int((target[chosen] ** 2).sum()) for chosen in inside]
+        return np.concatenate([vector, np.array([*squares, *(int(chosen.any()) for chosen in inside)])])
 
     def features(self, rows: Rows, cells: Mapping[str, Cells]) -> tuple[Integers, NDArray[np.bool_]]:
         """The matrix X, and which rows have a cell in every category.
@@ -121,6 +154,37 @@ class RidgeTask(Task["RidgeModel"]):
             columns.extend(column * one for one in indicators[self.slopes_by] for column in scaled)
         return np.column_stack(columns), known
 
+    def _cell_deviation(
+        self,
+        gram: NDArray[np.object_],
+        weights: tuple[int, ...],
+        place: int,
+        cell_count: int,
+        square: int,
+        members: int,
+    ) -> int:
+        """How far rows of a cell scatter around the prediction, as the target is scaled, in weight bits; 0: unknown.
+
+        Every participant's rows resemble each other, so the participants less the weights of the cell are the degrees
+        of freedom, not the rows.
+        """
+        numbers = len(self.numbers)
+        own = [1 + place, *(1 + cell_count + numbers * (1 + place) + number for number in range(numbers))]
+        shared = [0, *(1 + cell_count + number for number in range(numbers))]
+        slopes = [weights[mine] + weights[common] for mine, common in zip(own, shared, strict=True)]
+        products = [int(gram[mine, -1]) for mine in own]
+        quadratic = sum(
+            slopes[row] * slopes[column] * int(gram[own[row], own[column]])
+            for row in range(len(own))
+            for column in range(len(own))
+        )
+        linear = sum(slope * product for slope, product in zip(slopes, products, strict=True))
+        squared_residuals = (square << 2 * WEIGHT_BITS) - (linear << WEIGHT_BITS + 1) + quadratic
+        rows, freedom = int(gram[own[0], own[0]]) // (ONE * ONE), members - len(own)
+        if freedom <= 0 or rows == 0:
+            return 0
+        return isqrt(max(0, squared_residuals) * members // (rows * freedom)) // ONE
+
     def _width(self, cells: Mapping[str, Cells]) -> int:
         numbers = len(self.numbers)
         slopes = 0 if self.slopes_by is None else len(cells[self.slopes_by].groups)
@@ -130,12 +194,28 @@ class RidgeTask(Task["RidgeModel"]):
 
 @dataclass(frozen=True, slots=True)
 class RidgeModel(Model):
-    """Weights in fixed point, with the task that gives them meaning. `rows` of training stand behind it."""
+    """Weights in fixed point, with the task that gives them meaning. `rows` of training stand behind it; `deviations`
+    are those of the cells of `slopes_by`."""
 
     task: RidgeTask = field(repr=False)
     cells: Mapping[str, Cells]
     weights: tuple[int, ...]
     rows: int
+    deviations: tuple[int, ...] = ()
+
+    def deviation(self, rows: Rows) -> Floats:
+        """How far honest rows like each of these scatter around the prediction, relative to it; NaN: unknown.
+
+        Of a target on a logarithmic scale, where distances are ratios.
+        """
+        name = self.task.slopes_by
+        if name is None or self.task.target.scale != "log":
+            return np.full(len(rows), np.nan)
+        category = self.task.categories[name]
+        places = self.cells[name].places(category, category.encode(rows.labels(name)))
+        half_width = math.log(self.task.target.high / self.task.target.low) / 2
+        known = [value / (1 << WEIGHT_BITS) * half_width if value else np.nan for value in self.deviations]
+        return np.array([*known, np.nan])[places]
 
     def predict(self, rows: Rows) -> Floats:
         """The target of each row, kept inside its public range; NaN for a row without a cell or a number."""
@@ -150,7 +230,7 @@ class RidgeModel(Model):
         return predicted
 
     def integers(self) -> tuple[int, ...]:
-        """The weights."""
+        """The weights; the deviations count participants, of which a pooled list has one, and are not among them."""
         return self.weights
 
     def as_json(self) -> dict[str, Json]:
@@ -161,4 +241,5 @@ class RidgeModel(Model):
             "rows": self.rows,
             "weight_fraction_bits": WEIGHT_BITS,
             "weights": [str(weight) for weight in self.weights],
+            "deviations": [str(deviation) for deviation in self.deviations],
         }

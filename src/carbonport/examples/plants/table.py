@@ -28,6 +28,7 @@ COLUMNS = (
     "sector",
     "recalculated",
     "electricity_mwh_per_t",
+    "electricity_t_per_t",
     "grid_factor",
     "capacity_kt",
     "utilisation",
@@ -38,12 +39,14 @@ COLUMNS = (
 
 @dataclass(frozen=True, slots=True)
 class PlantRow:
-    """A month: `recalculated` from amounts with standard factors, `see` the claim, both in tCO2e/t."""
+    """A month: `recalculated` from amounts with standard factors, `electricity_t_per_t` what the electricity of a tonne
+    emits where it is made, `see` the claim; all in tCO2e/t."""
 
     month: MeteredMonth
     route: Route
     recalculated: float
     electricity_mwh_per_t: float
+    electricity_t_per_t: float
     grid_factor: float
     capacity_kt: float
     utilisation: float
@@ -54,6 +57,7 @@ class PlantRow:
         numbers = (
             self.recalculated,
             self.electricity_mwh_per_t,
+            self.electricity_t_per_t,
             self.grid_factor,
             self.capacity_kt,
             self.utilisation,
@@ -93,11 +97,13 @@ def plant_rows(
 
 def _row(month: PlantMonth, read: MeteredMonth, engine: EmissionsEngine, claim: float) -> PlantRow:
     plant = month.plant
+    electricity = float(read.amounts["electricity"] / read.production_t)
     return PlantRow(
         month=read,
         route=plant.route,
         recalculated=engine.see(read, standard=True),
-        electricity_mwh_per_t=float(read.amounts["electricity"] / read.production_t),
+        electricity_mwh_per_t=electricity,
+        electricity_t_per_t=electricity * plant.grid_factor,
         grid_factor=plant.grid_factor,
         capacity_kt=plant.capacity_kt,
         utilisation=month.utilisation,
