@@ -12,6 +12,7 @@ import select
 import signal
 import struct
 import sys
+import time
 from collections.abc import Callable, Sequence
 from typing import IO, Any
 
@@ -76,6 +77,20 @@ def unpack_slots(data: bytes) -> list[int]:
     return list(struct.unpack(f">{len(data) // SLOT.size}Q", data))
 
 
+def peak_memory_bytes() -> int:
+    """The most memory that this process has held at once.
+
+    Where the system tells of this program alone (Linux), not of what the process was before it became this program.
+    """
+    try:
+        with open("/proc/self/status", encoding="ascii", errors="replace") as status:
+            peaks = [line.split()[1] for line in status if line.startswith("VmHWM:")]
+        return int(peaks[0]) * 1024
+    except (OSError, IndexError, ValueError):
+        unit = 1 if sys.platform == "darwin" else 1024
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
 def _exactly(file: IO[bytes], size: int) -> bytes:
     data = file.read(size)
     if len(data) != size:
@@ -100,7 +115,9 @@ class _Operations:
             b"total": self.total,
             b"unlock": self.unlock,
             b"decrypt": self.decrypt,
+            b"usage": self.usage,
         }
+        self._began = time.process_time()
 
     def generate(self) -> list[bytes]:
         return list(self._bfv.generate_context())
@@ -133,6 +150,10 @@ class _Operations:
         vector = self._bfv.load_ciphertext(self._secret, ciphertext, int(slots))
         budget, values = self._bfv.decrypt(self._secret, vector)
         return [str(budget).encode("ascii"), pack_slots(values)]
+
+    def usage(self) -> list[bytes]:
+        spent = time.process_time() - self._began
+        return [str(int(spent * 1_000_000)).encode("ascii"), str(peak_memory_bytes()).encode("ascii")]
 
     def _load(self, holder: bytes, slots: bytes, ciphertext: bytes) -> Any:
         return self._bfv.load_ciphertext(self._contexts[holder], ciphertext, int(slots))

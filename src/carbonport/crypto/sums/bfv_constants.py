@@ -47,5 +47,5 @@ MAX_PUBLIC_CONTEXT_BYTES = 420_000
 """Parameters and a public key: two polynomials modulo 163 bits (393,216 bytes as 64-bit words), with headers."""
 
 MIN_FRESH_NOISE_BUDGET_BITS = 34
-"""A ciphertext as honest contributors encrypt it has 36 bits or more (39 or 40 in 10,000 tries); MAX_ROSTER additions
-take 17. One with less was made to spoil the sum while its own share decrypts."""
+"""A ciphertext as honest contributors encrypt it has 40 bits (in each of 2,000 tries); MAX_ROSTER additions take 17.
+One with less than this was made to spoil the sum while its own share decrypts."""

@@ -67,6 +67,14 @@ class Decrypted:
     noise_budget_bits: int
 
 
+@dataclass(frozen=True, slots=True)
+class WorkerUsage:
+    """What a worker has used: processor time since it was ready, and the most memory it held at once."""
+
+    processor_us: int
+    peak_memory_bytes: int
+
+
 class BfvWorker:
     """One worker process, from `__enter__` (or the constructor) to `close`."""
 
@@ -121,6 +129,11 @@ class BfvWorker:
             if pipe is not None:
                 with contextlib.suppress(OSError):
                     pipe.close()
+
+    def usage(self) -> WorkerUsage:
+        """Processor time and memory of the worker so far."""
+        processor_us, peak = self._ask("usage")
+        return WorkerUsage(int(processor_us), int(peak))
 
     def generate(self) -> HolderContext:
         """A holder's fresh context, checked against the constants."""

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 
 from carbonport.errors import Misuse
+from carbonport.node.bench.aggregate import bench_aggregate
 from carbonport.node.bench.exchange import bench_exchange
 from carbonport.node.bench.figures import Figure
 from carbonport.node.bench.footprint import bench_footprint
@@ -13,6 +14,7 @@ Bench = Callable[[float], Sequence[Figure]]
 
 BENCHES: Mapping[str, Bench] = MappingProxyType(
     {
+        "aggregate": bench_aggregate,
         "exchange": bench_exchange,
         "footprint": bench_footprint,
         "proofs": bench_proofs,
