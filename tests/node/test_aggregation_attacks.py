@@ -9,11 +9,13 @@ import pytest
 from aggregation_world import EXPIRES, NOW, VALUES, World, other_value
 
 from carbonport.classification.cohorts import Undertakings
+from carbonport.classification.disclosure_control import Release
 from carbonport.crypto.sums.bfv_worker import BfvWorker
 from carbonport.crypto.sums.contribution import Contribution, decode_head
 from carbonport.crypto.sums.share_search import check_single_share
 from carbonport.errors import CarbonportError, FailedVerification, Malformed, Misuse, Refused
 from carbonport.node.aggregation.answers import ANSWER, combined
+from carbonport.node.aggregation.consent import CONSENT, Consent
 from carbonport.node.aggregation.contribution import CONTRIBUTION
 from carbonport.node.aggregation.contributor import Contributor
 from carbonport.node.aggregation.examination import decrypt_totals
@@ -22,7 +24,7 @@ from carbonport.node.aggregation.holder_keys import HOLDER_KEYS, HolderKeys
 from carbonport.node.aggregation.parties import Directory, Party, check_parties
 from carbonport.node.aggregation.plan import Plan, SignedPlan
 from carbonport.node.aggregation.plan_opening import open_plan
-from carbonport.node.aggregation.roster import ROSTER, Roster, RosterEntry, SignedRoster
+from carbonport.node.aggregation.roster import ROSTER, Roster, RosterEntry, SignedRoster, release_of
 from carbonport.node.aggregation.totals import TOTALS, check_totals
 from carbonport.node.aggregation.trust_lookups import directory
 
@@ -152,6 +154,25 @@ def test_a_roster_of_few_is_refused_whoever_signs_it(world: World) -> None:
         with pytest.raises(CarbonportError) as problem:
             world.examined(world.proposal(forged))
         assert problem.value.id in ("aggregation-roster", "aggregation-nothing-released")
+
+
+def test_a_plan_for_small_cohorts_needs_everyones_consent_to_them(world: World) -> None:
+    plan = world.coordinator.plan(replace(world.plan_content, minimum_cohort=3))
+    few = world.contributors[:4]
+
+    def release(*silent: str) -> Release:
+        consents = {
+            name: CONSENT.sign(
+                Consent(plan.digest, () if name in silent else ("total",)), name, world.cast.keys[name]
+            )
+            for name in few
+        }
+        return release_of(plan, consents, world.undertakings)
+
+    assert release().released == ("total",)
+    for silent in (few[:1], few):
+        assert not release(*silent).released
+        assert release(*silent).refused["total"].code == "no-consent"
 
 
 def test_a_roster_keeps_to_its_plan(world: World) -> None:

@@ -55,6 +55,10 @@ class CohortFamily:
         self.members = everyone
         """Everyone in any cohort."""
 
+    def around(self, member: str) -> frozenset[str]:
+        """The names of the cohorts that this contributor is in."""
+        return frozenset(name for name, members in self.cohorts.items() if member in members)
+
     def among(self, present: frozenset[str]) -> Mapping[frozenset[str], tuple[str, ...]]:
         """The names of the cohorts by what is left of them among `present`; cohorts of nobody are left out.
 

@@ -11,7 +11,11 @@ from dataclasses import dataclass
 from carbonport.attestation.participants import PARTICIPANT_ID, SHA256_HEX
 from carbonport.attestation.strict_fields import StrictFields
 from carbonport.classification.cohorts import Undertakings
-from carbonport.classification.disclosure_control import Release, decide_release
+from carbonport.classification.disclosure_control import (
+    DEFAULT_MINIMUM_COHORT,
+    Release,
+    decide_release,
+)
 from carbonport.crypto.canonical import Json
 from carbonport.errors import FailedVerification, Refused
 from carbonport.node.aggregation.consent import Consent, small_cohort_consents
@@ -62,8 +66,21 @@ def release_of(
         frozenset(consents),
         undertakings=undertakings,
         consents=small_cohort_consents(tuple(consents.values())),
-        minimum=plan.content.minimum_cohort,
+        minimum=_minimum(plan, consents),
     )
+
+
+def _minimum(plan: SignedPlan, consents: Mapping[str, Signed[Consent]]) -> int:
+    """The plan's minimum; below the default only if every contributor consented to each of its cohorts being small.
+
+    Without that a coordinator could plan small cohorts and small rests for people who never said a word about them.
+    """
+    planned = plan.content.minimum_cohort
+    everyone_consents = all(
+        plan.content.family.around(member) <= set(consent.content.small_cohorts)
+        for member, consent in consents.items()
+    )
+    return planned if everyone_consents else max(planned, DEFAULT_MINIMUM_COHORT)
 
 
 def check_roster(
