@@ -2,8 +2,10 @@
 
 Promises: every figure of the ledger names its cell; a cell that cannot be read, or that this version cannot
 calculate with, is named and nothing is dropped or guessed; the file is read within bounds, in a process of
-its own. Results that the workbook calculated itself are not taken, except DirEm* where a process cannot be
-built from source streams. Source: official template V2.1 (2024-12-13); the places are in `template_map`.
+its own. Results that the workbook calculated itself are not taken, except DirEm*: the template makes every SEE
+from it. One process whose streams give the same DirEm* is built from its streams, so that its value is explained
+down to them; where they differ by more than the rounding of doubles, what the operator states counts (decision
+0026). Source: official template V2.1 (2024-12-13); the places are in `template_map`.
 """
 
 from fractions import Fraction
@@ -23,7 +25,7 @@ from carbonport.footprint.intake.template_installation import (
     read_period,
     read_process_names,
 )
-from carbonport.footprint.intake.template_map import ANCHORS, BALANCE, SHEETS
+from carbonport.footprint.intake.template_map import ANCHORS, BALANCE, INPUTS, SHEETS
 from carbonport.footprint.intake.template_other_methods import read_measured, read_perfluorocarbons
 from carbonport.footprint.intake.template_precursors import read_flows, read_purchased
 from carbonport.footprint.intake.template_processes import (
@@ -38,13 +40,9 @@ from carbonport.footprint.intake.template_streams import read_streams
 from carbonport.footprint.intake.template_tools import read_tools
 from carbonport.footprint.intake.template_words import TemplateWords
 from carbonport.footprint.intake.workbook_cells import WorkbookCells, read_workbook_cells
+from carbonport.footprint.intake.workbook_place import Area
 from carbonport.footprint.ledger import Ledger
 from carbonport.footprint.tables.rule_tables import RuleTables
-
-EMISSIONS_TOLERANCE_T = Fraction(1, 2)
-"""Tonnes by which DirEm* may differ from the sum of the source streams: emissions are reported in whole
-tonnes.
-"""
 
 
 def read_communication_template(path: Path, catalogue: Catalogue) -> Reading:
@@ -78,6 +76,7 @@ def read_communication_template(path: Path, catalogue: Catalogue) -> Reading:
     if not (only_process and streams):
         for process in named:
             require_direct_emissions(cells, process)
+    cells.name_the_rest({sheet: [Area.parse(area) for area in areas] for sheet, areas in INPUTS.items()})
     cells.finish()
     assert period is not None
     ledger = Ledger(
@@ -127,7 +126,7 @@ def _attributed(ledger: Ledger, cells: TemplateCells) -> Ledger:
     builder = GraphBuilder(by_streams)
     node = direct_emissions(builder, by_streams.processes[0], by_streams, RuleTables.load())
     total = evaluate(builder.build(), source_values(by_streams))[node]
-    if abs(total - Fraction(stated.value)) <= max(EMISSIONS_TOLERANCE_T, RELATIVE_TOLERANCE * abs(total)):
+    if abs(total - Fraction(stated.value)) <= RELATIVE_TOLERANCE * abs(total):
         return by_streams
     cells.notes.append(
         f"{stated.source.location} states {stated.value} t of direct emissions, the source streams give"

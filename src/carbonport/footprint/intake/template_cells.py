@@ -6,11 +6,13 @@ what a method returns for a faulty cell is None or an empty text, and is never u
 cells that this version cannot take (refused, never dropped), and notes for the person who reads the result.
 """
 
+from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from decimal import Decimal
 
 from carbonport.errors import Malformed, Refused
 from carbonport.footprint.intake.workbook_cells import Cell, WorkbookCells
+from carbonport.footprint.intake.workbook_place import REFERENCE, Area, column_number, within
 from carbonport.footprint.ledger import Source
 
 MAX_FAULTS_SHOWN = 20
@@ -34,6 +36,7 @@ class TemplateCells:
         self._cells = cells
         self._faults: dict[str, Malformed] = {}
         self._refused: list[str] = []
+        self._looked_at: set[tuple[str, str]] = set()
         self.notes: list[str] = []
         self.unused: list[str] = []
 
@@ -206,7 +209,11 @@ class TemplateCells:
         kept = []
         for cell in cells:
             found = self._cell(sheet, cell)
-            if found is None or found.text in {"", NOT_FILLED_IN}:
+            if (
+                found is None
+                or found.text in {"", NOT_FILLED_IN}
+                or (found.kind, found.text) == ("boolean", "0")
+            ):
                 continue
             if found.kind != "number" or Decimal(found.text) != 0:
                 kept.append(cell)
@@ -238,7 +245,21 @@ class TemplateCells:
                 where=self._cells.document,
             )
 
+    def name_the_rest(self, inputs: Mapping[str, Sequence[Area]]) -> None:
+        """Lists every filled cell of the areas `inputs` that nothing has asked for, and what stands outside the
+        template: nothing that an operator wrote goes unmentioned."""
+        for sheet, areas in inputs.items():
+            left = [
+                place
+                for place in self._cells.sheets.get(sheet, {})
+                if (sheet, place) not in self._looked_at and _inside(areas, place)
+            ]
+            self.leave(sheet, left, "no result depends on it")
+        for sheet, places in self._cells.stray.items():
+            self.unused.append(f"{sheet}!{', '.join(places)}: outside the template")
+
     def _cell(self, sheet: str, cell: str) -> Cell | None:
+        self._looked_at.add((sheet, cell))
         return self._cells.sheets.get(sheet, {}).get(cell)
 
     def _where(self, sheet: str, cell: str) -> str:
@@ -276,3 +297,8 @@ class TemplateCells:
                     where=where,
                 )
             )
+
+
+def _inside(areas: Sequence[Area], place: str) -> bool:
+    match = REFERENCE.fullmatch(place)
+    return match is not None and within(areas, int(match[2]), column_number(match[1]))

@@ -5,6 +5,8 @@ Source: the official template, read cell by cell. Places only; what they mean is
 them.
 """
 
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from carbonport.footprint.intake.workbook_cells import SheetRequest
@@ -16,23 +18,66 @@ PROCESSES = "D_Processes"
 PRECURSORS = "E_PurchPrec"
 PRODUCTS = "Summary_Products"
 TOOLS = "F_Tools"
+PROCESS_SUMMARY = "Summary_Processes"
 PARAMETERS = "Parameters_Constants"
 TRANSLATIONS = "Translations"
 
-SHEETS = (
-    SheetRequest(
-        INSTALLATION, "A1:AI125", ("I9", "L9", "I19:I32", "S26", "I37:I53", "E62:N71", "D83:L92", "D102:L121")
+
+def _moved(area: str, rows: int) -> str:
+    """The area so many rows further down."""
+    return re.sub(r"[0-9]+", lambda found: str(int(found[0]) + rows), area)
+
+
+def _blocks(areas: str, first: int, step: int, count: int) -> tuple[str, ...]:
+    """The areas of one block, written for a block that starts in row 0, for all blocks of a sheet."""
+    return tuple(_moved(area, first + step * number) for number in range(count) for area in areas.split())
+
+
+INPUTS: Mapping[str, tuple[str, ...]] = {
+    INSTALLATION: (
+        *("I9:J9", "L9:M9", "I19:N32", "I37:N41", "I45:N48", "I51:N53"),
+        *("E62:F71", "I62:N71", "E83:M92", "E102:M121"),
     ),
-    SheetRequest(EMISSIONS, "A1:BW124", ("C17:T91", "C98:AT107", "C113:AD122")),
-    SheetRequest(BALANCE, "A1:X47", ("H16:K16", "H26:M26", "H40", "R40")),
+    EMISSIONS: (
+        *("D17:H91", "J17:L91", "N17:N91", "P17:P91", "R17:R91", "T17:T91"),
+        *("D98:F107", "AG98:AM107", "AT98:AT107"),
+        *("D113:E122", "R113:R122", "V113:V122", "X113:X122", "Z113:Z122", "AX113:AY122"),
+    ),
+    BALANCE: ("H16:K16", "H26:K26", "M26", "H40:N42"),
+    PROCESSES: _blocks("L5:L12 L16 L21:L30 K39:L39 L43 L46:M47 L50:M51 L54:L56 L60:L61", 11, 65, 10),
+    PRECURSORS: _blocks("L3:L10 L14:L24 L35:M37 K40:M40", 14, 44, 20),
+    TOOLS: (
+        "J21:L21",
+        "J26:K26",
+        "J41:K41",
+        "J61:L61",
+        "J64:K64",
+        "J72:K72",
+        "J97",
+        "H101:H130",
+        "J101:K130",
+    ),
+    PROCESS_SUMMARY: ("M13:S13", "M16:S16"),
+    PRODUCTS: (
+        *("D10:D109", "F10:F109", "H10:H109", "P10:AM109"),
+        *("AP10:AP109", "AR10:AR109", "AT10:AU109", "AX10:AX109"),
+    ),
+}
+"""Where the template lets an operator write: its unlocked cells."""
+
+SHEETS = (
+    SheetRequest(INSTALLATION, "A1:AI125", (*INPUTS[INSTALLATION], "S26", "D83:D92", "D102:D121")),
+    SheetRequest(EMISSIONS, "A1:BW124", (*INPUTS[EMISSIONS], "C17:C91", "G17:G91", "C98:C107", "C113:C122")),
+    SheetRequest(BALANCE, "A1:X47", (*INPUTS[BALANCE], "R40")),
     SheetRequest(PROCESSES, "A1:X664", ("C11:M660",)),
     SheetRequest(PRECURSORS, "A1:Z897", ("C14:M893",)),
     SheetRequest(
         TOOLS,
         "A1:AZ140",
-        ("J21:L21", "J26:M26", "K28:M28", "J41:K41", "J61:L61", "J64:M64", "K66:M66", "J72:K72", "H101:K120"),
+        (*INPUTS[TOOLS], "J26:M26", "K28:M28", "J64:M64", "K66:M66"),
         optional=True,
     ),
+    SheetRequest(PROCESS_SUMMARY, "A1:AO522", INPUTS[PROCESS_SUMMARY], optional=True),
     SheetRequest(PARAMETERS, "A1:CN3000", ("B56:D57", "B69:D69", "A89:A106"), optional=True),
     SheetRequest(
         TRANSLATIONS,
@@ -57,7 +102,7 @@ SHEETS = (
         ),
         optional=True,
     ),
-    SheetRequest(PRODUCTS, "A1:BO314", ("C10:H109", "P10:AK109", "AL10:AZ109")),
+    SheetRequest(PRODUCTS, "A1:BO314", (*INPUTS[PRODUCTS], "C10:C109")),
 )
 """The sheets that are read, where the template has cells in them, and the areas that are wanted."""
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
 
+from carbonport.footprint.exact_decimal import round_half_up
 from carbonport.footprint.intake.record_keeper import RecordKeeper
 from carbonport.footprint.intake.template_cells import TemplateCells
 from carbonport.footprint.intake.template_installation import NamedProcess
@@ -30,7 +31,7 @@ FLOWS = (
     ("electricity_export", "L", 60, "MWh", "electricity_export_factor", 61, "tCO2/MWh"),
 )
 """Field, column, row offset and unit of each flow; then the same of its factor. Waste gas has the law's
-factor.
+factor; electricity consumed without one gets the default of its country.
 """
 
 
@@ -56,7 +57,7 @@ def read_process(cells: TemplateCells, keeper: RecordKeeper, named: NamedProcess
             records[factor_field] = keeper.record(
                 base, factor_field, factor, factor_unit, PROCESSES, factor_cell
             )
-        elif factor_field and flow:
+        elif factor_field and flow and field != "electricity":
             cells.missing(
                 PROCESSES,
                 factor_cell,
@@ -72,8 +73,23 @@ def read_process(cells: TemplateCells, keeper: RecordKeeper, named: NamedProcess
         records["direct_emissions"] = keeper.record(
             base, "direct_emissions", direct, "tCO2e", PROCESSES, direct_cell
         )
+    _check_whereabouts(cells, block, amount)
     cells.leave(PROCESSES, [block.cell("L", 30)], "what goes into goods outside CBAM does not matter here")
     return ProductionProcess(named.id, named.name, named.category, routes, "record", records, source)
+
+
+def _check_whereabouts(cells: TemplateCells, block: ProcessBlock, production: Decimal) -> None:
+    """The template's own control (e): what is sold, passed on and used otherwise is all that was produced."""
+    places = [block.cell("L", 16), *(f"L{row}" for row in block.internal_rows), block.cell("L", 30)]
+    stated = [amount for amount in (cells.amount(PROCESSES, place) for place in places) if amount is not None]
+    total = sum(map(Fraction, stated), Fraction(0))
+    if not cells.blank(PROCESSES, places[0]) and abs(
+        total - Fraction(production)
+    ) > RELATIVE_TOLERANCE * Fraction(production):
+        cells.notes.append(
+            f"{PROCESSES}!{block.cell('L', 31)}: of {production} produced, {round_half_up(total, 3)} are accounted for"
+            " (sold, passed on to other processes, used for goods outside CBAM)."
+        )
 
 
 def attributed_by_streams(ledger: Ledger) -> Ledger:

@@ -17,6 +17,9 @@ def read_tools(cells: TemplateCells, keeper: RecordKeeper) -> tuple[Utility, ...
     for number, block in enumerate(TOOL_BLOCKS, start=1):
         if cells.filled(TOOLS, [f"{column}{block.energy}" for column in "JKL"]):
             utilities.append(_cogeneration(cells, keeper, block, number))
+        else:
+            # The template prints reference efficiencies into a tool that nobody uses.
+            cells.filled(TOOLS, [f"{column}{block.reference}" for column in "JK"])
     cells.leave(
         TOOLS,
         [f"{column}{row}" for row in CARBON_PRICE_ROWS for column in "HJK"],

@@ -51,6 +51,9 @@ FARTHEST_ROW = 5_000
 FARTHEST_COLUMN = 256
 """No cell of any sheet, blank or not, may lie right of this column (IV)."""
 
+MAX_STRAY_CELLS = 50
+"""Filled cells outside the template that are named, per sheet."""
+
 MAX_TEXT_CHARACTERS = 32_767
 """A cell's text: the bound of the file format itself."""
 

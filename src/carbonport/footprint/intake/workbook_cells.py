@@ -43,7 +43,7 @@ EXPECTED_LIMITS = {"cpu": CHILD_CPU_SECONDS, "files": CHILD_OPEN_FILES, "written
 
 @dataclass(frozen=True, slots=True)
 class SheetRequest:
-    """A sheet that must be there unless it is `optional`: `template` is where it may have cells at all, `areas`
+    """A sheet that must be there unless it is `optional`: `template` is where the template has cells, `areas`
     what is wanted.
     """
 
@@ -68,12 +68,14 @@ class Cell:
 
 @dataclass(frozen=True)
 class WorkbookCells:
-    """The cells by sheet and reference; blank cells are not there. `limits` are those the child stated."""
+    """The cells by sheet and reference; blank cells are not there. `limits` are those the child stated; `stray`
+    names filled cells outside the template, by sheet."""
 
     document: str
     date_1904: bool
     sheets: Mapping[str, Mapping[str, Cell]]
     limits: Mapping[str, int]
+    stray: Mapping[str, tuple[str, ...]]
 
 
 def read_workbook_cells(path: Path, wanted: Sequence[SheetRequest]) -> WorkbookCells:
@@ -105,6 +107,7 @@ def read_workbook_cells(path: Path, wanted: Sequence[SheetRequest]) -> WorkbookC
             }
         ),
         limits=MappingProxyType(reply["limits"]),
+        stray=MappingProxyType({name: tuple(places) for name, places in workbook["stray"].items()}),
     )
 
 

@@ -84,6 +84,7 @@ def read_cells(file: BinaryIO, request: dict[str, dict[str, Any]]) -> dict[str, 
     return {
         "date_1904": package.date_1904,
         "sheets": {reader.sheet: _resolved(reader, texts) for reader in readers},
+        "stray": {reader.sheet: reader.stray for reader in readers if reader.stray},
     }
 
 

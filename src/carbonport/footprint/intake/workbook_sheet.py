@@ -3,8 +3,8 @@
 A cell is handed on as (kind, text) without judging it: whether a number, a text, an error value or a formula
 without a stored result fits its place is the reader's business, who knows the place. What cannot be a
 spreadsheet's work (a cell twice, a reference that is none, more cells than a template can have) is refused
-here, and so is a cell outside the area in which the template has cells: on such a cell other readers allocate
-the whole rectangle up to it.
+here, and so is a cell far out: on such a cell other readers allocate the whole rectangle up to it. A filled cell
+just outside the area in which the template has cells is somebody's note: it is named, not read.
 
 Numbers: a cell stores a binary64; its text here is the shortest decimal that reads back as the same binary64.
 """
@@ -19,6 +19,7 @@ from carbonport.footprint.intake.workbook_bounds import (
     FARTHEST_ROW,
     MAX_CELLS,
     MAX_ROW_ELEMENTS,
+    MAX_STRAY_CELLS,
     MAX_TEXT_CHARACTERS,
 )
 from carbonport.footprint.intake.workbook_place import REFERENCE, Area, column_letters, column_number, within
@@ -32,7 +33,7 @@ RawCell = tuple[str, str]
 
 @dataclass
 class SheetReader:
-    """Reads the sheet named `sheet`: its `areas` are kept, `template` is where it may have cells at all."""
+    """Reads the sheet named `sheet`: its `areas` are kept, `template` is where the template has cells."""
 
     sheet: str
     template: Area
@@ -41,6 +42,9 @@ class SheetReader:
     cells: dict[str, RawCell] = field(default_factory=dict)
     last: str = ""
     """The last cell seen: where an oversized sheet goes wrong."""
+
+    stray: list[str] = field(default_factory=list)
+    """Filled cells outside the template, at most MAX_STRAY_CELLS of them."""
 
     def read(self, chunks: Iterable[bytes], *, whole: bool = True) -> None:
         """Reads the part into `cells`. Raises Malformed naming sheet and cell."""
@@ -121,7 +125,9 @@ class SheetReader:
         if not (self._has_value or self._formula):
             return
         if (self._row, self._column) not in self.template:
-            raise far_cell(self.sheet, reference, self.template)
+            if len(self.stray) < MAX_STRAY_CELLS:
+                self.stray.append(reference)
+            return
         if not within(self.areas, self._row, self._column):
             return
         if reference in self.cells:

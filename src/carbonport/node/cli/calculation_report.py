@@ -38,9 +38,10 @@ INSTALLATION_LABELS = {
 
 
 def calculation_json(
-    calculation: Calculation, document: str, notes: Sequence[str], *, explained: bool
+    calculation: Calculation, document: str, notes: Sequence[str], unused: Sequence[str], *, explained: bool
 ) -> Json:
-    """The contract's object; with `explained` each good carries its explanation."""
+    """The contract's object; with `explained` each good carries its explanation. `unused` names, sheet by sheet, the
+    filled-in cells that no result depends on."""
     ledger, installation = calculation.ledger, calculation.installation
     totals: dict[str, Json] = {"name": ledger.installation, "country": ledger.country}
     for name in INSTALLATION_LABELS:
@@ -59,6 +60,7 @@ def calculation_json(
             {"id": notice.id, "text": notice.text, "where": notice.where} for notice in calculation.notices
         ],
         "notes": list(notes),
+        "unused": list(unused),
         "tables": dict(calculation.table_versions),
     }
 

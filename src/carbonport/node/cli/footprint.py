@@ -67,9 +67,9 @@ def calculate_command(
         write_private(html, "".join(explanation_page(result)))
     if export is not None:
         write_export(result, export)
-    notes = (*reading.notes, *(f"not used: {line}" for line in reading.unused))
     if as_json:
-        data = calculation_json(result, workbook.name, notes, explained=explain)
+        data = calculation_json(result, workbook.name, reading.notes, reading.unused, explained=explain)
         typer.echo(json.dumps(data, ensure_ascii=False, indent=2))
     else:
+        notes = (*reading.notes, *(f"not used: {line}" for line in reading.unused))
         print_calculation(Console(highlight=False), result, notes, explained=explain)
