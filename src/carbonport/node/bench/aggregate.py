@@ -5,6 +5,7 @@ large roster takes on every core is given in time that passes. All values have a
 timed is compared with the sum of its values, digit by digit.
 """
 
+import secrets
 import sys
 import time
 from collections.abc import Sequence
@@ -13,7 +14,7 @@ from functools import partial
 from carbonport.crypto.sums.bfv_worker import BfvWorker
 from carbonport.node.bench.figures import Figure
 from carbonport.node.bench.large_sum import large_sum
-from carbonport.node.bench.sum_case import THRESHOLD, FullSum, case_parameters, contribute, drawn_values
+from carbonport.node.bench.sum_case import BITS, THRESHOLD, FullSum, case_parameters, contribute, drawn_values
 from carbonport.node.bench.sum_yardsticks import (
     PAILLIER,
     PAILLIER_KEY_BITS,
@@ -38,6 +39,9 @@ LONG_BENCH_S = 5.0
 """Measured time from which everything has its full size: making 1,000 contributions takes some 20 seconds on two
 cores."""
 
+STATISTICS_MEMBERS, STATISTICS = 40, 4096
+"""A fast sum as training makes them."""
+
 MAX_ROUNDS = 7
 """Turns; the median is over them."""
 
@@ -51,6 +55,7 @@ def bench_aggregate(seconds: float) -> Sequence[Figure]:
     with BfvWorker() as worker:
         figures = _end_to_end(worker, MEMBERS if is_long else FEW_MEMBERS, stop)
         figures += [_wide_contribution(worker, metrics, stop) for metrics in WIDE]
+        figures.append(_statistics(stop))
         figures += large_sum(worker, ROSTER if is_long else SMALL_ROSTER, _tell)
     return tuple(figures)
 
@@ -80,6 +85,13 @@ def _wide_contribution(worker: BfvWorker, metrics: int, stop: float) -> Figure:
     make = partial(contribute, case_parameters(metrics), 0, drawn_values(metrics), contexts, worker)
     rounds = turns(lambda: seconds_with(worker, make), stop, MAX_ROUNDS)
     return Figure.of(f"contribution-{metrics}", rounds, PROCESSOR)
+
+
+def _statistics(stop: float) -> Figure:
+    _tell(f"{STATISTICS_MEMBERS} contributors, {STATISTICS} statistics")
+    rows = [[secrets.randbelow(1 << BITS) for _ in range(STATISTICS)] for _ in range(STATISTICS_MEMBERS)]
+    rounds = turns(lambda: shamir_seconds(rows), stop, MAX_ROUNDS)
+    return Figure.of(f"shamir-{STATISTICS_MEMBERS}x{STATISTICS}", rounds, PROCESSOR)
 
 
 def _tell(what: str) -> None:
