@@ -12,6 +12,7 @@ from fractions import Fraction
 from carbonport.footprint.cbam.attribution import BY_STREAMS
 from carbonport.footprint.cbam.free_allocation import FreeAllocation, free_allocation
 from carbonport.footprint.cbam.installation import installation_graph
+from carbonport.footprint.cbam.precursor_periods import other_periods, require_precursor_periods
 from carbonport.footprint.cbam.scope import ELECTRICITY, Scope, scope_of
 from carbonport.footprint.cbam.specific_emissions import SEE_DECIMALS, GoodRules, Problem, good_rules
 from carbonport.footprint.evaluate import Values, declared_values, evaluate, evaluate_outputs, source_values
@@ -113,6 +114,7 @@ def calculate(ledger: Ledger, scope: Scope | None = None, tables: RuleTables | N
     """
     scope = scope_of(ledger.period) if scope is None else scope
     tables = RuleTables.load() if tables is None else tables
+    require_precursor_periods(ledger, scope)
     source, declared = source_values(ledger), declared_values(ledger)
     goods = tuple(
         _good_result(
@@ -200,7 +202,7 @@ def _grouping_notices(goods: Iterable[GoodResult], scope: Scope) -> Iterable[Not
 
 
 def _precursor_notices(ledger: Ledger, scope: Scope) -> Iterable[Notice]:
-    """From 2026 on actual values of precursors need an accredited verification report."""
+    """From 2026 on actual values of precursors need an accredited verification report for the period."""
     for precursor in ledger.precursors:
         if scope is Scope.DEFINITIVE and precursor.basis == "measured":
             yield Notice(
@@ -209,6 +211,8 @@ def _precursor_notices(ledger: Ledger, scope: Scope) -> Iterable[Notice]:
                 "unless the verifier finds one",
                 f"precursor {precursor.id}",
             )
+    for precursor, sentence in other_periods(ledger):
+        yield Notice("precursor-other-period", sentence, f"precursor {precursor.id}")
 
 
 def _stream_notices(ledger: Ledger, goods: Iterable[GoodResult], source: Values) -> Iterable[Notice]:

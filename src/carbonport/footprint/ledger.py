@@ -154,7 +154,8 @@ class Precursor:
 
     `basis` is `verified` (a verification report covers the period), `attested` (another exporter's
     attestation, which `evidence` names), `measured` (the supplier's word), `default` or `unknown`. Without a
-    CN code its aggregated goods `category` says what it is.
+    CN code its aggregated goods `category` says what it is. `period` is the reporting period that the supplier's
+    values are for (None: nobody states it).
     """
 
     id: str
@@ -166,6 +167,7 @@ class Precursor:
     records: Mapping[str, str]
     category: str = ""
     evidence: str = ""
+    period: Period | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -312,6 +314,12 @@ def check_ledger(ledger: Ledger) -> None:
     for stream in ledger.streams:
         _check_stream(stream, ledger, processes | utilities)
     for precursor in ledger.precursors:
+        if precursor.period is not None and precursor.period.end < precursor.period.start:
+            raise _inconsistent(
+                "a period that ends before it starts",
+                "a first and a last day in order",
+                f"precursor {precursor.id}",
+            )
         _known_records(precursor.records, ledger, f"precursor {precursor.id}")
         _known_process(precursor.process, processes, f"precursor {precursor.id}")
     for process in ledger.processes:

@@ -3,6 +3,8 @@
 What an entry does not have is left out, so that a ledger without it is written as it always was.
 """
 
+from datetime import date
+
 from carbonport.crypto.canonical import Json
 from carbonport.footprint.ledger import (
     CoProduct,
@@ -10,6 +12,7 @@ from carbonport.footprint.ledger import (
     Good,
     InternalFlow,
     MeasuredHour,
+    Period,
     Precursor,
     ProductionProcess,
     SourceStream,
@@ -121,12 +124,14 @@ def precursor_json(precursor: Precursor) -> Json:
         data["category"] = precursor.category
     if precursor.evidence:
         data["evidence"] = precursor.evidence
+    if precursor.period is not None:
+        data["period"] = [precursor.period.start.isoformat(), precursor.period.end.isoformat()]
     return data
 
 
 def precursor_from_json(data: Json, where: str) -> Precursor:
     """The precursor that `precursor_json` wrote."""
-    item = an_object(data, "id label cn country process basis records", where, "category evidence")
+    item = an_object(data, "id label cn country process basis records", where, "category evidence period")
     return Precursor(
         id=a_text(item["id"], where),
         label=a_text(item["label"], where),
@@ -137,7 +142,17 @@ def precursor_from_json(data: Json, where: str) -> Precursor:
         records=texts(item["records"], where),
         category=a_text(item.get("category", ""), where),
         evidence=a_text(item.get("evidence", ""), where),
+        period=_a_period(item["period"], where) if "period" in item else None,
     )
+
+
+def _a_period(data: Json, where: str) -> Period:
+    days = [a_text(day, where) for day in a_list(data, where)]
+    try:
+        start, end = map(date.fromisoformat, days)
+    except ValueError:
+        raise wrong(where, "no period", "a first and a last day") from None
+    return Period(start, end)
 
 
 def good_json(good: Good) -> Json:

@@ -27,6 +27,11 @@ def category_entry(name: str, tables: RuleTables) -> ScopeEntry | None:
     return _entries(tables.versions["goods"], tuple(tables.goods.values())).get(_folded(name))
 
 
+def same_category(one: str, other: str) -> bool:
+    """Whether two names mean one aggregated goods category."""
+    return _folded(one) == _folded(other)
+
+
 def makes_electricity(process: ProductionProcess, tables: RuleTables) -> bool:
     """Whether what `process` makes is electricity."""
     entry = category_entry(process.category, tables)

@@ -31,8 +31,8 @@ def scope_of(period: Period) -> Scope:
     return Scope.TRANSITIONAL if period.end.year <= LAST_TRANSITIONAL_YEAR else Scope.DEFINITIVE
 
 
-def scope_entry(cn: str, tables: RuleTables) -> ScopeEntry:
-    """The table's row for the CN code of a good; a code outside CBAM raises `Malformed`."""
+def scope_entry(cn: str, tables: RuleTables, where: str = "") -> ScopeEntry:
+    """The table's row for the CN code of a good; a code outside CBAM raises `Malformed`, at its place `where`."""
     entry = tables.goods.get(cn)
     if entry is None:
         raise Malformed(
@@ -40,6 +40,7 @@ def scope_entry(cn: str, tables: RuleTables) -> ScopeEntry:
             found=f"the CN code {cn[:20]!r}",
             expected=f"a CN-8 code in the scope of CBAM ({tables.versions['goods']})",
             remedy="Correct the code, or leave goods outside CBAM out of the ledger.",
+            where=where,
         )
     return entry
 

@@ -64,7 +64,8 @@ def good_rules(ledger: Ledger, good: Good, scope: Scope, tables: RuleTables) -> 
 class _GoodGraph:
     def __init__(self, ledger: Ledger, good: Good, scope: Scope, tables: RuleTables) -> None:
         self._ledger, self._good, self._scope, self._tables = ledger, good, scope, tables
-        self._entry = scope_entry(good.cn, tables)
+        stated = ledger.facts.get(f"good/{good.process}/{good.cn}/cn")
+        self._entry = scope_entry(good.cn, tables, stated.source.place if stated is not None else "")
         self._process: ProductionProcess = ledger.process(good.process)
         self._builder = GraphBuilder(ledger)
         self._chain = ProcessChain(self._builder, ledger, scope, tables)

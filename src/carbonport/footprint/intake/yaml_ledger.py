@@ -269,7 +269,7 @@ class _LedgerReader:
 
     def _precursor(self, tree: Tree) -> Precursor:
         required = ("id", "country", "process", "basis", "amount")
-        optional = ("cn", "category", "evidence", "name", "quality", *PRECURSOR_FIGURES)
+        optional = ("cn", "category", "evidence", "name", "period", "quality", *PRECURSOR_FIGURES)
         entry = self._read.mapping(tree, "precursor", required, optional)
         if "cn" not in entry and "category" not in entry:
             raise self._read.bad(tree, "a precursor without cn", "its CN code, or else its category")
@@ -288,4 +288,9 @@ class _LedgerReader:
             records=self._read.figures(base, entry, PRECURSOR_FIGURES),
             category=self._optional(entry, "category"),
             evidence=self._optional(entry, "evidence"),
+            period=self._period(entry["period"]) if "period" in entry else None,
         )
+
+    def _period(self, tree: Tree) -> Period:
+        entry = self._read.mapping(tree, "period", ("start", "end"), ())
+        return Period(self._read.day(entry["start"]), self._read.day(entry["end"]))

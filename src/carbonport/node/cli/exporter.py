@@ -7,6 +7,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from carbonport.crypto.canonical import Json
+from carbonport.errors import Misuse
 from carbonport.node.cli.home_options import HomeOption, JsonOption, PassphraseFileOption, shown
 from carbonport.node.cli.running import perform_and_print
 
@@ -36,6 +38,16 @@ def intake(
     catalogue: Annotated[
         Path | None, typer.Option(help="A catalogue of one's own (units, decimals).")
     ] = None,
+    operator: Annotated[
+        str, typer.Option(help="The operator as the registry knows it; a workbook has no cell for it.")
+    ] = "",
+    precursor: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="ID=BUNDLE: another exporter's attestation gives the precursor ID its values; repeatable, one per "
+            "consignment."
+        ),
+    ] = None,
     home: HomeOption = None,
     passphrase_file: PassphraseFileOption = None,
     as_json: JsonOption = False,
@@ -45,6 +57,8 @@ def intake(
         "path": str(workbook.resolve()),
         "scope": scope,
         "catalogue": "" if catalogue is None else str(catalogue.resolve()),
+        "operator": operator,
+        "precursors": [_precursor_bundle(text) for text in precursor or []],
     }
 
     def words(result: dict[str, Any], console: Console) -> None:
@@ -61,10 +75,28 @@ def intake(
             console.print(
                 f"    declared less source: {good.get('see_direct_declared_difference', '-')} tCO2e/t"
             )
+        for item in result["attested_precursors"]:
+            console.print(
+                f"  precursor {shown(item['precursor'])}: SEE direct {item['see_direct']}, attested for "
+                f"{item['period']} by {', '.join(item['attestations'])}"
+            )
         for notice in result["notices"]:
             console.print(f"  · {shown(notice['where'])}: {shown(notice['text'])}")
 
     perform_and_print("intake", arguments, words, home, passphrase_file, as_json)
+
+
+def _precursor_bundle(text: str) -> list[Json]:
+    """`ID=BUNDLE` as id and absolute path."""
+    precursor, sign, bundle = text.partition("=")
+    if not (precursor and sign and bundle):
+        raise Misuse(
+            "precursor-option",
+            found=f"--precursor {text[:60]!r}",
+            expected="the precursor's id and a bundle file, as in --precursor pig-iron=bundle.json",
+            remedy="Ids are in the ledger file; of a workbook, `calculate --export ledger.json` shows them.",
+        )
+    return [precursor, str(Path(bundle).resolve())]
 
 
 def commit(

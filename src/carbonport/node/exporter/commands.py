@@ -6,6 +6,7 @@ same in a command's own process and in the serving one.
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import cast
 
 from sqlalchemy import Connection
 
@@ -26,8 +27,10 @@ from carbonport.footprint.cbam.scope import Scope
 from carbonport.footprint.exact_decimal import decimal_text
 from carbonport.footprint.intake import read_ledger
 from carbonport.node.exporter import inbox, issued
+from carbonport.node.exporter.attested_precursors import Reader, with_attested_precursors
 from carbonport.node.exporter.inbox import RequestState, StoredApproval
 from carbonport.node.exporter.ledgers import add_ledger, ledger_of, newest_ledger
+from carbonport.node.exporter.stated_operator import operator_notices, with_operator
 from carbonport.node.exporter.statement_versions import (
     StatementState,
     accept_signed,
@@ -59,7 +62,9 @@ async def intake(node: OpenNode, arguments: Arguments) -> Json:
     path = Path(str(arguments["path"]))
     catalogue_file = str(arguments.get("catalogue", ""))
     catalogue = Catalogue.load(Path(catalogue_file)) if catalogue_file else Catalogue.load()
-    ledger = read_ledger(path, catalogue)
+    ledger = with_operator(read_ledger(path, catalogue), str(arguments.get("operator") or ""), catalogue)
+    pairs = cast(list[list[str]], arguments.get("precursors") or [])
+    ledger, attested = with_attested_precursors(ledger, pairs, catalogue, Reader.of(node.participant))
     scope = Scope(str(arguments["scope"])) if arguments.get("scope") else None
     calculation = calculate(ledger, scope)
     now = node.participant.clock()
@@ -77,7 +82,11 @@ async def intake(node: OpenNode, arguments: Arguments) -> Json:
         "records": len(ledger.records),
         "grades": {str(grade): count for grade, count in grades.items() if count},
         "goods": _goods_json(calculation),
-        "notices": [{"id": item.id, "text": item.text, "where": item.where} for item in calculation.notices],
+        "attested_precursors": [item.to_json() for item in attested],
+        "notices": [
+            {"id": item.id, "text": item.text, "where": item.where}
+            for item in (*operator_notices(ledger), *calculation.notices)
+        ],
     }
 
 
