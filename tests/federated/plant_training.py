@@ -1,4 +1,4 @@
-"""Rows of the invented plants as the tasks read them, and the two plausibility tasks over them."""
+"""Rows of the invented plants as the plausibility tasks read them."""
 
 from collections.abc import Iterable
 
@@ -6,32 +6,18 @@ import numpy as np
 
 from carbonport.examples.plants.ledgers import EmissionsEngine
 from carbonport.examples.plants.table import PlantRow, draw_cohort, plant_rows
-from carbonport.federated.features import Category, PublicRange, Rows
-from carbonport.federated.recalculation import RecalculationTask
-from carbonport.federated.ridge import RidgeTask
+from carbonport.federated.features import Rows
+from carbonport.federated.plausibility_tasks import RECALCULATED, ROUTE, SEE_INDIRECT
 
-ROUTES = Category(("BF-BOF", "EAF", "DRI-EAF", "aluminium", "clinker"))
-CLAIMS = PublicRange(0.02, 5.0, "log")
-RECALCULATION = RecalculationTask("recalculated", "route", ROUTES, CLAIMS)
-INDEPENDENT = RidgeTask(
-    numbers={
-        "electricity_t_per_t": PublicRange(0.002, 20.0, "log"),
-        "electricity_mwh_per_t": PublicRange(0.03, 20.0, "log"),
-    },
-    categories={"route": ROUTES},
-    target=CLAIMS,
-    squares=False,
-    slopes_by="route",
-)
 ENGINE = EmissionsEngine()
 
 
 def as_rows(listed: Iterable[PlantRow]) -> Rows:
     rows = list(listed)
-    numbers = ("recalculated", "electricity_t_per_t", "electricity_mwh_per_t")
+    numbers = (RECALCULATED, SEE_INDIRECT)
     return Rows(
         {name: np.array([getattr(row, name) for row in rows]) for name in numbers},
-        {"route": np.array([row.route.name for row in rows])},
+        {ROUTE: np.array([row.route.name for row in rows])},
         np.array([row.see for row in rows]),
     )
 

@@ -4,13 +4,16 @@ import random
 
 import numpy as np
 import pytest
-from plant_training import CLAIMS, INDEPENDENT, RECALCULATION, ROUTES, claiming, drawn
+from plant_training import claiming, drawn
 from small_tables import together
 
 from carbonport.errors import Misuse
 from carbonport.federated.features import Floats, PublicRange, Rows
 from carbonport.federated.judgement import area_under_roc, auc_understated
 from carbonport.federated.plausibility import INTERVAL_DEVIATIONS, expectations, plausibility_scores
+from carbonport.federated.plausibility_tasks import CLAIMS, ROUTES
+from carbonport.federated.plausibility_tasks import INDEPENDENT_TASK as INDEPENDENT
+from carbonport.federated.plausibility_tasks import RECALCULATION_TASK as RECALCULATION
 from carbonport.federated.quantiles import relative
 from carbonport.federated.ridge import RidgeTask
 from carbonport.federated.secure_sum import InProcessHolders
@@ -106,8 +109,8 @@ def test_the_scatter_of_a_cell_follows_from_sums(seasons: list[Season]) -> None:
     clinker = Rows({}, {"route": np.array(["clinker"])}, np.ones(1))
     rows = [rows for name, rows in season.members.items() if name.startswith("clinker")]
     apart = np.concatenate([np.log(season.independent.predict(one) / one.target) for one in rows])
-    # Eight plants, three weights: as many degrees of freedom are left.
-    expected = np.sqrt(np.mean(apart**2) * 8 / 5)
+    # Eight plants, two weights: six degrees of freedom are left.
+    expected = np.sqrt(np.mean(apart**2) * 8 / 6)
     assert float(season.independent.deviation(clinker)[0]) == pytest.approx(expected, rel=0.01)
 
 

@@ -105,7 +105,8 @@ class RidgeTask(Task["RidgeModel"]):
             self._cell_deviation(gram, weights, place, slopes, squares[place], members[place])
             for place in range(slopes)
         )
-        return RidgeModel(self, cells, weights, int(gram[0, 0]) // (ONE * ONE), deviations)
+        means = tuple(self._cell_means(gram, place, slopes) for place in range(slopes))
+        return RidgeModel(self, cells, weights, int(gram[0, 0]) // (ONE * ONE), deviations, means)
 
     def contribution(self, question: Question, rows: Rows) -> Integers:
         """Presence of values, or the upper triangle of [X y]'[X y]."""
@@ -154,6 +155,17 @@ class RidgeTask(Task["RidgeModel"]):
             columns.extend(column * one for one in indicators[self.slopes_by] for column in scaled)
         return np.column_stack(columns), known
 
+    def cell_columns(self, place: int, cell_count: int) -> list[int]:
+        """The columns that are not 0 only for rows of a cell: its indicator, then the numbers."""
+        first = 1 + cell_count + len(self.numbers) * (1 + place)
+        return [1 + place, *range(first, first + len(self.numbers))]
+
+    def _cell_means(self, gram: NDArray[np.object_], place: int, cell_count: int) -> tuple[int, ...]:
+        """The mean of each number over a cell's rows, in fixed point: what is usual there."""
+        own = self.cell_columns(place, cell_count)
+        weight = int(gram[own[0], own[0]])
+        return tuple(int(gram[own[0], column]) * ONE // weight if weight else 0 for column in own[1:])
+
     def _cell_deviation(
         self,
         gram: NDArray[np.object_],
@@ -168,9 +180,8 @@ class RidgeTask(Task["RidgeModel"]):
         Every participant's rows resemble each other, so the participants less the weights of the cell are the degrees
         of freedom, not the rows.
         """
-        numbers = len(self.numbers)
-        own = [1 + place, *(1 + cell_count + numbers * (1 + place) + number for number in range(numbers))]
-        shared = [0, *(1 + cell_count + number for number in range(numbers))]
+        own = self.cell_columns(place, cell_count)
+        shared = [0, *range(1 + cell_count, 1 + cell_count + len(self.numbers))]
         slopes = [weights[mine] + weights[common] for mine, common in zip(own, shared, strict=True)]
         products = [int(gram[mine, -1]) for mine in own]
         quadratic = sum(
@@ -195,13 +206,37 @@ class RidgeTask(Task["RidgeModel"]):
 @dataclass(frozen=True, slots=True)
 class RidgeModel(Model):
     """Weights in fixed point, with the task that gives them meaning. `rows` of training stand behind it; `deviations`
-    are those of the cells of `slopes_by`."""
+    are those of the cells of `slopes_by`, `means` what is usual there of each number."""
 
     task: RidgeTask = field(repr=False)
     cells: Mapping[str, Cells]
     weights: tuple[int, ...]
     rows: int
     deviations: tuple[int, ...] = ()
+    means: tuple[tuple[int, ...], ...] = ()
+
+    def effects(self, row: Rows) -> dict[str, float]:
+        """By which factor each number moves the prediction of the one row away from what is usual in its cell.
+
+        Of a target on a logarithmic scale and a model with slopes; empty otherwise, and for a row without a cell.
+        """
+        name = self.task.slopes_by
+        if name is None or self.task.target.scale != "log":
+            return {}
+        category = self.task.categories[name]
+        (place,) = self.cells[name].places(category, category.encode(row.labels(name)))
+        if place < 0:
+            return {}
+        cell_count, numbers = len(self.cells[name].groups), len(self.task.numbers)
+        own = self.task.cell_columns(int(place), cell_count)[1:]
+        shared = range(1 + cell_count, 1 + cell_count + numbers)
+        half_width = math.log(self.task.target.high / self.task.target.low) / 2
+        effects = {}
+        for number, (column, public) in enumerate(self.task.numbers.items()):
+            slope = (self.weights[own[number]] + self.weights[shared[number]]) / (1 << WEIGHT_BITS)
+            apart = int(public.encode(row.column(column))[0]) - self.means[place][number]
+            effects[column] = math.exp(slope * apart / ONE * half_width)
+        return effects
 
     def deviation(self, rows: Rows) -> Floats:
         """How far honest rows like each of these scatter around the prediction, relative to it; NaN: unknown.
@@ -242,4 +277,5 @@ class RidgeModel(Model):
             "weight_fraction_bits": WEIGHT_BITS,
             "weights": [str(weight) for weight in self.weights],
             "deviations": [str(deviation) for deviation in self.deviations],
+            "means": [list(means) for means in self.means],
         }

@@ -1,8 +1,8 @@
 """A month of an invented plant as a ledger in Carbonport's own form, and its emissions by our own engine.
 
 What a meter shows is the real amount with an error (`METER_NOISE`). A ledger holds what meters show, with the plant's
-own factors, or with the standard ones in their place (`standard=True`): the second is what a recalculation from amounts
-alone sees.
+own factors. With the standard ones in their place (`standard=True`) it gives what a recalculation from amounts alone
+sees.
 """
 
 import math
@@ -19,6 +19,7 @@ from carbonport.footprint.evaluate import Values, evaluate_outputs
 from carbonport.footprint.graph import Graph
 from carbonport.footprint.intake.yaml_ledger import parse_yaml_ledger
 from carbonport.footprint.ledger import Ledger
+from carbonport.footprint.standard_recalculation import with_standard_factors
 from carbonport.footprint.tables.rule_tables import RuleTables
 
 METER_NOISE = 0.01
@@ -55,7 +56,7 @@ def metered(month: PlantMonth, random: Random | None) -> MeteredMonth:
     return MeteredMonth(month.plant, month.number, production, amounts)
 
 
-def ledger_text(month: MeteredMonth, *, standard: bool = False) -> str:
+def ledger_text(month: MeteredMonth) -> str:
     """The month as a YAML ledger, every name and figure invented."""
     plant, route = month.plant, month.plant.route
     year, place = divmod(month.number, 12)
@@ -85,9 +86,8 @@ def ledger_text(month: MeteredMonth, *, standard: bool = False) -> str:
             f"process: {PROCESS}",
             f"activity_data: {month.amounts[kind.id]} {kind.unit}",
             f"standard_factor: {kind.standard}",
+            f"{kind.factor}: {_figure(plant.factors[kind.id])} {kind.factor_unit}",
         ]
-        if not standard:
-            parts.append(f"{kind.factor}: {_figure(plant.factors[kind.id])} {kind.factor_unit}")
         if kind.further:
             parts.append(kind.further)
         if kind.id == "pfc":
@@ -107,8 +107,8 @@ class EmissionsEngine:
 
     def ledger(self, month: MeteredMonth, *, standard: bool = False) -> Ledger:
         """The month as the engine reads it."""
-        data = ledger_text(month, standard=standard).encode()
-        return parse_yaml_ledger(data, f"{month.plant.name}.yaml", self.catalogue)
+        ledger = parse_yaml_ledger(ledger_text(month).encode(), f"{month.plant.name}.yaml", self.catalogue)
+        return with_standard_factors(ledger) if standard else ledger
 
     def see(self, month: MeteredMonth, *, standard: bool = False) -> float:
         """tCO2e per tonne of product: direct, and indirect too where the route's electricity counts."""

@@ -28,7 +28,7 @@ COLUMNS = (
     "sector",
     "recalculated",
     "electricity_mwh_per_t",
-    "electricity_t_per_t",
+    "see_indirect",
     "grid_factor",
     "capacity_kt",
     "utilisation",
@@ -39,14 +39,14 @@ COLUMNS = (
 
 @dataclass(frozen=True, slots=True)
 class PlantRow:
-    """A month: `recalculated` from amounts with standard factors, `electricity_t_per_t` what the electricity of a tonne
+    """A month: `recalculated` from amounts with standard factors, `see_indirect` what the electricity of a tonne
     emits where it is made, `see` the claim; all in tCO2e/t."""
 
     month: MeteredMonth
     route: Route
     recalculated: float
     electricity_mwh_per_t: float
-    electricity_t_per_t: float
+    see_indirect: float
     grid_factor: float
     capacity_kt: float
     utilisation: float
@@ -57,7 +57,7 @@ class PlantRow:
         numbers = (
             self.recalculated,
             self.electricity_mwh_per_t,
-            self.electricity_t_per_t,
+            self.see_indirect,
             self.grid_factor,
             self.capacity_kt,
             self.utilisation,
@@ -103,7 +103,7 @@ def _row(month: PlantMonth, read: MeteredMonth, engine: EmissionsEngine, claim: 
         route=plant.route,
         recalculated=engine.see(read, standard=True),
         electricity_mwh_per_t=electricity,
-        electricity_t_per_t=electricity * plant.grid_factor,
+        see_indirect=electricity * plant.grid_factor,
         grid_factor=plant.grid_factor,
         capacity_kt=plant.capacity_kt,
         utilisation=month.utilisation,

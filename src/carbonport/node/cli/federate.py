@@ -1,6 +1,7 @@
 """`carbonport federate`: models trained over participants that keep their rows."""
 
 import importlib.util
+from contextlib import nullcontext
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,10 +11,21 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from carbonport.crypto.jws import SigningKey
 from carbonport.errors import Misuse
 from carbonport.examples.plants.routes import COHORT
 from carbonport.examples.plants.written import CURVES_FILE, LEDGER_FOLDER, TABLE_FILE, write_plants
-from carbonport.node.cli.home_options import JsonOption, print_json, read_input, shown
+from carbonport.node.cli.home_options import (
+    HomeOption,
+    JsonOption,
+    PassphraseFileOption,
+    open_from,
+    print_json,
+    read_input,
+    shown,
+)
+from carbonport.node.file_problem import require_place
+from carbonport.node.identity.key_ring import KeyUse
 
 EXTRA = "federated"
 """The extra that brings what these commands need."""
@@ -31,6 +43,7 @@ def register(app: typer.Typer) -> None:
         name="federate", help="Train models over participants that keep their rows.", no_args_is_help=True
     )
     group.command("evaluate")(evaluate_command)
+    group.command("train")(train_command)
     group.command("example")(example_command)
 
     @group.callback()
@@ -125,6 +138,60 @@ def evaluate_command(
         print_json(answer)
     else:
         _print(answer, target)
+
+
+def train_command(
+    data: Annotated[
+        Path, typer.Option(help="A CSV with columns route, recalculated, see_indirect, see and --client.")
+    ],
+    out: Annotated[Path, typer.Option(help="Where the signed model is written.")],
+    client: Annotated[str, typer.Option(help="Column that tells participants apart.")] = "exporter",
+    number: Annotated[
+        int, typer.Option(min=1, help="Number of the issue; later ones replace earlier ones.")
+    ] = 1,
+    home: HomeOption = None,
+    passphrase_file: PassphraseFileOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Train the plausibility model on one table, through the secure sum in process, and sign it with the node's
+    seal."""
+    require_extra()
+    from carbonport.federated import evaluation_table
+    from carbonport.federated.plausibility_model import PlausibilityModel
+    from carbonport.federated.plausibility_tasks import CLAIM, CLAIMS, RECALCULATED, ROUTE, SEE_INDIRECT
+    from carbonport.federated.plausibility_training import train_plausibility
+    from carbonport.federated.secure_sum import InProcessHolders
+    from carbonport.node.plausibility.model_files import write_model
+
+    opened = open_from(home, passphrase_file)
+    require_place(out)
+    columns = evaluation_table.Columns(client, client, CLAIM, (ROUTE, RECALCULATED, SEE_INDIRECT))
+    content = read_input(data, max_bytes=evaluation_table.MAX_TABLE_BYTES)
+    table = evaluation_table.read_evaluation_table(content, columns, {CLAIM: CLAIMS}, data.name)
+    if set(table.categories) != {ROUTE}:
+        raise Misuse(
+            "training-table",
+            found="a route that is a number, or a number that is text",
+            expected=f"{ROUTE} in words, {RECALCULATED} and {SEE_INDIRECT} in tCO2e/t",
+            remedy="Correct the columns.",
+            where=data.name,
+        )
+    members = {name: table.rows.take(table.clients == name) for name in sorted(set(table.clients.tolist()))}
+    with Console(stderr=True).status("training ...") if not as_json else nullcontext():
+        trained = train_plausibility(members, InProcessHolders().add)
+    key = SigningKey.from_pem(opened.identity.signing_pem(KeyUse.SEAL))
+    issuer, now = str(opened.name), opened.identity.clock()
+    model = PlausibilityModel(issuer, number, now, trained.recalculation, trained.independent, trained.card)
+    write_model(out, model, key)
+    card = trained.card.as_json()
+    if as_json:
+        print_json({"ok": True, "out": str(out), "issuer": issuer, "number": number, "card": card})
+        return
+    console = Console(highlight=False)
+    console.print(f"model {number} of {shown(issuer)} in [bold]{shown(out)}[/bold]")
+    console.print(f"{trained.card.participants} participants, {trained.card.rows} rows; on those held out:")
+    for name, value in trained.card.scores.items():
+        console.print(f"  {name} {value}")
 
 
 def example_command(

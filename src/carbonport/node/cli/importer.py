@@ -190,6 +190,12 @@ def _received(result: dict[str, object], console: Console) -> None:
     console.print(
         f"attestation {result['attestation']}: {result['state']}; bundle in [bold]{shown(result['bundle'])}[/bold]"
     )
+    scored = result.get("plausibility")
+    if isinstance(scored, dict) and "flag" in scored:
+        asking = "worth a question" if scored["worth_asking"] else "nothing to ask about"
+        console.print(f"plausibility: flag {scored['flag']}, {asking}; `carbonport plausible` says why")
+    elif isinstance(scored, dict):
+        console.print(f"plausibility: no score ({scored['error']})")
     if result["state"] == "provisional":
         console.print("the witnesses' quorum is missing: run `carbonport refresh` later")
 

@@ -38,6 +38,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
     "aggregate": ("aggregate",),
     "serving": ("serve",),
     "federate": ("federate",),
+    "plausible": ("plausible",),
     "bench": ("bench",),
 }
 """Each module of this folder with a `register`, and the commands that it attaches, in the order of the help."""

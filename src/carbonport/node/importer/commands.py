@@ -1,6 +1,7 @@
 """What the importer's operator does: ask, fetch, refresh; each is an operation (`carbonport.node.operations`)."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from carbonport.attestation.check_report import Report
@@ -14,6 +15,8 @@ from carbonport.node.importer import queries
 from carbonport.node.importer.queries import Query, ReceivedBundle
 from carbonport.node.importer.receiving import Receiver, bundle_state
 from carbonport.node.open_node import OpenNode
+from carbonport.node.participant import Participant
+from carbonport.node.plausibility.received import received_plausibility
 from carbonport.wire.v1 import exchange_pb2
 
 REQUEST = "/carbonport.wire.v1.ExchangeService/RequestAttestation"
@@ -80,7 +83,7 @@ async def fetch(node: OpenNode, arguments: Arguments) -> Json:
         asked, fetch_id=fetch_id, disclosure=answer.disclosure, receipt=answer.receipt
     )
     write_private(out, received.bundle)
-    return _received_json(received, report, out)
+    return _received_json(participant, received, report, out)
 
 
 async def refresh(node: OpenNode, arguments: Arguments) -> Json:
@@ -107,7 +110,7 @@ async def refresh(node: OpenNode, arguments: Arguments) -> Json:
         receipt = again.receipt
     data, report = await Receiver(node).refresh(received, asked.exporter, receipt)
     write_private(out, data)
-    return _received_json(received, report, out)
+    return _received_json(participant, replace(received, bundle=data), report, out)
 
 
 async def _fetched(
@@ -168,7 +171,7 @@ def _keep_answer(node: OpenNode, exporter: str, request_id: str, answer: exchang
     }
 
 
-def _received_json(received: ReceivedBundle, report: Report, out: Path) -> Json:
+def _received_json(participant: Participant, received: ReceivedBundle, report: Report, out: Path) -> Json:
     credential = Presentation.decode(received.disclosure).credential
     return {
         "request": received.request_id,
@@ -178,5 +181,6 @@ def _received_json(received: ReceivedBundle, report: Report, out: Path) -> Json:
         "bundle": str(out),
         "credential_bytes": len(credential),
         "disclosure_bytes": len(received.disclosure),
+        "plausibility": received_plausibility(participant, received.bundle),
         **report.as_json(),
     }
