@@ -27,12 +27,20 @@ from carbonport.node.log.draft import Draft
 from carbonport.node.open_node import OpenNode
 from carbonport.node.participant import Participant
 from carbonport.node.services.exchange_service import ExchangeService
+from carbonport.node.services.lot_service import LotService
 from carbonport.node.services.status_service import StatusService
 from carbonport.node.status_lists import StatusLists
 from carbonport.node.store import Store
 from carbonport.node.store.exchange_schema import bundles
 from carbonport.node.store.schema import log_entries
-from carbonport.wire.v1 import exchange_pb2, exchange_pb2_grpc, status_pb2, status_pb2_grpc
+from carbonport.wire.v1 import (
+    exchange_pb2,
+    exchange_pb2_grpc,
+    lots_pb2,
+    lots_pb2_grpc,
+    status_pb2,
+    status_pb2_grpc,
+)
 
 Answer = exchange_pb2.FetchAttestationResponse
 Lie = Callable[["Liar", exchange_pb2.FetchAttestationRequest, Answer], Awaitable[Answer]]
@@ -126,6 +134,11 @@ async def lying_exporter(folder: Path) -> AsyncIterator[Scene]:
             exchange_pb2_grpc.add_ExchangeServiceServicer_to_server,
             liar,
             exchange_pb2.DESCRIPTOR.services_by_name["ExchangeService"],
+        )
+        server.add(
+            lots_pb2_grpc.add_LotServiceServicer_to_server,
+            LotService(node.lots),
+            lots_pb2.DESCRIPTOR.services_by_name["LotService"],
         )
         server.add(
             status_pb2_grpc.add_StatusServiceServicer_to_server,

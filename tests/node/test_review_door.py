@@ -1,6 +1,7 @@
 """What the exporter's door and inbox take: ASCII figures only, and no more waiting requests than a person can read."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,7 +17,7 @@ REQUEST = METHODS["/carbonport.wire.v1.ExchangeService/RequestAttestation"]
 
 
 def _message(**changed: str) -> exchange_pb2.RequestAttestationRequest:
-    content = {
+    content: dict[str, Any] = {
         "request_id": "00" * 16,
         "purpose": "cbam-declaration",
         "cn": "72071210",
@@ -25,7 +26,7 @@ def _message(**changed: str) -> exchange_pb2.RequestAttestationRequest:
         "consignment": "C-1",
         "net_mass_t": "12.5",
     }
-    return exchange_pb2.RequestAttestationRequest(**{**content, **changed})
+    return exchange_pb2.RequestAttestationRequest(**{**content, **changed}, consignment_key=b"k" * 32)
 
 
 @pytest.mark.parametrize(

@@ -508,8 +508,16 @@ def test_violations_name_fields_and_rules() -> None:
         period_end="2026-12-31",
         consignment="consignment 1",
         net_mass_t="1200.5",
+        consignment_key=b"k" * 32,
     )
     door.admit(good)
+    for short in (b"", b"k" * 31, b"k" * 33):
+        wrong = exchange_pb2.RequestAttestationRequest()
+        wrong.CopyFrom(good)
+        wrong.consignment_key = short
+        with pytest.raises(RequestMalformed) as caught:
+            door.admit(wrong)
+        assert [violation.field for violation in caught.value.violations] == ["consignment_key"]
     for field, value in [
         ("request_id", "AB" * 16),
         ("request_id", ""),

@@ -1,9 +1,10 @@
 """The bundle: one self-contained file with everything that an offline check of an attestation needs.
 
 Canonical JSON (RFC 8785) written by the importer's node: the presentation as it was received, the exporter's
-receipt over exactly those bytes, the status tokens of attestation and statement, the trust lists, and the
-list-signing keys that the importer had pinned. The signed parts stand in it as opaque strings. The importer's
-node seals it: a JWS over the SHA-256 of the canonical rest, so that a change of any byte shows.
+receipt over exactly those bytes, the lot that the consignment is sold from, the status tokens of attestation
+and statement, the trust lists, and the list-signing keys that the importer had pinned. The signed parts stand
+in it as opaque strings. The importer's node seals it: a JWS over the SHA-256 of the canonical rest, so that a
+change of any byte shows.
 
 The seal says who put the bundle together and that nothing changed since. It adds no truth to what is inside,
 and the pinned keys are the importer's word: a reader with anchors of its own gives them to
@@ -14,6 +15,7 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from carbonport.attestation.bundled_lot import BundledLot, read_bundled_lot
 from carbonport.attestation.participants import JURISDICTION, MAX_KEYS, PARTICIPANT_ID, read_public_jwk
 from carbonport.attestation.presentation import MAX_PRESENTATION_BYTES
 from carbonport.attestation.strict_fields import StrictFields
@@ -40,7 +42,7 @@ MAX_TRUST_LISTS = 64
 """Most trust lists of one bundle."""
 
 MAX_BUNDLE_BYTES = 64 * 1024 * 1024
-"""Largest bundle, checked before anything is read."""
+"""Largest bundle, checked before anything is read: a full lot takes some 25 MB of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,7 @@ class Bundle:
     statement_status: str
     trust_lists: tuple[str, ...]
     anchors: Mapping[str, Sequence[Jwk]]
+    lot: BundledLot | None = None
     seal: str = ""
 
     def seal_kid(self) -> str:
@@ -110,6 +113,7 @@ def read_bundle(data: bytes) -> Bundle:
             for item in fields.items("trustLists", max_items=MAX_TRUST_LISTS)
         ),
         anchors=dict(anchors),
+        lot=read_bundled_lot(fields.value("lot")),
         seal=fields.text("seal", max_chars=MAX_SEAL_BYTES),
     )
     status.finish()
@@ -132,6 +136,7 @@ def _parts(bundle: Bundle) -> dict[str, Json]:
         "receivedAt": bundle.received_at,
         "presentation": bundle.presentation.decode(),
         "receipt": bundle.receipt.decode(),
+        "lot": None if bundle.lot is None else bundle.lot.to_json(),
         "status": {"attestation": bundle.attestation_status, "statement": bundle.statement_status},
         "trustLists": list(bundle.trust_lists),
         "anchors": [

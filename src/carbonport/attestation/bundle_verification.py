@@ -8,9 +8,12 @@ inside unverified parts lead nowhere.
 from collections.abc import Mapping
 
 from carbonport.attestation.bundle import Bundle, read_bundle
+from carbonport.attestation.bundled_lot import LotSteps
 from carbonport.attestation.credential import Attestation, attestation_kid, verify_attestation
 from carbonport.attestation.evidence import check_evidence
 from carbonport.attestation.listed_log import receipt_log_key
+from carbonport.attestation.lots.consignment_check import VerifyRanges
+from carbonport.attestation.lots.stated_lots import stated_lot
 from carbonport.attestation.presentation import Presentation
 from carbonport.attestation.statement import (
     MISSTATED,
@@ -51,6 +54,7 @@ class BundleVerification:
     _crossed_at: int
     _signed_at: int
     _problem: CarbonportError | None
+    _lot: LotSteps
 
     def __init__(
         self,
@@ -62,7 +66,9 @@ class BundleVerification:
         consignment: str | None,
         allowed_staleness: int,
         seen: Mapping[str, SeenList],
+        verify_ranges: VerifyRanges,
     ) -> None:
+        self._verify_ranges = verify_ranges
         self._data, self._now, self._anchors = data, now, anchors
         self._importer, self._consignment = importer, consignment
         self._allowed_staleness, self._seen = allowed_staleness, seen
@@ -327,6 +333,21 @@ class BundleVerification:
         shown = ", ".join(f"{name} {value}" for name, value in attestation.results.items())
         stated = sorted(attestation.items.keys() - attestation.results.keys() - HELD_ELSEWHERE)
         return shown + (f"; on the exporter's word alone: {', '.join(stated)}" if stated else "")
+
+    def lot_entries(self) -> str:
+        statement, header = self._statement, self._attestation.header
+        stated = stated_lot(statement, header.statement.digest, header.process)
+        self._lot = LotSteps(self._bundle.lot, stated, self._attestation, self._store, self._now)
+        return self._lot.entries()
+
+    def lot_own_entry(self) -> str:
+        return self._lot.own_entry()
+
+    def lot_within_production(self) -> str:
+        return self._lot.within_production(self._verify_ranges)
+
+    def lot_standing(self) -> str:
+        return self._lot.standing()
 
     def _owners(self, kid: str, usage: str) -> list[tuple[Participant, TrustedKey]]:
         """Who lists a key of this id and usage."""

@@ -7,9 +7,11 @@ quorum of witnesses vouches for), never from the signer's own `iat`.
 
 A report that is ok says: this exporter attested these values for this importer and consignment, an accredited
 verifier had signed exactly the results among them (the check `attested-values` names what stands on the exporter's
-word alone, such as precursors, route and net mass), neither has withdrawn since (as of the status tokens), and the
-crossing is in the exporter's log. It does not say that the plant's figures are physically true, and under
-anchors that are merely *pinned in the bundle* it says so only if those keys are compared by another channel.
+word alone, such as precursors, route and net mass), neither has withdrawn since (as of the status tokens), the
+crossing is in the exporter's log, and the consignment is in the one lot of its production that witnesses have seen,
+in which all that is sold is no more than what was verified. It does not say that the plant's figures are physically
+true, and under anchors that are merely *pinned in the bundle* it says so only if those keys are compared by another
+channel.
 """
 
 from collections.abc import Callable, Mapping
@@ -19,7 +21,9 @@ from functools import partial
 from carbonport.attestation.bundle_verification import BundleVerification
 from carbonport.attestation.check_report import CheckRun, Report
 from carbonport.attestation.credential import Attestation
+from carbonport.attestation.lots.consignment_check import VerifyRanges
 from carbonport.attestation.trust_store import Anchors, SeenList
+from carbonport.crypto.proofs.ranges import verify_range_claims
 from carbonport.errors import FailedVerification
 
 ALLOWED_STALENESS_SECONDS = 7 * 24 * 3600
@@ -130,6 +134,30 @@ _STEPS = (
         BundleVerification.attested_values,
         ("statement-scope",),
     ),
+    _Step(
+        "lot-entries",
+        "every entry of the lot's log, up to a checkpoint that it signed",
+        BundleVerification.lot_entries,
+        ("statement-scope",),
+    ),
+    _Step(
+        "lot-own-entry",
+        "an entry of the consignment's own: its key, recipient and quantity",
+        BundleVerification.lot_own_entry,
+        ("lot-entries",),
+    ),
+    _Step(
+        "lot-within-production",
+        "no consignment negative, and all together no more than the verified production",
+        BundleVerification.lot_within_production,
+        ("lot-own-entry",),
+    ),
+    _Step(
+        "lot-standing",
+        "cosigned by the lot's quorum; not cancelled, not superseded",
+        BundleVerification.lot_standing,
+        ("lot-within-production",),
+    ),
 )
 
 CHECK_IDS = tuple(step.id for step in _STEPS)
@@ -145,13 +173,15 @@ def verify_bundle(
     consignment: str | None = None,
     allowed_staleness: int = ALLOWED_STALENESS_SECONDS,
     seen: Mapping[str, SeenList] | None = None,
+    verify_ranges: VerifyRanges = verify_range_claims,
 ) -> Report:
     """Check a bundle as of `now` (unix seconds).
 
     `anchors` are the reader's own list-signing keys by jurisdiction; without them those pinned in the
     bundle count, and the check `trust-anchor` shows their fingerprints. `importer` and `consignment` are
     whose and which the bundle should be. `allowed_staleness` is in seconds. `seen` are the newest trust
-    lists the reader ever accepted: an older one in the bundle fails.
+    lists the reader ever accepted: an older one in the bundle fails. `verify_ranges` checks the range proofs of the
+    lot; a reader with several processors gives one that uses them.
     """
     return _checked(
         BundleVerification(
@@ -162,6 +192,7 @@ def verify_bundle(
             consignment=consignment,
             allowed_staleness=allowed_staleness,
             seen=seen or {},
+            verify_ranges=verify_ranges,
         )
     )
 
@@ -174,6 +205,7 @@ def verified_attestation(
     importer: str | None = None,
     allowed_staleness: int = ALLOWED_STALENESS_SECONDS,
     seen: Mapping[str, SeenList] | None = None,
+    verify_ranges: VerifyRanges = verify_range_claims,
 ) -> Attestation:
     """The attestation in a bundle that passes every check of `verify_bundle`; FailedVerification otherwise."""
     steps = BundleVerification(
@@ -184,6 +216,7 @@ def verified_attestation(
         consignment=None,
         allowed_staleness=allowed_staleness,
         seen=seen or {},
+        verify_ranges=verify_ranges,
     )
     report = _checked(steps)
     if not report.ok:

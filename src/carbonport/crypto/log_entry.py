@@ -101,6 +101,8 @@ class FieldName:
     """Why: of a refusal, revocation or redaction."""
     INDEX = "index"
     """ASCII decimal: the entry whose body a redaction erased."""
+    LOT = "lot"
+    """Canonical JSON {consignment, k, origin, salt, statement}: the entry of a lot that a consignment is sold by."""
     PEER = "peer"
     """Canonical JSON {origin, index, leaf, receipt}: the counterparty's entry and the digest of its
     receipt."""

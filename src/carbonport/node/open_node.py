@@ -10,10 +10,14 @@ from typing import Self
 from carbonport.classification.policy import Policy
 from carbonport.node.exporter.answering import AnswerDesk
 from carbonport.node.exporter.composition import Composer
+from carbonport.node.exporter.lots.lot_desk import LotDesk
+from carbonport.node.exporter.lots.lot_showing import LotShowing
+from carbonport.node.exporter.lots.lot_witnesses import LotWitnesses
 from carbonport.node.exporter.releasing import ReleaseDesk
 from carbonport.node.log.exchange_log import ExchangeLog
 from carbonport.node.own_log import log_parties, log_settings, own_key
 from carbonport.node.participant import Participant
+from carbonport.node.range_processes import RangeProcesses
 from carbonport.node.restored import RestoreGuard
 from carbonport.node.transport.counters import CallCounters
 from carbonport.node.transport.peers import Peers
@@ -38,6 +42,10 @@ class OpenNode:
     composer: Composer
     answers: AnswerDesk
     releases: ReleaseDesk
+    lot_desk: LotDesk
+    lots: LotShowing
+    lot_witnesses: LotWitnesses
+    range_processes: RangeProcesses
     restore: RestoreGuard
     service: RunningService | None = None
 
@@ -69,19 +77,27 @@ class OpenNode:
             restore.hold_if_unwitnessed()
         policy = Policy.load()
         composer = Composer(participant, policy)
+        lot_witnesses = LotWitnesses(participant, peers)
+        lot_desk = LotDesk(participant, lot_witnesses)
         return cls(
             participant=participant,
             peers=peers,
             log=log,
             policy=policy,
             composer=composer,
-            answers=AnswerDesk(participant, log, composer),
+            answers=AnswerDesk(participant, log, composer, lot_desk),
             releases=ReleaseDesk(participant, log, composer),
+            lot_desk=lot_desk,
+            lots=LotShowing(participant, log, composer, lot_desk, lot_witnesses),
+            lot_witnesses=lot_witnesses,
+            range_processes=RangeProcesses(),
             restore=restore,
         )
 
     async def close(self) -> None:
         """Finish what waits in the log, then close log, channels and store."""
         await self.log.close()
+        await self.lot_witnesses.close()
         await self.peers.close()
+        self.range_processes.close()
         self.participant.close()

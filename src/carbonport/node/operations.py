@@ -12,8 +12,11 @@ from carbonport.crypto.canonical import Json
 from carbonport.errors import Misuse
 from carbonport.node import control
 from carbonport.node.exporter import commands as exporter
+from carbonport.node.exporter.lots.lot_listing import list_lots
+from carbonport.node.exporter.statement_adding import add_statement
 from carbonport.node.home import NodeHome
 from carbonport.node.importer import commands as importer
+from carbonport.node.importer.giving_back import give_back
 from carbonport.node.open_node import OpenNode
 from carbonport.node.operator import commands as operator
 from carbonport.node.operator.status import status
@@ -27,7 +30,7 @@ OPERATIONS: Mapping[str, Operation] = MappingProxyType(
     {
         "intake": exporter.intake,
         "commit": exporter.commit,
-        "statement-add": exporter.add_statement,
+        "statement-add": add_statement,
         "statement-list": exporter.list_statements,
         "requests": exporter.list_requests,
         "approve": exporter.approve,
@@ -36,6 +39,8 @@ OPERATIONS: Mapping[str, Operation] = MappingProxyType(
         "query": importer.query,
         "fetch": importer.fetch,
         "refresh": importer.refresh,
+        "give-back": give_back,
+        "lot-list": list_lots,
         "verify-data": verifier.verify_data,
         "sign": verifier.sign,
         "reissue": verifier.reissue,

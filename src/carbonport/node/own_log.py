@@ -66,11 +66,14 @@ def log_readers(participant: Participant) -> Mapping[str, bytes]:
     return found
 
 
-def own_key(participant: Participant) -> bytes:
-    """Derived from the node's first storage key, which rotation keeps: old bodies stay readable to their node."""
+def own_key(participant: Participant, info: bytes = OWN_KEY_INFO) -> bytes:
+    """Derived from the node's first storage key, which rotation keeps: old bodies stay readable to their node.
+
+    `info` is the domain of another key that is derived alike.
+    """
     ring = participant.identity.ring
     first = ring.private_key(ring.records(KeyUse.STORAGE)[0])
-    derive = HKDF(algorithm=hashes.SHA256(), length=32, salt=None, info=OWN_KEY_INFO)
+    derive = HKDF(algorithm=hashes.SHA256(), length=32, salt=None, info=info)
     return derive.derive(first.private_bytes_raw())  # type: ignore[union-attr]  # storage keys are X25519
 
 

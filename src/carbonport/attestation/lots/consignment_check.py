@@ -99,8 +99,8 @@ def check_sale(
 ) -> LotView:
     """All of the check but the outcome: what a *provisional* sale is kept with (`seen`)."""
     view = read_view(presentation.note, presentation.entries, stated, node_keys)
-    _check_own_entry(view.history, presentation, own)
-    verify_ranges(_range_claims(view.history, presentation, stated))
+    check_own_entry(view.history, presentation, own)
+    verify_ranges(range_claims(view.history, presentation, stated))
     return view
 
 
@@ -165,7 +165,8 @@ def require_counting(view: LotView, k: int, stated: StatedLot, participant: Find
     return time
 
 
-def _check_own_entry(history: LotHistory, presentation: LotPresentation, own: OwnConsignment) -> None:
+def check_own_entry(history: LotHistory, presentation: LotPresentation, own: OwnConsignment) -> None:
+    """Raise `FailedVerification` unless entry k holds the importer's own key, tag and quantity."""
     entry = history.consignment(presentation.k)
     if entry.key != own.key:
         raise FailedVerification(
@@ -190,10 +191,11 @@ def _check_own_entry(history: LotHistory, presentation: LotPresentation, own: Ow
         )
 
 
-def _range_claims(
+def range_claims(
     history: LotHistory, presentation: LotPresentation, stated: StatedLot
 ) -> list[RangeClaim[Point]]:
-    """Every claim of the lot up to the position of the remainder."""
+    """Every claim of the lot up to the position of the remainder; raises unless all proofs are there and the activity
+    level is the one of the statement in force."""
     at, lot_id, bits = presentation.position, stated.lot.id, stated.terms.bits
     if not presentation.k <= at < history.size:
         raise FailedVerification(

@@ -20,8 +20,8 @@ from carbonport.errors import Malformed
 ENTRY_VERSION = 1
 """Version of the format of entries."""
 
-MAX_LOT_ENTRIES = 65_536
-"""Most entries of one lot: sums of so many quantities of 128 bits stay far below the group order."""
+MAX_LOT_ENTRIES = 16_384
+"""Most entries of one lot: an importer takes all of them, some 25 MB in a bundle, and checks them in some 30 s."""
 
 MAX_VERSION = 2**32 - 1
 """Largest version of a statement that an entry can hold."""
@@ -117,6 +117,16 @@ def decode_entry(data: bytes) -> LotEntry:
         key=rest[key_at:digest_at],
         proof_digest=rest[digest_at:],
     )
+
+
+def returned_by(data: bytes) -> int | None:
+    """The k that an entry of this log gives back, None for other entries; without decoding points."""
+    return int.from_bytes(data[2:_HEAD_BYTES], "big") if data[1] == _GIVE_BACK else None
+
+
+def is_consignment(data: bytes) -> bool:
+    """Whether an entry of this log is a sale; without decoding points."""
+    return data[1] == _CONSIGNMENT
 
 
 def _head(kind: int, number: int) -> bytes:

@@ -11,8 +11,9 @@ consignment is missing (`lot-openings-missing`, after a restore). Blindings and 
 proofs of a sale takes tens of milliseconds that depend on secrets: it belongs off the request path.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Protocol
 
 from carbonport.attestation.lots.consignment_key import KEY_BYTES, SALT_BYTES, recipient_tag
 from carbonport.attestation.lots.lot_history import LotHistory
@@ -30,6 +31,21 @@ from carbonport.crypto.group import random_scalar
 from carbonport.crypto.pedersen import Opening, commit
 from carbonport.crypto.proofs.ranges import prove_openings
 from carbonport.errors import Misuse, Refused
+
+
+class ProveOpenings(Protocol):
+    """As `prove_openings`; a node may have the proof made in a process of its own."""
+
+    def __call__(
+        self,
+        openings: Sequence[Opening],
+        widths: Sequence[int],
+        context: bytes,
+        *,
+        nonce_secret: bytes,
+        random_bytes: RandomBytes = ...,
+    ) -> bytes:
+        """One range proof of these openings."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -128,6 +144,7 @@ def sell(
     *,
     nonce_secret: bytes,
     random_bytes: RandomBytes = system_random,
+    prove: ProveOpenings = prove_openings,
 ) -> LotStep:
     """Sell one consignment; its opening and both proofs are in the new state under the step's position.
 
@@ -161,7 +178,7 @@ def sell(
     commitment = commit(opening.of_commitment)
     tag = recipient_tag(salt, request.importer, request.consignment)
     bits = state.stated.terms.bits
-    proof = prove_openings(
+    proof = prove(
         [opening.of_commitment],
         [bits],
         consignment_context(state.stated.lot.id, k, tag, commitment, bits),
@@ -175,7 +192,7 @@ def sell(
         openings={**state.openings, k: opening},
         proofs={**state.proofs, k: proof},
     )
-    return _step(prove_remainder(sold, nonce_secret=nonce_secret, random_bytes=random_bytes))
+    return _step(prove_remainder(sold, nonce_secret=nonce_secret, random_bytes=random_bytes, prove=prove))
 
 
 def give_back(state: LotState, k: int, signature: bytes, *, attestation_revoked: bool) -> LotStep:
@@ -198,6 +215,7 @@ def correct(
     *,
     nonce_secret: bytes,
     random_bytes: RandomBytes = system_random,
+    prove: ProveOpenings = prove_openings,
 ) -> LotStep:
     """Go over to a newer version of the statement; `level` opens its scaled activity level.
 
@@ -218,11 +236,17 @@ def correct(
     corrected = replace(state, stated=stated, history=history, level=level)
     if corrected.missing or corrected.closed:
         return _step(corrected)
-    return _step(prove_remainder(corrected, nonce_secret=nonce_secret, random_bytes=random_bytes))
+    return _step(
+        prove_remainder(corrected, nonce_secret=nonce_secret, random_bytes=random_bytes, prove=prove)
+    )
 
 
 def prove_remainder(
-    state: LotState, *, nonce_secret: bytes, random_bytes: RandomBytes = system_random
+    state: LotState,
+    *,
+    nonce_secret: bytes,
+    random_bytes: RandomBytes = system_random,
+    prove: ProveOpenings = prove_openings,
 ) -> LotState:
     """The state with a proof of the remainder at its last entry; `Refused` (`lot-closed`) when it is negative."""
     remainder, position, terms = state.remainder, state.history.last, state.stated.terms
@@ -241,9 +265,7 @@ def prove_remainder(
         commit(remainder),
         terms.bits,
     )
-    proof = prove_openings(
-        [remainder], [terms.bits], context, nonce_secret=nonce_secret, random_bytes=random_bytes
-    )
+    proof = prove([remainder], [terms.bits], context, nonce_secret=nonce_secret, random_bytes=random_bytes)
     return replace(state, remainders={**state.remainders, position: proof})
 
 

@@ -3,6 +3,7 @@
 import os
 import re
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated
 
@@ -31,6 +32,7 @@ from carbonport.node.config import HOME_VARIABLE, find_home, load_config
 from carbonport.node.identity.names import Role
 from carbonport.node.identity.private_files import require_private_folder
 from carbonport.node.identity.trust_folder import TrustFolder
+from carbonport.node.range_processes import RangeProcesses
 
 PERIOD = re.compile(r"(\d{4}-\d{2}-\d{2})/(\d{4}-\d{2}-\d{2})")
 """A reporting period as an ISO 8601 interval of days."""
@@ -159,15 +161,18 @@ def verify(
         store = None if trust is None else trust.store()
         show_checked(check_result_file(data, now=system_clock(), anchors=anchors, store=store), as_json)
         return
-    report = verify_bundle(
-        data,
-        now=system_clock(),
-        anchors=anchors,
-        importer=importer or None,
-        consignment=consignment or None,
-        allowed_staleness=allowed_staleness_hours * SECONDS_PER_HOUR,
-        seen=seen,
-    )
+    console = Console(stderr=True)
+    with RangeProcesses() as processes, console.status("verify ...") if not as_json else nullcontext():
+        report = verify_bundle(
+            data,
+            now=system_clock(),
+            anchors=anchors,
+            importer=importer or None,
+            consignment=consignment or None,
+            allowed_staleness=allowed_staleness_hours * SECONDS_PER_HOUR,
+            seen=seen,
+            verify_ranges=processes.verify,
+        )
     if as_json:
         print_json(dict(report.as_json()))
     else:

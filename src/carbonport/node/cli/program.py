@@ -33,6 +33,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
     "exporter": ("intake", "commit", "statement", "requests", "approve", "refuse", "revoke"),
     "verifier": ("verify-data", "sign", "reissue", "withdraw"),
     "importer": ("query", "fetch", "refresh", "verify"),
+    "lots": ("lot", "give-back"),
     "regulator": ("audit", "log"),
     "operator": ("status", "backup", "restore", "period", "log"),
     "aggregate": ("aggregate",),

@@ -1,19 +1,22 @@
 """Answering importers: from a request, by way of policy and person, to an issued attestation or a refusal.
 
 The gate composes the items, the signer turns them into a credential, and exactly the bytes that may cross are
-stored. All that an answer leaves behind (the attestation, the settled request) is written in the transaction of its
-log entry: after a crash there is all of it or nothing, and a repeated request finds what the first one did.
+stored. Where the statement names a lot, the consignment is sold from it. All that an answer leaves behind (the
+attestation, the settled request, the lot's entry with its opening) is written in the transaction of its log entry:
+after a crash there is all of it or nothing, and a repeated request finds what the first one did.
 """
 
 from sqlalchemy import Connection
 
-from carbonport.classification.egress import Decision, EgressRefused
-from carbonport.crypto.log_entry import EntryType
-from carbonport.errors import CarbonportError, Unavailable
+from carbonport.classification.egress import Decision, Disclosure, EgressRefused
+from carbonport.crypto.log_entry import EntryType, FieldName
+from carbonport.errors import CarbonportError, Misuse, Refused, Unavailable
 from carbonport.node.exporter import inbox, issued
 from carbonport.node.exporter.composition import Composer, Composition
 from carbonport.node.exporter.inbox import AttestationRequest, InboxEntry, RequestState
 from carbonport.node.exporter.log_fields import refusal_fields
+from carbonport.node.exporter.lots.lot_desk import CLOSED_FOR_NOW, MAX_TRIES, LotDesk, Sale
+from carbonport.node.exporter.lots.lot_rows import MOVED
 from carbonport.node.exporter.sealing import issue_fields, presentation_seal
 from carbonport.node.log.draft import Draft
 from carbonport.node.log.exchange_log import ExchangeLog
@@ -26,10 +29,11 @@ BY_PERSON = "person"
 class AnswerDesk:
     """Answers the requests of importers on one node."""
 
-    def __init__(self, participant: Participant, log: ExchangeLog, composer: Composer) -> None:
+    def __init__(self, participant: Participant, log: ExchangeLog, composer: Composer, lots: LotDesk) -> None:
         self._participant = participant
         self._log = log
         self._composer = composer
+        self._lots = lots
 
     async def answer(self, request: AttestationRequest) -> InboxEntry:
         """What becomes of a request: issued, refused, or pending until a person has looked at it."""
@@ -100,9 +104,43 @@ class AnswerDesk:
             disclosure = composition.gate.release(composition.egress, seal)
         except EgressRefused as refusal:
             return await self.refuse(entry, reason="egress-refused", decision=refusal.decision)
+        for tries_left in reversed(range(MAX_TRIES)):
+            try:
+                sale = await self._lots.sale(
+                    entry.request, composition.prepared, composition.egress.subject.process
+                )
+            except (Refused, Misuse) as refusal:
+                if refusal.id in CLOSED_FOR_NOW:
+                    raise
+                return await self.refuse(entry, reason=refusal.id)
+            try:
+                await self._write(entry, composition, disclosure, attestation_id, index, supersedes, sale)
+                break
+            except Unavailable as error:
+                # Another sale of the lot was written since this one was prepared.
+                if error.id != MOVED or not tries_left:
+                    raise
+        return self._settled(entry.request)
+
+    async def _write(
+        self,
+        entry: InboxEntry,
+        composition: Composition,
+        disclosure: Disclosure,
+        attestation_id: str,
+        index: int,
+        supersedes: str,
+        sale: Sale | None,
+    ) -> None:
+        """Log the issue; attestation, request and consignment are written in the entry's transaction."""
         now, request = self._participant.clock(), entry.request
+        fields = issue_fields(attestation_id, disclosure)
+        if sale is not None:
+            fields[FieldName.LOT] = sale.log_field()
 
         def write(connection: Connection, _index: int) -> None:
+            if sale is not None:
+                sale.write(connection, attestation_id)
             issued.add_attestation(
                 connection,
                 attestation_id,
@@ -128,11 +166,10 @@ class AnswerDesk:
                 type=EntryType.ISSUE,
                 exchange=request.id,
                 request_digest=request.digest,
-                fields=issue_fields(attestation_id, disclosure),
+                fields=fields,
                 write=write,
             )
         )
-        return self._settled(request)
 
     def _settled(self, request: AttestationRequest) -> InboxEntry:
         with self._participant.store.reading() as connection:

@@ -10,17 +10,12 @@ from typing import cast
 
 from sqlalchemy import Connection
 
-from carbonport.attestation.bundle_verification import NO_QUORUM_ID
 from carbonport.attestation.commitments import good_graphs
-from carbonport.attestation.listed_log import receipt_log_key
-from carbonport.attestation.statement import statement_digest, statement_kid, verify_statement
 from carbonport.attestation.statement_draft import draft_statement, seal_draft
-from carbonport.attestation.witness_rules import witness_requirement
 from carbonport.classification.graded_ledger import graded_ledger
 from carbonport.crypto.canonical import Json, b64url_decode
 from carbonport.crypto.log_entry import EntryType, FieldName
-from carbonport.crypto.receipt import Receipt
-from carbonport.errors import FailedVerification, Misuse, Refused
+from carbonport.errors import Misuse
 from carbonport.footprint.calculation import Calculation, calculate
 from carbonport.footprint.catalogue import Catalogue
 from carbonport.footprint.cbam.scope import Scope
@@ -32,21 +27,15 @@ from carbonport.node.exporter.inbox import RequestState, StoredApproval
 from carbonport.node.exporter.ledgers import add_ledger, ledger_of, newest_ledger
 from carbonport.node.exporter.stated_operator import operator_notices, with_operator
 from carbonport.node.exporter.statement_versions import (
-    StatementState,
-    accept_signed,
     add_draft,
     all_versions,
-    draft_with_nonce,
     last_signed,
-    signed_version,
 )
 from carbonport.node.file_problem import require_place
 from carbonport.node.identity.names import Role
 from carbonport.node.identity.private_files import write_private
 from carbonport.node.log.draft import Draft
 from carbonport.node.open_node import OpenNode
-from carbonport.node.participant import Participant
-from carbonport.node.signed_statement_file import read_signed_statement
 
 NONCE_BYTES = 32
 """Length of a statement version's nonce."""
@@ -145,76 +134,6 @@ async def commit(node: OpenNode, arguments: Arguments) -> Json:
         "commitments": len(draft.leaves),
         "openings": str(out),
     }
-
-
-async def add_statement(node: OpenNode, arguments: Arguments) -> Json:
-    """Check a signed statement against its draft and keep it; it is what attestations rest on from now."""
-    participant = node.participant
-    participant.require_role(Role.EXPORTER)
-    token, receipt = read_signed_statement(Path(str(arguments["path"])))
-    with participant.store.reading() as connection:
-        versions = {version.nonce: version for version in all_versions(connection)}
-    now = participant.clock()
-    kid = statement_kid(token)
-    for verifier in {version.verifier for version in versions.values()}:
-        key = participant.trust.participant(verifier, now=now).key(kid, "verifier-seal")
-        if key is not None:
-            break
-    else:
-        raise Refused(
-            "statement-foreign-verifier",
-            found="a statement signed by nobody a draft was sealed for",
-            expected="the verifier that the openings were sealed to",
-            remedy="Ask the verifier for the statement it signed about the last draft.",
-        )
-    statement = verify_statement(token, key.jwk)
-    digest = statement_digest(token)
-    _require_witnessed(participant, statement.issuer, token, receipt)
-    with participant.store.writing() as connection:
-        known = versions.get(statement.nonce)
-        # A command that is run again finds its work done.
-        if known is None or (known.digest, known.state) != (digest, StatementState.CURRENT):
-            draft = draft_with_nonce(connection, statement.nonce)
-            accept_signed(connection, draft, digest=digest, token=token, receipt=receipt.encode(), now=now)
-        # Preparing compares every commitment and graph with what was signed; a mismatch undoes the transaction.
-        node.composer.prepared(connection, signed_version(connection, digest))
-    # Attestations under the version before are not handed over any more.
-    node.releases.forget()
-    return {
-        "statement": digest,
-        "version": statement.version,
-        "verifier": statement.issuer,
-        "period": statement.period,
-        "opinion": statement.opinion,
-        "commitments": statement.leaf_count,
-    }
-
-
-def _require_witnessed(participant: Participant, verifier: str, token: str, receipt: Receipt) -> None:
-    """The receipt shows that the verifier logged exactly this statement, and when: attestations rest on that time."""
-    trust, now = participant.trust, participant.clock()
-    receipt_log_key(
-        trust,
-        receipt,
-        verifier,
-        payload=token.encode(),
-        expected={},
-        entry_type=EntryType.STATEMENT,
-        now=now,
-    )
-    try:
-        witness_requirement(trust, log_owner=verifier, reader=participant.id, now=now).check(
-            receipt.checkpoint
-        )
-    except FailedVerification as error:
-        if error.id != NO_QUORUM_ID:
-            raise
-        raise FailedVerification(
-            "statement-provisional",
-            found=f"a statement whose time no quorum vouches for: {error.found}",
-            expected="the cosignatures that the jurisdictions of verifier and exporter ask for",
-            remedy="Once the witnesses answer, have the verifier run `carbonport reissue`, and add its file.",
-        ) from None
 
 
 async def list_statements(node: OpenNode, _arguments: Arguments) -> Json:

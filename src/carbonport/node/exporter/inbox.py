@@ -34,7 +34,8 @@ class RequestState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class AttestationRequest:
-    """What an importer asked for. `net_mass_t` is a plain decimal in tonnes; `items` go beyond the minimal set."""
+    """What an importer asked for. `net_mass_t` is a plain decimal in tonnes; `items` go beyond the minimal set;
+    `consignment_key` is the public key (hex) that the importer made for this one consignment."""
 
     id: str
     importer: str
@@ -45,6 +46,7 @@ class AttestationRequest:
     consignment: str
     net_mass_t: str
     items: tuple[str, ...]
+    consignment_key: str = ""
 
     def to_json(self) -> Json:
         """The request as the store keeps it."""
@@ -58,6 +60,7 @@ class AttestationRequest:
             "consignment": self.consignment,
             "net_mass_t": self.net_mass_t,
             "items": list(self.items),
+            "consignment_key": self.consignment_key,
         }
 
     @property

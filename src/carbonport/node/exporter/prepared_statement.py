@@ -44,12 +44,7 @@ def prepare(
     participant: Participant, connection: Connection, version: StatementVersion, policy: Policy
 ) -> PreparedStatement:
     """Derive everything and compare it with what was signed."""
-    now = participant.clock()
-    verifier = participant.trust.participant(version.verifier, now=now)
-    key = verifier.key(statement_kid(version.token), "verifier-seal")
-    if key is None:
-        raise _changed("a statement signed by a key that the trust list does not hold")
-    statement = verify_statement(version.token, key.jwk)
+    statement = verified_statement(participant, version)
     stored = ledger_of(connection, version.ledger_id)
     calculation = calculate(stored.ledger, stored.scope)
     draft = draft_statement(
@@ -75,6 +70,15 @@ def prepare(
         openings=openings,
         tree=StatementTree(openings),
     )
+
+
+def verified_statement(participant: Participant, version: StatementVersion) -> Statement:
+    """What a signed version says, once the key of its verifier in the trust list signed it."""
+    verifier = participant.trust.participant(version.verifier, now=participant.clock())
+    key = verifier.key(statement_kid(version.token), "verifier-seal")
+    if key is None:
+        raise _changed("a statement signed by a key that the trust list does not hold")
+    return verify_statement(version.token, key.jwk)
 
 
 def _changed(found: str) -> FailedVerification:

@@ -12,6 +12,7 @@ from carbonport.node.file_problem import require_place
 from carbonport.node.identity.names import Role
 from carbonport.node.identity.private_files import write_private
 from carbonport.node.importer import queries
+from carbonport.node.importer.consignments import ConsignmentName, obtain_key
 from carbonport.node.importer.queries import Query, ReceivedBundle
 from carbonport.node.importer.receiving import Receiver, bundle_state
 from carbonport.node.open_node import OpenNode
@@ -49,13 +50,31 @@ async def query(node: OpenNode, arguments: Arguments) -> Json:
         "items": [str(item) for item in items] if isinstance(items, list) else [],
     }
     with participant.store.writing() as connection:
+        key = obtain_key(
+            connection,
+            ConsignmentName(
+                exporter,
+                str(content["cn"]),
+                str(content["period_start"]),
+                str(content["period_end"]),
+                str(content["consignment"]),
+            ),
+            random_bytes=participant.random_bytes,
+            now=participant.clock(),
+        )
+        content["consignment_key"] = key.hex()
         request_id = str(
             arguments.get("request_id")
             or queries.unanswered(connection, exporter, content)
             or participant.new_id()
         )
         queries.keep_query(connection, request_id, exporter, content, now=participant.clock())
-    message = exchange_pb2.RequestAttestationRequest(request_id=request_id, **content)  # type: ignore[arg-type]
+    asked: dict[str, Json] = {name: value for name, value in content.items() if name != "consignment_key"}
+    message = exchange_pb2.RequestAttestationRequest(
+        request_id=request_id,
+        consignment_key=key,
+        **asked,  # type: ignore[arg-type]  # texts, and a list of texts
+    )
     answer = await node.peers.ask(exporter, REQUEST, message, exchange_pb2.RequestAttestationResponse)
     return _keep_answer(node, exporter, request_id, answer.request)
 
@@ -108,7 +127,7 @@ async def refresh(node: OpenNode, arguments: Arguments) -> Json:
         # The same fetch id finds the same entry at the exporter; its receipt now stands under a cosigned checkpoint.
         again = await _fetched(node, asked.exporter, received.fetch_id, received.attestation)
         receipt = again.receipt
-    data, report = await Receiver(node).refresh(received, asked.exporter, receipt)
+    data, report = await Receiver(node).refresh(received, asked, receipt)
     write_private(out, data)
     return _received_json(participant, replace(received, bundle=data), report, out)
 

@@ -21,9 +21,10 @@ FETCH_ID_BYTES = 16
 ASKED = "asked"
 """State of a query that no answer came to."""
 
-COMPLETE, PROVISIONAL, REVOKED = "complete", "provisional", "revoked"
-"""States of a bundle: a provisional one waits for the witnesses' quorum, of a revoked one the attestation or the
-statement was withdrawn since it was received."""
+COMPLETE, PROVISIONAL, REVOKED, UNWITNESSED = "complete", "provisional", "revoked", "unwitnessed"
+"""States of a bundle: a provisional one waits for a quorum of witnesses, of a revoked one the attestation or the
+statement was withdrawn since it was received, or the consignment given back; an unwitnessed one rests on a lot that the
+statement names no witness for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,12 @@ class Query:
     state: str
     attestation: str
     reason: str
+
+    @property
+    def consignment_key(self) -> bytes:
+        """The public key that was made for the consignment."""
+        assert isinstance(self.content, dict), "this node wrote the query"
+        return bytes.fromhex(str(self.content["consignment_key"]))
 
 
 @dataclass(frozen=True, slots=True)

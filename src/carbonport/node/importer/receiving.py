@@ -1,28 +1,43 @@
 """Receiving: what an exporter sent is put together, checked as anybody would check it, logged, and only then kept.
 
 An answer whose receipt does not cover exactly the received bytes is refused, whatever else it says. One whose receipt
-lacks the witnesses' quorum is kept as provisional and does not pass `verify` until it was upgraded by fetching again.
+or lot lacks the witnesses' quorum is kept as provisional and does not pass `verify` until it was upgraded by fetching
+again. What was seen of a lot is kept too: one that does not continue it later is refused as a fork.
 """
 
+import asyncio
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from sqlalchemy import Connection
 
 from carbonport.attestation.bundle import Bundle, only_known_signatures, write_bundle
+from carbonport.attestation.bundled_lot import BundledLot, lot_note_keys, node_log_keys
 from carbonport.attestation.check_report import Report
 from carbonport.attestation.checks import verify_bundle
 from carbonport.attestation.credential import Attestation, attestation_kid, verify_attestation
+from carbonport.attestation.lots.consignment_check import SeenConsignment, read_view, seen
+from carbonport.attestation.lots.later_checkpoint import require_continued
+from carbonport.attestation.lots.lot_terms import StatedLot
+from carbonport.attestation.lots.stated_lots import stated_lot
 from carbonport.attestation.presentation import Presentation
-from carbonport.attestation.statement import statement_kid, verify_statement
+from carbonport.attestation.statement import statement_digest, statement_kid, verify_statement
 from carbonport.attestation.witness_rules import known_note_keys
 from carbonport.crypto.log_entry import EntryType, Event, FieldName, payload_digest
 from carbonport.crypto.receipt import Receipt
 from carbonport.errors import FailedVerification
 from carbonport.node.identity.key_ring import KeyUse
-from carbonport.node.importer import queries
-from carbonport.node.importer.queries import COMPLETE, PROVISIONAL, REVOKED, Query, ReceivedBundle
+from carbonport.node.importer import consignments, queries
+from carbonport.node.importer.lot_fetching import fetch_lot
+from carbonport.node.importer.queries import (
+    COMPLETE,
+    PROVISIONAL,
+    REVOKED,
+    UNWITNESSED,
+    Query,
+    ReceivedBundle,
+)
 from carbonport.node.log.draft import Draft
 from carbonport.node.open_node import OpenNode
 from carbonport.wire.v1 import status_pb2
@@ -33,8 +48,14 @@ WITNESSED = "exporter-receipt-witnessed"
 PLAIN_DECIMAL = re.compile(r"[0-9]{1,30}(?:\.[0-9]{1,30})?")
 """A mass as requests and attestations write it: 12.5 and 12.500 are the same."""
 
-WITHDRAWN = frozenset({"status-revoked"})
-"""Error ids of a status check that say that an attestation or statement no longer holds."""
+WITHDRAWN = frozenset({"status-revoked", "lot-cancelled", "lot-superseded"})
+"""Error ids that say that an attestation or statement no longer holds, or the consignment was given back."""
+
+LOT_STANDING = "lot-standing"
+"""The check of what became of the consignment in its lot."""
+
+INCOMPLETE = frozenset({"lot-provisional", "lot-unwitnessed"})
+"""Error ids of that check with which a consignment is kept."""
 
 NOT_CHECKED = "not checked"
 """How a report begins the finding of a check that could not be made because another failed."""
@@ -46,7 +67,10 @@ def bundle_state(report: Report) -> str:
     """The state of a bundle with this report, which has no fatal failures."""
     if report.ok:
         return COMPLETE
-    return REVOKED if any(check.error in WITHDRAWN for check in report.checks) else PROVISIONAL
+    errors = {check.error for check in report.checks if not check.ok}
+    if errors & WITHDRAWN:
+        return REVOKED
+    return UNWITNESSED if errors == {"lot-unwitnessed"} else PROVISIONAL
 
 
 @dataclass(frozen=True)
@@ -63,8 +87,9 @@ class Receiver:
         _require_exchange(receipt, fetch_id)
         attestation = self._attestation(exporter, Presentation.decode(disclosure))
         _require_asked(asked, attestation)
-        data = await self._bundle(exporter, disclosure, receipt, received_at=now)
-        report = self._checked(data, now)
+        bundle, lot = await self._bundle(asked, disclosure, receipt, received_at=now)
+        data = self._sealed(bundle)
+        report = await self._checked(data, now)
         received = ReceivedBundle(
             fetch_id=fetch_id,
             request_id=asked.request_id,
@@ -79,6 +104,8 @@ class Receiver:
         def write(connection: Connection, _index: int) -> None:
             if queries.bundle_of_fetch(connection, fetch_id) is None:
                 queries.add_bundle(connection, received)
+            if lot is not None:
+                consignments.keep_seen(connection, asked.consignment_key, lot)
 
         await self.node.log.append(
             Draft(
@@ -96,16 +123,21 @@ class Receiver:
         )
         return received, report
 
-    async def refresh(self, received: ReceivedBundle, exporter: str, receipt: bytes) -> tuple[bytes, Report]:
+    async def refresh(self, received: ReceivedBundle, asked: Query, receipt: bytes) -> tuple[bytes, Report]:
         """The bundle anew, with fresh status tokens and trust lists (and a receipt that now has its quorum).
 
         What was withdrawn since is written too: whoever verifies the fresh bundle has to see it.
         """
         now = self.node.participant.clock()
         _require_exchange(receipt, received.fetch_id)
-        data = await self._bundle(exporter, received.disclosure, receipt, received_at=received.received_at)
-        report = self._checked(data, now, tolerated=WITHDRAWN)
+        bundle, lot = await self._bundle(
+            asked, received.disclosure, receipt, received_at=received.received_at
+        )
+        data = self._sealed(bundle)
+        report = await self._checked(data, now, tolerated=WITHDRAWN)
         with self.node.participant.store.writing() as connection:
+            if lot is not None:
+                consignments.keep_seen(connection, asked.consignment_key, lot)
             queries.replace_bundle(
                 connection,
                 received.fetch_id,
@@ -115,23 +147,26 @@ class Receiver:
             )
         return data, report
 
-    def _checked(self, data: bytes, now: int, *, tolerated: frozenset[str] = frozenset()) -> Report:
+    async def _checked(self, data: bytes, now: int, *, tolerated: frozenset[str] = frozenset()) -> Report:
         """Everything that anybody would check, with our own anchors; only a missing quorum is not fatal, nor what is
         `tolerated` (error ids).
         """
         participant = self.node.participant
-        report = verify_bundle(
+        report = await asyncio.to_thread(
+            verify_bundle,
             data,
             now=now,
             anchors=participant.trust.anchors,
             importer=participant.id,
             seen=participant.trust.seen_lists(),
+            verify_ranges=self.node.range_processes.verify,
         )
         fatal = [
             check
             for check in report.checks
             if not check.ok
             and check.id != WITNESSED
+            and not (check.id == LOT_STANDING and check.error in INCOMPLETE)
             and check.error not in tolerated
             and not check.found.startswith(NOT_CHECKED)
         ]
@@ -144,8 +179,11 @@ class Receiver:
             )
         return report
 
-    async def _bundle(self, exporter: str, disclosure: bytes, receipt: bytes, *, received_at: int) -> bytes:
-        participant = self.node.participant
+    async def _bundle(
+        self, asked: Query, disclosure: bytes, receipt: bytes, *, received_at: int
+    ) -> tuple[Bundle, SeenConsignment | None]:
+        """The parts of the bundle, unsealed, and what to keep of its lot."""
+        participant, exporter = self.node.participant, asked.exporter
         presentation = Presentation.decode(disclosure)
         attestation = self._attestation(exporter, presentation)
         pointer = attestation.header.statement
@@ -159,6 +197,8 @@ class Receiver:
                 remedy="Nothing was kept. Fetch the newest trust lists, then ask the exporter.",
             )
         statement = verify_statement(presentation.statement, seal.jwk)
+        stated = stated_lot(statement, statement_digest(presentation.statement), attestation.header.process)
+        lot, kept = (None, None) if stated is None else await self._lot(asked, attestation.header.id, stated)
         known = only_known_signatures(Receipt.decode(receipt), known_note_keys(participant.trust))
         bundle = Bundle(
             importer=participant.id,
@@ -169,8 +209,39 @@ class Receiver:
             statement_status=await self._status(statement.issuer, statement.status.uri),
             trust_lists=tuple(held.token for held in participant.trust.held_lists()),
             anchors=participant.trust.anchors,
+            lot=lot,
         )
-        return write_bundle(bundle, participant.signing_key(KeyUse.SEAL))
+        return bundle, kept
+
+    def _sealed(self, bundle: Bundle) -> bytes:
+        return write_bundle(bundle, self.node.participant.signing_key(KeyUse.SEAL))
+
+    async def _lot(
+        self, asked: Query, attestation_id: str, stated: StatedLot
+    ) -> tuple[BundledLot, SeenConsignment]:
+        """What the exporter shows of the lot now; FailedVerification (`lot-forked`) when it does not continue what it
+        showed before. The rest is checked with the bundle."""
+        participant, now = self.node.participant, self.node.participant.clock()
+        with participant.store.reading() as connection:
+            own = consignments.consignment_of_key(connection, asked.consignment_key)
+        shown = await fetch_lot(self.node.peers, asked.exporter, attestation_id)
+        shown = replace(shown, note=shown.note.only(lot_note_keys(participant.trust, stated, now=now)))
+        view = read_view(
+            shown.note,
+            shown.entries,
+            stated,
+            node_log_keys(participant.trust, stated.exporter, now=now),
+        )
+        if own.seen is not None:
+            require_continued(own.seen, view)
+        if not 1 <= shown.k < view.history.size:
+            raise FailedVerification(
+                "lot-entry-missing",
+                found=f"no consignment at position {shown.k} of {view.history.size}",
+                expected="the consignment's own entry in the lot's log",
+                remedy="Nothing was kept. Fetch again; if it stays so, tell the exporter.",
+            )
+        return BundledLot(own.public, shown), seen(view, shown.k)
 
     def _attestation(self, exporter: str, presentation: Presentation) -> Attestation:
         participant = self.node.participant

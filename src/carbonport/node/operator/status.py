@@ -11,6 +11,7 @@ from carbonport import __version__
 from carbonport.attestation.participants import TrustedKey
 from carbonport.crypto.canonical import Json
 from carbonport.errors import CarbonportError
+from carbonport.node.exporter.lots.lot_listing import listed_lots
 from carbonport.node.identity.key_ring import UNPUBLISHED, KeyUse
 from carbonport.node.open_node import OpenNode
 from carbonport.node.participant import Participant
@@ -30,6 +31,7 @@ async def status(node: OpenNode, _arguments: Arguments) -> Json:
     """Everything at once; the same for a serving node and for a command that opened the node itself."""
     participant, now = node.participant, node.participant.clock()
     trust, keys, log = _trust(participant, now), _keys(participant, now), _log(node)
+    lots = _lots(participant)
     own_list = next(
         (item for item in trust if item["jurisdiction"] == participant.config.name.jurisdiction), None
     )
@@ -48,7 +50,8 @@ async def status(node: OpenNode, _arguments: Arguments) -> Json:
         "keys": list[Json](keys),
         "certificate": {"not_after": material.not_after, "renewed_at": material.renew_at},
         "restore": _restore(participant),
-        "warnings": [*_warnings(log, trust, keys, participant, now)],
+        "lots": list[Json](lots),
+        "warnings": [*_warnings(log, trust, keys, participant, now), *_lot_warnings(lots)],
     }
     if node.service is not None:
         result["counters"] = dict(node.service.counters.as_json())  # type: ignore[arg-type]  # plain numbers and texts
@@ -71,6 +74,20 @@ def _requests(participant: Participant) -> Json:
     with participant.store.reading() as connection:
         rows = connection.execute(select(requests.c.state, func.count()).group_by(requests.c.state))
         return {str(state): int(count) for state, count in rows}
+
+
+def _lots(participant: Participant) -> list[dict[str, Json]]:
+    with participant.store.reading() as connection:
+        return [each.as_json() for each in listed_lots(connection)]
+
+
+def _lot_warnings(lots: list[dict[str, Json]]) -> Iterator[str]:
+    for lot in lots:
+        of = f"the lot of {lot['process']}, {lot['period']}"
+        if lot["missing_openings"]:
+            yield f"{of}, sells nothing: openings are missing, ask the importers (`carbonport lot restore`)"
+        elif lot["closed"]:
+            yield f"{of}, is closed: more is sold than its corrected production"
 
 
 def _restore(participant: Participant) -> Json:

@@ -34,6 +34,7 @@ class ExchangeService(exchange_pb2_grpc.ExchangeServiceServicer):
             consignment=request.consignment,
             net_mass_t=request.net_mass_t,
             items=tuple(request.items),
+            consignment_key=request.consignment_key.hex(),
         )
         entry = await self._node.answers.answer(asked)
         return exchange_pb2.RequestAttestationResponse(request=_message(entry))

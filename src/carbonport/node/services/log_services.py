@@ -3,11 +3,13 @@
 import asyncio
 
 from carbonport.crypto.notes import TYPE_COSIGNATURE, NoteSigner, VerifierKey
+from carbonport.crypto.receipt import Receipt
 from carbonport.node.identity.key_ring import KeyUse
 from carbonport.node.log.exchange_log import ExchangeLog
 from carbonport.node.log.witness import LogWitness
 from carbonport.node.participant import Participant
 from carbonport.node.restored import RestoreGuard
+from carbonport.node.witnessed_lots import WitnessedLots
 from carbonport.wire.v1 import log_pb2, log_pb2_grpc
 
 MAX_ENTRIES_PER_ANSWER = 500
@@ -51,6 +53,7 @@ class WitnessService(log_pb2_grpc.WitnessServiceServicer):
     def __init__(self, participant: Participant, restore: RestoreGuard) -> None:
         self._participant = participant
         self._restore = restore
+        self._lots = WitnessedLots(participant)
         self._kid, self._witness = self._with_key_in_force()
 
     async def AddCheckpoint(  # noqa: N802
@@ -72,6 +75,15 @@ class WitnessService(log_pb2_grpc.WitnessServiceServicer):
         size = await asyncio.to_thread(self._witness.witnessed_size, request.origin)
         return log_pb2.GetWitnessedSizeResponse(size=size)
 
+    async def ShowStatement(  # noqa: N802
+        self, request: log_pb2.ShowStatementRequest, context: object
+    ) -> log_pb2.ShowStatementResponse:
+        """Accept the lots of a statement that name this node as their witness."""
+        await self._restore.require_decided()
+        receipt = Receipt.decode(request.receipt)
+        origins = await asyncio.to_thread(self._lots.show, request.statement, receipt)
+        return log_pb2.ShowStatementResponse(origins=origins)
+
     def _with_key_in_force(self) -> tuple[str, LogWitness]:
         """What was recorded stands in the store; only the key is the process's own, and it may be rotated."""
         participant = self._participant
@@ -81,8 +93,9 @@ class WitnessService(log_pb2_grpc.WitnessServiceServicer):
         return participant.identity.record(KeyUse.WITNESS).kid, witness
 
     def _known_logs(self, origin: str) -> list[VerifierKey]:
-        """The log keys that any current list names for this origin; one's own log is never witnessed."""
-        now, found = self._participant.clock(), list[VerifierKey]()
+        """The log keys that any current list names for this origin, or for the lot of this origin once its statement
+        was shown; one's own log is never witnessed."""
+        now, found = self._participant.clock(), list(self._lots.keys(origin))
         for held in self._participant.trust.held_lists():
             if held.trust_list.next_update <= now:
                 continue

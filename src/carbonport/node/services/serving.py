@@ -20,6 +20,7 @@ from carbonport.node.operations import run_operation
 from carbonport.node.participant import Participant
 from carbonport.node.services.exchange_service import ExchangeService
 from carbonport.node.services.log_services import LogService, WitnessService
+from carbonport.node.services.lot_service import LotService
 from carbonport.node.services.status_service import StatusService
 from carbonport.node.status_lists import StatusLists
 from carbonport.node.transport.echo import EchoServicer
@@ -31,6 +32,8 @@ from carbonport.wire.v1 import (
     exchange_pb2_grpc,
     log_pb2,
     log_pb2_grpc,
+    lots_pb2,
+    lots_pb2_grpc,
     status_pb2,
     status_pb2_grpc,
 )
@@ -87,6 +90,11 @@ async def serve(home: NodeHome, ready: Ready) -> None:
             exchange_pb2_grpc.add_ExchangeServiceServicer_to_server,
             ExchangeService(node),
             exchange_pb2.DESCRIPTOR.services_by_name["ExchangeService"],
+        )
+        server.add(
+            lots_pb2_grpc.add_LotServiceServicer_to_server,
+            LotService(node.lots),
+            lots_pb2.DESCRIPTOR.services_by_name["LotService"],
         )
     control_server = None
     service = RunningService(started_at=participant.clock(), counters=server.counters)

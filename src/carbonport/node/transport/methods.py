@@ -9,6 +9,10 @@ from dataclasses import dataclass
 
 from google.protobuf.message import Message
 
+from carbonport.attestation.lots.consignment_key import GIVE_BACK_BYTES, KEY_BYTES
+from carbonport.attestation.lots.lot_leaves import MAX_LOT_ENTRIES
+from carbonport.attestation.statement_draft import MAX_GOODS
+from carbonport.crypto.receipt import MAX_RECEIPT_BYTES
 from carbonport.node.identity.names import Role
 from carbonport.node.transport.door import (
     Door,
@@ -21,7 +25,7 @@ from carbonport.node.transport.door import (
     request_id,
     text,
 )
-from carbonport.wire.v1 import echo_pb2, exchange_pb2, log_pb2, status_pb2
+from carbonport.wire.v1 import echo_pb2, exchange_pb2, log_pb2, lots_pb2, status_pb2
 
 EVERYONE = frozenset(Role)
 """Any participant that a current trust list names, whatever its role."""
@@ -37,6 +41,9 @@ ADD_CHECKPOINT_BYTES = 96 * 1024
 
 MAX_ITEMS = 200
 """Most items one request may name."""
+
+MAX_SHOWN_BYTES = 6 * 2**20
+"""Longest statement that a witness is shown; with its receipt it fits a message of the default size."""
 
 MAX_ENTRIES = 10_000
 """Most log entries one answer is asked for."""
@@ -56,7 +63,7 @@ class MethodRule:
 _item = matching(r"[a-z0-9][a-z0-9_./-]{0,127}", "the name of an item")
 _attestation_id = matching(r"[A-Za-z0-9][A-Za-z0-9:/._-]{0,199}", "an attestation id")
 _uri = matching(r"[!-~]{1,512}", "a URI of at most 512 visible characters")
-_origin = matching(r"[!-*,-~]{1,200}", "the origin of a log")
+_lot_origin = matching(r"[!-*,-~]{1,255}", "the origin of a log or of a lot")
 
 
 def _rule(
@@ -89,6 +96,7 @@ METHODS: Mapping[str, MethodRule] = {
                 "consignment": text(max_characters=128),
                 "net_mass_t": plain_decimal,
                 "items": repeated(_item, max_items=MAX_ITEMS),
+                "consignment_key": data(min_bytes=KEY_BYTES, max_bytes=KEY_BYTES),
             },
         ),
         exchange_pb2.RequestAttestationRequest,
@@ -106,6 +114,39 @@ METHODS: Mapping[str, MethodRule] = {
             {"request_id": request_id, "attestation_id": _attestation_id},
         ),
         exchange_pb2.FetchAttestationRequest,
+    ),
+    "/carbonport.wire.v1.LotService/GetConsignment": _rule(
+        frozenset({Role.IMPORTER}),
+        Door(lots_pb2.GetConsignmentRequest, {"attestation_id": _attestation_id}),
+        lots_pb2.GetConsignmentRequest,
+    ),
+    "/carbonport.wire.v1.LotService/ListLotEntries": _rule(
+        frozenset({Role.IMPORTER, Role.REGULATOR}),
+        Door(
+            lots_pb2.ListLotEntriesRequest,
+            {
+                "origin": _lot_origin,
+                "start": number(0, MAX_LOT_ENTRIES),
+                "limit": number(1, MAX_LOT_ENTRIES),
+            },
+        ),
+        lots_pb2.ListLotEntriesRequest,
+    ),
+    "/carbonport.wire.v1.LotService/GiveBackConsignment": _rule(
+        frozenset({Role.IMPORTER}),
+        Door(
+            lots_pb2.GiveBackConsignmentRequest,
+            {
+                "attestation_id": _attestation_id,
+                "signature": data(min_bytes=GIVE_BACK_BYTES, max_bytes=GIVE_BACK_BYTES),
+            },
+        ),
+        lots_pb2.GiveBackConsignmentRequest,
+    ),
+    "/carbonport.wire.v1.LotService/ListLots": _rule(
+        frozenset({Role.REGULATOR}),
+        Door(lots_pb2.ListLotsRequest, {"start": number(0, MAX_GOODS)}),
+        lots_pb2.ListLotsRequest,
     ),
     "/carbonport.wire.v1.LogService/GetCheckpoint": _rule(
         EVERYONE, Door(log_pb2.GetCheckpointRequest, {}), log_pb2.GetCheckpointRequest
@@ -129,8 +170,20 @@ METHODS: Mapping[str, MethodRule] = {
     ),
     "/carbonport.wire.v1.WitnessService/GetWitnessedSize": _rule(
         EVERYONE,
-        Door(log_pb2.GetWitnessedSizeRequest, {"origin": _origin}),
+        Door(log_pb2.GetWitnessedSizeRequest, {"origin": _lot_origin}),
         log_pb2.GetWitnessedSizeRequest,
+    ),
+    "/carbonport.wire.v1.WitnessService/ShowStatement": _rule(
+        EVERYONE,
+        Door(
+            log_pb2.ShowStatementRequest,
+            {
+                "statement": text(max_characters=MAX_SHOWN_BYTES),
+                "receipt": data(min_bytes=1, max_bytes=MAX_RECEIPT_BYTES),
+            },
+        ),
+        log_pb2.ShowStatementRequest,
+        max_request_bytes=MAX_SHOWN_BYTES + MAX_RECEIPT_BYTES,
     ),
     "/carbonport.wire.v1.StatusService/GetStatusList": _rule(
         EVERYONE,

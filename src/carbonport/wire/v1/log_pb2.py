@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1c\x63\x61rbonport/wire/v1/log.proto\x12\x12\x63\x61rbonport.wire.v1\"\x16\n\x14GetCheckpointRequest\"+\n\x15GetCheckpointResponse\x12\x12\n\ncheckpoint\x18\x01 \x01(\x0c\"2\n\x12ListEntriesRequest\x12\r\n\x05start\x18\x01 \x01(\x04\x12\r\n\x05limit\x18\x02 \x01(\r\"D\n\x13ListEntriesResponse\x12-\n\x07\x65ntries\x18\x01 \x03(\x0b\x32\x1c.carbonport.wire.v1.LogEntry\"6\n\x08LogEntry\x12\r\n\x05index\x18\x01 \x01(\x04\x12\r\n\x05\x65ntry\x18\x02 \x01(\x0c\x12\x0c\n\x04\x62ody\x18\x03 \x01(\x0c\"\'\n\x14\x41\x64\x64\x43heckpointRequest\x12\x0f\n\x07request\x18\x01 \x01(\x0c\"J\n\x15\x41\x64\x64\x43heckpointResponse\x12\x0e\n\x06status\x18\x01 \x01(\r\x12\x13\n\x0b\x63osignature\x18\x02 \x01(\x0c\x12\x0c\n\x04size\x18\x03 \x01(\x04\")\n\x17GetWitnessedSizeRequest\x12\x0e\n\x06origin\x18\x01 \x01(\t\"(\n\x18GetWitnessedSizeResponse\x12\x0c\n\x04size\x18\x01 \x01(\x04\x32\xd2\x01\n\nLogService\x12\x64\n\rGetCheckpoint\x12(.carbonport.wire.v1.GetCheckpointRequest\x1a).carbonport.wire.v1.GetCheckpointResponse\x12^\n\x0bListEntries\x12&.carbonport.wire.v1.ListEntriesRequest\x1a\'.carbonport.wire.v1.ListEntriesResponse2\xe5\x01\n\x0eWitnessService\x12\x64\n\rAddCheckpoint\x12(.carbonport.wire.v1.AddCheckpointRequest\x1a).carbonport.wire.v1.AddCheckpointResponse\x12m\n\x10GetWitnessedSize\x12+.carbonport.wire.v1.GetWitnessedSizeRequest\x1a,.carbonport.wire.v1.GetWitnessedSizeResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1c\x63\x61rbonport/wire/v1/log.proto\x12\x12\x63\x61rbonport.wire.v1\"\x16\n\x14GetCheckpointRequest\"+\n\x15GetCheckpointResponse\x12\x12\n\ncheckpoint\x18\x01 \x01(\x0c\"2\n\x12ListEntriesRequest\x12\r\n\x05start\x18\x01 \x01(\x04\x12\r\n\x05limit\x18\x02 \x01(\r\"D\n\x13ListEntriesResponse\x12-\n\x07\x65ntries\x18\x01 \x03(\x0b\x32\x1c.carbonport.wire.v1.LogEntry\"6\n\x08LogEntry\x12\r\n\x05index\x18\x01 \x01(\x04\x12\r\n\x05\x65ntry\x18\x02 \x01(\x0c\x12\x0c\n\x04\x62ody\x18\x03 \x01(\x0c\"\'\n\x14\x41\x64\x64\x43heckpointRequest\x12\x0f\n\x07request\x18\x01 \x01(\x0c\"J\n\x15\x41\x64\x64\x43heckpointResponse\x12\x0e\n\x06status\x18\x01 \x01(\r\x12\x13\n\x0b\x63osignature\x18\x02 \x01(\x0c\x12\x0c\n\x04size\x18\x03 \x01(\x04\")\n\x17GetWitnessedSizeRequest\x12\x0e\n\x06origin\x18\x01 \x01(\t\"(\n\x18GetWitnessedSizeResponse\x12\x0c\n\x04size\x18\x01 \x01(\x04\":\n\x14ShowStatementRequest\x12\x11\n\tstatement\x18\x01 \x01(\t\x12\x0f\n\x07receipt\x18\x02 \x01(\x0c\"(\n\x15ShowStatementResponse\x12\x0f\n\x07origins\x18\x01 \x03(\t2\xd2\x01\n\nLogService\x12\x64\n\rGetCheckpoint\x12(.carbonport.wire.v1.GetCheckpointRequest\x1a).carbonport.wire.v1.GetCheckpointResponse\x12^\n\x0bListEntries\x12&.carbonport.wire.v1.ListEntriesRequest\x1a\'.carbonport.wire.v1.ListEntriesResponse2\xcb\x02\n\x0eWitnessService\x12\x64\n\rAddCheckpoint\x12(.carbonport.wire.v1.AddCheckpointRequest\x1a).carbonport.wire.v1.AddCheckpointResponse\x12m\n\x10GetWitnessedSize\x12+.carbonport.wire.v1.GetWitnessedSizeRequest\x1a,.carbonport.wire.v1.GetWitnessedSizeResponse\x12\x64\n\rShowStatement\x12(.carbonport.wire.v1.ShowStatementRequest\x1a).carbonport.wire.v1.ShowStatementResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -49,8 +49,12 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETWITNESSEDSIZEREQUEST']._serialized_end=457
   _globals['_GETWITNESSEDSIZERESPONSE']._serialized_start=459
   _globals['_GETWITNESSEDSIZERESPONSE']._serialized_end=499
-  _globals['_LOGSERVICE']._serialized_start=502
-  _globals['_LOGSERVICE']._serialized_end=712
-  _globals['_WITNESSSERVICE']._serialized_start=715
-  _globals['_WITNESSSERVICE']._serialized_end=944
+  _globals['_SHOWSTATEMENTREQUEST']._serialized_start=501
+  _globals['_SHOWSTATEMENTREQUEST']._serialized_end=559
+  _globals['_SHOWSTATEMENTRESPONSE']._serialized_start=561
+  _globals['_SHOWSTATEMENTRESPONSE']._serialized_end=601
+  _globals['_LOGSERVICE']._serialized_start=604
+  _globals['_LOGSERVICE']._serialized_end=814
+  _globals['_WITNESSSERVICE']._serialized_start=817
+  _globals['_WITNESSSERVICE']._serialized_end=1148
 # @@protoc_insertion_point(module_scope)

@@ -167,6 +167,11 @@ class WitnessServiceStub:
                 request_serializer=carbonport_dot_wire_dot_v1_dot_log__pb2.GetWitnessedSizeRequest.SerializeToString,
                 response_deserializer=carbonport_dot_wire_dot_v1_dot_log__pb2.GetWitnessedSizeResponse.FromString,
                 _registered_method=True)
+        self.ShowStatement = channel.unary_unary(
+                '/carbonport.wire.v1.WitnessService/ShowStatement',
+                request_serializer=carbonport_dot_wire_dot_v1_dot_log__pb2.ShowStatementRequest.SerializeToString,
+                response_deserializer=carbonport_dot_wire_dot_v1_dot_log__pb2.ShowStatementResponse.FromString,
+                _registered_method=True)
 
 
 class WitnessServiceServicer:
@@ -187,6 +192,14 @@ class WitnessServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ShowStatement(self, request, context):
+        """Show a verification statement: the witness accepts the origins of the lots that name it. Showing it again changes
+        nothing.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_WitnessServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -199,6 +212,11 @@ def add_WitnessServiceServicer_to_server(servicer, server):
                     servicer.GetWitnessedSize,
                     request_deserializer=carbonport_dot_wire_dot_v1_dot_log__pb2.GetWitnessedSizeRequest.FromString,
                     response_serializer=carbonport_dot_wire_dot_v1_dot_log__pb2.GetWitnessedSizeResponse.SerializeToString,
+            ),
+            'ShowStatement': grpc.unary_unary_rpc_method_handler(
+                    servicer.ShowStatement,
+                    request_deserializer=carbonport_dot_wire_dot_v1_dot_log__pb2.ShowStatementRequest.FromString,
+                    response_serializer=carbonport_dot_wire_dot_v1_dot_log__pb2.ShowStatementResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -256,6 +274,33 @@ class WitnessService:
             '/carbonport.wire.v1.WitnessService/GetWitnessedSize',
             carbonport_dot_wire_dot_v1_dot_log__pb2.GetWitnessedSizeRequest.SerializeToString,
             carbonport_dot_wire_dot_v1_dot_log__pb2.GetWitnessedSizeResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ShowStatement(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/carbonport.wire.v1.WitnessService/ShowStatement',
+            carbonport_dot_wire_dot_v1_dot_log__pb2.ShowStatementRequest.SerializeToString,
+            carbonport_dot_wire_dot_v1_dot_log__pb2.ShowStatementResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -83,6 +83,10 @@ class WitnessServiceStub:
     """`request` is the body of the specification's add-checkpoint; refusals are answers too."""
     GetWitnessedSize: _grpc.UnaryUnaryMultiCallable[_log_pb2.GetWitnessedSizeRequest, _log_pb2.GetWitnessedSizeResponse]
     """The last size this witness has cosigned for an origin; 0 when it has seen none."""
+    ShowStatement: _grpc.UnaryUnaryMultiCallable[_log_pb2.ShowStatementRequest, _log_pb2.ShowStatementResponse]
+    """Show a verification statement: the witness accepts the origins of the lots that name it. Showing it again changes
+    nothing.
+    """
 
 @_typing.type_check_only
 class WitnessServiceAsyncStub(WitnessServiceStub):
@@ -93,6 +97,10 @@ class WitnessServiceAsyncStub(WitnessServiceStub):
     """`request` is the body of the specification's add-checkpoint; refusals are answers too."""
     GetWitnessedSize: _aio.UnaryUnaryMultiCallable[_log_pb2.GetWitnessedSizeRequest, _log_pb2.GetWitnessedSizeResponse]  # type: ignore[assignment]
     """The last size this witness has cosigned for an origin; 0 when it has seen none."""
+    ShowStatement: _aio.UnaryUnaryMultiCallable[_log_pb2.ShowStatementRequest, _log_pb2.ShowStatementResponse]  # type: ignore[assignment]
+    """Show a verification statement: the witness accepts the origins of the lots that name it. Showing it again changes
+    nothing.
+    """
 
 class WitnessServiceServicer(metaclass=_abc_1.ABCMeta):
     """Witnesses cosign the checkpoints of logs they know (C2SP tlog-witness)."""
@@ -112,5 +120,15 @@ class WitnessServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_log_pb2.GetWitnessedSizeResponse, _abc.Awaitable[_log_pb2.GetWitnessedSizeResponse]]:
         """The last size this witness has cosigned for an origin; 0 when it has seen none."""
+
+    @_abc_1.abstractmethod
+    def ShowStatement(
+        self,
+        request: _log_pb2.ShowStatementRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_log_pb2.ShowStatementResponse, _abc.Awaitable[_log_pb2.ShowStatementResponse]]:
+        """Show a verification statement: the witness accepts the origins of the lots that name it. Showing it again changes
+        nothing.
+        """
 
 def add_WitnessServiceServicer_to_server(servicer: WitnessServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -1,0 +1,63 @@
+"""`carbonport lot list` and `carbonport give-back`: what is sold of a verified production, and what is returned."""
+
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from carbonport.node.cli.home_options import HomeOption, JsonOption, PassphraseFileOption, shown
+from carbonport.node.cli.running import perform_and_print
+
+lot_app = typer.Typer(no_args_is_help=True, help="The lots that consignments are sold from.")
+
+
+def register(app: typer.Typer) -> None:
+    """Attach the commands of this module to the program."""
+    app.add_typer(lot_app, name="lot")
+    app.command("give-back")(give_back)
+
+
+@lot_app.command("list")
+def list_lots(
+    home: HomeOption = None, passphrase_file: PassphraseFileOption = None, as_json: JsonOption = False
+) -> None:
+    """Show the exporter's lots: how many consignments were sold and returned, and which lots are closed."""
+
+    def words(result: dict[str, Any], console: Console) -> None:
+        table = Table("process", "period", "sold", "returned", "entries", "state")
+        for lot in result["lots"]:
+            table.add_row(
+                shown(lot["process"]),
+                lot["period"],
+                str(lot["consignments"]),
+                str(lot["returned"]),
+                str(lot["entries"]),
+                state_of(lot),
+            )
+        console.print(table)
+
+    perform_and_print("lot-list", {}, words, home, passphrase_file, as_json)
+
+
+def give_back(
+    request: Annotated[str, typer.Argument(help="Id of a request that was fetched.")],
+    home: HomeOption = None,
+    passphrase_file: PassphraseFileOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Give a consignment back to its exporter, once its attestation is revoked; it can be sold again."""
+
+    def words(result: dict[str, Any], console: Console) -> None:
+        console.print(
+            f"consignment {result['k']} of the lot is given back; attestation {result['attestation']} is cancelled"
+        )
+
+    perform_and_print("give-back", {"request": request}, words, home, passphrase_file, as_json)
+
+
+def state_of(lot: dict[str, Any]) -> str:
+    """The state of a lot in words."""
+    if lot["missing_openings"]:
+        return f"closed: {len(lot['missing_openings'])} openings are missing"
+    return "closed: more is sold than the corrected production" if lot["closed"] else "open"

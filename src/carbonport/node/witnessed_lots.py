@@ -1,0 +1,137 @@
+"""The lots that this node witnesses: those of statements it was shown, that name it.
+
+A witness believes a statement as any reader does: signed by a listed, accredited verifier, and in the verifier's log
+under the quorum that the lists ask for. It keeps which lots it accepted, and refuses a second one over the same
+production: a process in an overlapping period, under whatever origin.
+"""
+
+from collections.abc import Sequence
+
+from sqlalchemy import Connection, insert, select, update
+
+from carbonport.attestation.listed_log import receipt_log_key
+from carbonport.attestation.lots.lot_identity import LOT_PATH, Lot
+from carbonport.attestation.lots.lot_periods import require_no_overlap
+from carbonport.attestation.lots.lot_terms import StatedLot
+from carbonport.attestation.lots.lot_witnessing import accepted_lot_keys
+from carbonport.attestation.lots.stated_lots import stated_lots
+from carbonport.attestation.statement import Statement, statement_digest, statement_kid, verify_statement
+from carbonport.attestation.witness_rules import witness_requirement
+from carbonport.crypto.log_entry import EntryType
+from carbonport.crypto.notes import VerifierKey
+from carbonport.crypto.receipt import Receipt
+from carbonport.errors import FailedVerification, Refused
+from carbonport.node.participant import Participant
+from carbonport.node.store.lot_schema import witnessed_lots
+
+
+class WitnessedLots:
+    """The witness's memory of lots. Methods may be called from any thread."""
+
+    def __init__(self, participant: Participant) -> None:
+        self._participant = participant
+
+    def show(self, token: str, receipt: Receipt) -> list[str]:
+        """Accept the lots of a statement that name this witness; gives their origins.
+
+        Raises FailedVerification for a statement that does not hold, Refused `lot-not-witnessed-here` when none of its
+        lots names this node, and `lot-period-overlap` for a production that was accepted as another lot.
+        """
+        participant, now = self._participant, self._participant.clock()
+        statement = self._verified(token, receipt)
+        digest = statement_digest(token)
+        mine = [each for each in stated_lots(statement, digest) if participant.id in each.terms.witnesses]
+        if not mine:
+            raise Refused(
+                "lot-not-witnessed-here",
+                found=f"a statement whose lots do not name {participant.id} as their witness",
+                expected="a statement that names this witness for a lot",
+                remedy="Ask the witnesses that the statement names.",
+            )
+        exporter = participant.trust.participant(statement.exporter, now=now)
+        node_keys = [VerifierKey.parse(key.text) for key in exporter.keys if key.usage == "log"]
+        for each in mine:
+            accepted_lot_keys(each, node_keys, witness=participant.id)
+        with participant.store.writing() as connection:
+            for each in mine:
+                _accept(connection, each, now=now)
+        return [each.terms.origin for each in mine]
+
+    def keys(self, origin: str) -> Sequence[VerifierKey]:
+        """The keys that sign the checkpoints of a lot accepted here, newest first; none for an unknown origin."""
+        if LOT_PATH not in origin:
+            return ()
+        participant, now = self._participant, self._participant.clock()
+        with participant.store.reading() as connection:
+            row = connection.execute(select(witnessed_lots).where(witnessed_lots.c.origin == origin)).first()
+        if row is None:
+            return ()
+        try:
+            exporter = participant.trust.participant(row.exporter, now=now)
+        except FailedVerification:
+            return ()
+        lot = Lot(row.installation, row.process, row.period_start, row.period_end)
+        listed = sorted((key for key in exporter.keys if key.usage == "log"), key=lambda key: -key.valid_from)
+        found = (lot.log_key(VerifierKey.parse(key.text)) for key in listed)
+        return [key for key in found if key.name == origin]
+
+    def _verified(self, token: str, receipt: Receipt) -> Statement:
+        participant, now = self._participant, self._participant.clock()
+        trust, kid = participant.trust, statement_kid(token)
+        for held in trust.held_lists():
+            for listed in held.trust_list.participants:
+                key = listed.key(kid, "verifier-seal")
+                if key is None:
+                    continue
+                statement = verify_statement(token, key.jwk)
+                if statement.issuer != listed.id:
+                    continue
+                receipt_log_key(
+                    trust,
+                    receipt,
+                    listed.id,
+                    payload=token.encode(),
+                    expected={},
+                    entry_type=EntryType.STATEMENT,
+                    now=now,
+                )
+                rule = witness_requirement(trust, log_owner=listed.id, reader=participant.id, now=now)
+                signed_at = rule.check(receipt.checkpoint)
+                at = now if signed_at is None else signed_at
+                trust.signing_key(listed.id, kid, "verifier-seal", at=at, now=now)
+                trust.accreditation(listed.id, statement.activity_groups, at=at, now=now)
+                return statement
+        raise FailedVerification(
+            "statement-unknown-verifier",
+            found="a statement signed by no listed verifier",
+            expected="a verifier of the trust lists",
+            remedy="Add the newest trust lists; if it stays so, do not rely on the statement.",
+        )
+
+
+def _accept(connection: Connection, stated: StatedLot, *, now: int) -> None:
+    lot, origin = stated.lot, stated.terms.origin
+    rows = connection.execute(
+        select(witnessed_lots).where(
+            witnessed_lots.c.installation == lot.installation, witnessed_lots.c.process == lot.process
+        )
+    ).all()
+    same = [Lot(row.installation, row.process, row.period_start, row.period_end) for row in rows]
+    own = [each for each, row in zip(same, rows, strict=True) if row.origin == origin]
+    others = [each for each, row in zip(same, rows, strict=True) if row.origin != origin]
+    require_no_overlap([lot], own, elsewhere=others)
+    values = {"statement": stated.digest, "shown_at": now}
+    known = witnessed_lots.c.origin == origin
+    if connection.execute(update(witnessed_lots).where(known).values(**values)).rowcount:
+        return
+    connection.execute(
+        insert(witnessed_lots).values(
+            origin=origin,
+            exporter=stated.exporter,
+            installation=lot.installation,
+            process=lot.process,
+            period_start=lot.start,
+            period_end=lot.end,
+            **values,
+        )
+    )

@@ -1,0 +1,179 @@
+"""The life of a lot between real processes: sold to the last tonne, given back, corrected, closed and opened again."""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from played_demo import (
+    EXPORTER,
+    IMPORTER,
+    REGULATOR,
+    STEELWORKS,
+    VERIFIER,
+    Part,
+    do,
+    played_demo,
+    question,
+)
+from warm_programs import programs
+
+from carbonport.attestation.check_report import Report
+from carbonport.attestation.checks import verify_bundle
+from carbonport.crypto.ambient import system_clock
+from carbonport.crypto.canonical import Json
+from carbonport.errors import Misuse, Refused
+from carbonport.node.home import open_home
+
+PRODUCED, LESS = "4836291.472", "4835000.000"
+"""The demo's production, of which its own consignment took 2450.500 t, and a corrected one."""
+
+
+@dataclass
+class LotStage:
+    """Copies of the demo's homes, all of them serving."""
+
+    folder: Path
+    homes: dict[str, Path]
+
+    def do(self, part: Part, operation: str, **arguments: Json) -> dict[str, Any]:
+        return asyncio.run(do(self.homes[part.key], operation, **arguments))
+
+    def ask(self, consignment: str, mass: str, request_id: str = "") -> dict[str, Any]:
+        asked = {**question(request_id, consignment=consignment), "net_mass_t": mass}
+        return self.do(IMPORTER, "query", **asked)
+
+    def fetch(self, asked: dict[str, Any]) -> Path:
+        out = self.folder / f"{asked['request']}.json"
+        self.do(IMPORTER, "fetch", request=asked["request"], out=str(out))
+        return out
+
+    def refresh(self, asked: dict[str, Any]) -> dict[str, Any]:
+        out = str(self.folder / f"{asked['request']}.json")
+        return self.do(IMPORTER, "refresh", request=asked["request"], out=out)
+
+    def verify(self, bundle: Path) -> Report:
+        anchors = open_home(self.homes[IMPORTER.key], environ={}).trust.anchors()
+        return verify_bundle(bundle.read_bytes(), now=system_clock(), anchors=anchors, importer=IMPORTER.id)
+
+    def failed(self, bundle: Path) -> dict[str, str]:
+        return {check.id: check.error for check in self.verify(bundle).checks if not check.ok}
+
+    def lot(self) -> dict[str, Any]:
+        (found,) = self.do(EXPORTER, "lot-list")["lots"]
+        assert isinstance(found, dict)
+        return found
+
+    def revoke(self, *attestations: str) -> None:
+        for attestation in attestations:
+            self.do(EXPORTER, "revoke", attestation=attestation, reason="returned")
+
+    def give_back(self, asked: dict[str, Any]) -> dict[str, Any]:
+        return self.do(IMPORTER, "give-back", request=asked["request"])
+
+    def correct(self, produced: str) -> None:
+        """A new ledger with another production, and the verifier's next version over it."""
+        document = self.folder / "corrected.yaml"
+        document.write_text(STEELWORKS.read_text().replace(PRODUCED, produced))
+        openings, statement = str(self.folder / "openings"), str(self.folder / "statement")
+        self.do(EXPORTER, "intake", path=str(document))
+        self.do(EXPORTER, "commit", verifier=VERIFIER.id, out=openings)
+        store = str(self.homes[EXPORTER.key] / "data")
+        self.do(VERIFIER, "sign", store=store, openings=openings, out=statement, opinion="satisfactory")
+        self.do(EXPORTER, "statement-add", path=statement)
+
+
+@pytest.fixture
+def lots(tmp_path: Path) -> Iterator[LotStage]:
+    homes = played_demo().copy_homes(tmp_path)
+    with ExitStack() as serving:
+        for part in (REGULATOR, VERIFIER, EXPORTER, IMPORTER):
+            serving.enter_context(programs().serve(homes[part.key]))
+        yield LotStage(tmp_path, homes)
+
+
+def outcome(asked: dict[str, Any]) -> tuple[str, str]:
+    return asked["state"], asked["reason"]
+
+
+def test_a_lot_is_sold_to_the_last_gram_returned_and_corrected(lots: LotStage) -> None:
+    # Asked again, under its own id or a new one, a consignment is sold once.
+    first = lots.ask("LIFE-1", "1000")
+    with pytest.raises(Misuse) as unseen:
+        lots.give_back(first)
+    assert unseen.value.id == "consignment-not-fetched"
+    assert lots.ask("LIFE-1", "1000", first["request"])["attestation"] == first["attestation"]
+    again = lots.ask("LIFE-1", "1000")
+    assert again["state"] == "issued"
+    assert again["attestation"] != first["attestation"]
+    assert (lots.lot()["consignments"], lots.lot()["entries"]) == (2, 3)
+    assert outcome(lots.ask("LIFE-1", "1000.000001")) == ("refused", "lot-consignment-sold")
+    assert lots.verify(lots.fetch(first)).ok
+
+    # The last tonnes: a gram more is refused, and the refusal says no number.
+    assert outcome(lots.ask("LIFE-2", "4832840.972001")) == ("refused", "lot-sold-out")
+    rest = lots.ask("LIFE-2", "4832840.972")
+    assert rest["state"] == "issued"
+    assert outcome(lots.ask("LIFE-3", "0.000001")) == ("refused", "lot-sold-out")
+    assert lots.verify(lots.fetch(rest)).ok
+
+    # Given back: only after every attestation of it is revoked, and once.
+    for premature in ((), (first["attestation"],)):
+        lots.revoke(*premature)
+        with pytest.raises(Refused) as problem:
+            lots.give_back(first)
+        assert problem.value.id == "lot-give-back-unrevoked"
+    lots.revoke(again["attestation"])
+    returned = lots.give_back(first)
+    assert lots.give_back(first)["entry"] == returned["entry"] == 4
+    assert lots.lot()["returned"] == 1
+    assert lots.refresh(first)["state"] == "revoked"
+    assert lots.failed(lots.folder / f"{first['request']}.json") == {
+        "attestation-status": "status-revoked",
+        "lot-standing": "lot-cancelled",
+    }
+
+    # What was returned is sold again: under the same name it is a consignment of its own.
+    anew = lots.ask("LIFE-1", "900")
+    assert anew["state"] == "issued"
+    assert lots.verify(lots.fetch(anew)).ok
+
+    # A correction below what is sold closes the lot.
+    lots.correct(LESS)
+    assert lots.lot()["closed"]
+    assert any("is closed" in warning for warning in lots.do(EXPORTER, "status")["warnings"])
+    assert outcome(lots.ask("LIFE-4", "1")) == ("refused", "lot-closed")
+    assert outcome(lots.ask("LIFE-2", "4832840.972")) == ("refused", "lot-closed")
+    assert lots.refresh(rest)["state"] == "revoked"
+    assert lots.failed(lots.folder / f"{rest['request']}.json")["lot-standing"] == "lot-superseded"
+
+    # A give-back opens it, and the attestation of what stays is made again over the entry that it has.
+    lots.revoke(rest["attestation"])
+    lots.give_back(rest)
+    assert not lots.lot()["closed"]
+    entries = lots.lot()["entries"]
+    corrected = lots.ask("LIFE-1", "900")
+    assert corrected["state"] == "issued"
+    assert lots.lot()["entries"] == entries
+    assert lots.verify(lots.fetch(corrected)).ok
+    assert lots.ask("LIFE-4", "1")["state"] == "issued"
+
+
+def test_without_its_witness_a_sale_is_provisional_and_confirmed_later(tmp_path: Path) -> None:
+    """The lot was seen by its witness before; the sale is made and fetched while the witness is gone."""
+    homes = played_demo().copy_homes(tmp_path)
+    lots = LotStage(tmp_path, homes)
+    with ExitStack() as serving:
+        for part in (VERIFIER, EXPORTER, IMPORTER):
+            serving.enter_context(programs().serve(homes[part.key]))
+        with programs().serve(homes[REGULATOR.key]):
+            lots.fetch(lots.ask("LIFE-5", "10"))
+        asked = lots.ask("LIFE-6", "20")
+        bundle = lots.fetch(asked)
+        assert lots.failed(bundle)["lot-standing"] == "lot-provisional"
+        with programs().serve(homes[REGULATOR.key]):
+            assert lots.refresh(asked)["state"] == "complete"
+    assert lots.verify(bundle).ok
