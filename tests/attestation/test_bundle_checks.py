@@ -140,8 +140,8 @@ def test_every_section_is_held(path: tuple[str | int, ...]) -> None:
 
     wrong: list[Json] = [None, [], {"a": 1}, "", 7]
     changes: list[Callable[[Json], Json]] = [nudged, last, *(partial(_constant, value) for value in wrong)]
-    for change in changes:
-        report = check(changed_at(path, change))
+    for data in {changed_at(path, change) for change in changes} - {DATA}:
+        report = check(data)
         assert not report.ok
         assert not report.check("bundle-form").ok or not report.check("bundle-seal").ok
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from life_stage import until
 from played_demo import (
     EXPORTER,
     IMPORTER,
@@ -175,5 +176,5 @@ def test_without_its_witness_a_sale_is_provisional_and_confirmed_later(tmp_path:
         bundle = lots.fetch(asked)
         assert lots.failed(bundle)["lot-standing"] == "lot-provisional"
         with programs().serve(homes[REGULATOR.key]):
-            assert lots.refresh(asked)["state"] == "complete"
+            until(lambda: lots.refresh(asked)["state"] == "complete")
     assert lots.verify(bundle).ok

@@ -13,10 +13,12 @@ from carbonport.errors import Misuse
 from carbonport.node import control
 from carbonport.node.exporter import commands as exporter
 from carbonport.node.exporter.lots.lot_listing import list_lots
+from carbonport.node.exporter.lots.lot_restore import restore_lot
 from carbonport.node.exporter.statement_adding import add_statement
 from carbonport.node.home import NodeHome
 from carbonport.node.importer import commands as importer
 from carbonport.node.importer.giving_back import give_back
+from carbonport.node.importer.lot_export import export_lot
 from carbonport.node.open_node import OpenNode
 from carbonport.node.operator import commands as operator
 from carbonport.node.operator.status import status
@@ -41,6 +43,8 @@ OPERATIONS: Mapping[str, Operation] = MappingProxyType(
         "refresh": importer.refresh,
         "give-back": give_back,
         "lot-list": list_lots,
+        "lot-export": export_lot,
+        "lot-restore": restore_lot,
         "verify-data": verifier.verify_data,
         "sign": verifier.sign,
         "reissue": verifier.reissue,

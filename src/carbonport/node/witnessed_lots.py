@@ -18,7 +18,7 @@ from carbonport.attestation.lots.stated_lots import stated_lots
 from carbonport.attestation.statement import Statement, statement_digest, statement_kid, verify_statement
 from carbonport.attestation.witness_rules import witness_requirement
 from carbonport.crypto.log_entry import EntryType
-from carbonport.crypto.notes import VerifierKey
+from carbonport.crypto.notes import TYPE_ED25519, VerifierKey
 from carbonport.crypto.receipt import Receipt
 from carbonport.errors import FailedVerification, Refused
 from carbonport.node.participant import Participant
@@ -70,10 +70,11 @@ class WitnessedLots:
             exporter = participant.trust.participant(row.exporter, now=now)
         except FailedVerification:
             return ()
-        lot = Lot(row.installation, row.process, row.period_start, row.period_end)
-        listed = sorted((key for key in exporter.keys if key.usage == "log"), key=lambda key: -key.valid_from)
-        found = (lot.log_key(VerifierKey.parse(key.text)) for key in listed)
-        return [key for key in found if key.name == origin]
+        listed = sorted(
+            (key for key in exporter.keys if key.usage == "log" and key.status != "revoked"),
+            key=lambda key: -key.valid_from,
+        )
+        return [VerifierKey(origin, TYPE_ED25519, VerifierKey.parse(key.text).public) for key in listed]
 
     def _verified(self, token: str, receipt: Receipt) -> Statement:
         participant, now = self._participant, self._participant.clock()

@@ -10,6 +10,7 @@
     activity_level      the signed commitment to the production, shown and scaled
     seller              sales, give-backs and corrections as pure functions over an explicit state
     restored_lot        a seller's state from published entries, after a restore
+    lot_memory          what an importer gives a seller that lost it, as a file
     lot_presentation    what an importer is shown, as canonical JSON
     lot_witnessing      the witnesses a statement names: their quorum, and what makes a witness accept a lot
     consignment_check   the importer's check

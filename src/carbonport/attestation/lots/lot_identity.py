@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from carbonport.attestation.statement_draft import PERIOD
-from carbonport.crypto.notes import TYPE_ED25519, VerifierKey
 from carbonport.crypto.tuplehash import tuple_hash
 from carbonport.errors import Malformed
 
@@ -55,7 +54,3 @@ class Lot:
     def origin(self, node_origin: str) -> str:
         """The origin of this lot's log at the node whose own log has `node_origin`."""
         return f"{node_origin}{LOT_PATH}{self.id.hex()}"
-
-    def log_key(self, node_key: VerifierKey) -> VerifierKey:
-        """The key that signs this lot's checkpoints, from a key of the node's own log."""
-        return VerifierKey(self.origin(node_key.name), TYPE_ED25519, node_key.public)

@@ -124,6 +124,11 @@ def returned_by(data: bytes) -> int | None:
     return int.from_bytes(data[2:_HEAD_BYTES], "big") if data[1] == _GIVE_BACK else None
 
 
+def is_statement(data: bytes) -> bool:
+    """Whether an entry of this log names a statement version."""
+    return data[1] == _STATEMENT
+
+
 def is_consignment(data: bytes) -> bool:
     """Whether an entry of this log is a sale; without decoding points."""
     return data[1] == _CONSIGNMENT

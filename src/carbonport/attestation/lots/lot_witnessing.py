@@ -15,7 +15,7 @@ from carbonport.attestation.participants import Participant
 from carbonport.attestation.trust_list import WitnessRule
 from carbonport.attestation.witness_rules import WitnessRequirement
 from carbonport.crypto.checkpoint import Checkpoint, open_checkpoint
-from carbonport.crypto.notes import SignedNote, VerifierKey
+from carbonport.crypto.notes import TYPE_ED25519, SignedNote, VerifierKey
 from carbonport.errors import FailedVerification, Refused
 
 FindParticipant: TypeAlias = Callable[[str], Participant]
@@ -25,18 +25,18 @@ FindParticipant: TypeAlias = Callable[[str], Participant]
 def lot_log_keys(stated: StatedLot, node_keys: Sequence[VerifierKey]) -> tuple[VerifierKey, ...]:
     """The keys that sign the lot's checkpoints, from all keys of the exporter's own log.
 
-    Raises `FailedVerification` (`lot-origin`) when the statement names another origin than follows from them.
+    The lot's origin is the one of its statement, also when the exporter's own log had to begin anew under another: any
+    key that its log has had may sign under it. Raises `FailedVerification` (`lot-origin`) when the statement names an
+    origin that follows from none of them.
     """
-    keys = tuple(stated.lot.log_key(key) for key in node_keys)
-    found = tuple(key for key in keys if key.name == stated.terms.origin)
-    if not found:
+    if all(stated.lot.origin(key.name) != stated.terms.origin for key in node_keys):
         raise FailedVerification(
             "lot-origin",
             found="a lot whose origin is not below the exporter's log, or is another production's",
             expected="the origin of the exporter's log, /lot/ and the id of this installation, process and period",
             remedy="Do not rely on the lot; ask the verifier for a corrected statement.",
         )
-    return found
+    return tuple(VerifierKey(stated.terms.origin, TYPE_ED25519, key.public) for key in node_keys)
 
 
 def accepted_lot_keys(

@@ -1,5 +1,6 @@
-"""`carbonport lot list` and `carbonport give-back`: what is sold of a verified production, and what is returned."""
+"""`carbonport lot list | export | restore` and `carbonport give-back`: what is sold of a verified production."""
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -38,6 +39,42 @@ def list_lots(
         console.print(table)
 
     perform_and_print("lot-list", {}, words, home, passphrase_file, as_json)
+
+
+@lot_app.command()
+def export(
+    request: Annotated[str, typer.Argument(help="Id of a request that was fetched.")],
+    out: Annotated[Path, typer.Option(help="Where the file is written; it opens your own consignment.")],
+    home: HomeOption = None,
+    passphrase_file: PassphraseFileOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Write what you hold of a consignment's lot, for an exporter whose store was restored from a backup."""
+
+    def words(result: dict[str, Any], console: Console) -> None:
+        console.print(
+            f"{result['entries']} entries and the opening of consignment {result['k']} in "
+            f"[bold]{shown(result['out'])}[/bold]: for the exporter, and nobody else"
+        )
+
+    arguments = {"request": request, "out": str(out.resolve())}
+    perform_and_print("lot-export", arguments, words, home, passphrase_file, as_json)
+
+
+@lot_app.command()
+def restore(
+    file: Annotated[Path, typer.Argument(help="The file that an importer wrote with `lot export`.")],
+    home: HomeOption = None,
+    passphrase_file: PassphraseFileOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Bring back entries and openings that a restored store has lost; the lot sells again when all are there."""
+
+    def words(result: dict[str, Any], console: Console) -> None:
+        console.print(f"{result['added']} entries added, consignment {result['restored']} is back")
+        console.print(f"the lot of {shown(result['process'])} is {state_of(result)}")
+
+    perform_and_print("lot-restore", {"path": str(file.resolve())}, words, home, passphrase_file, as_json)
 
 
 def give_back(

@@ -41,7 +41,7 @@ NONCE_SECRET_INFO = b"carbonport/lot-proof-nonces/v1"
 MAX_TRIES = 8
 """How often a sale is prepared anew because another one came between."""
 
-CLOSED_FOR_NOW = frozenset({"lot-openings-missing"})
+CLOSED_FOR_NOW = frozenset({"lot-openings-missing", "lot-behind-witness"})
 """Refusals that are no answer to a request: it stays pending until the lot is whole again."""
 
 

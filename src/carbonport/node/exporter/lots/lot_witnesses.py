@@ -8,15 +8,13 @@ the entries are back (`carbonport lot restore`). A missing quorum stops nothing;
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from carbonport.attestation.lots.lot_identity import LOT_PATH
 from carbonport.attestation.lots.lot_terms import StatedLot
 from carbonport.attestation.lots.lot_witnessing import lot_log_keys, lot_requirement
 from carbonport.attestation.trust_list import Participant as ListedParticipant
-from carbonport.crypto.canonical import b64url_decode
 from carbonport.crypto.merkle import Frontier, consistency_proof, leaf_hash, node_hash
 from carbonport.crypto.notes import TYPE_ED25519, NoteSigner, VerifierKey
 from carbonport.crypto.witness_policy import WitnessPolicy
-from carbonport.errors import FailedVerification
+from carbonport.errors import FailedVerification, Refused
 from carbonport.node.exporter.lots import lot_rows
 from carbonport.node.exporter.statement_versions import StatementVersion, version_of
 from carbonport.node.identity.key_ring import KeyUse
@@ -53,16 +51,36 @@ class LotWitnesses:
 
     def require_own(self, stated: StatedLot) -> None:
         """Raise FailedVerification (`lot-origin`) unless the lot's origin is below a log of this node, and its own."""
-        origin = stated.terms.origin
-        public = self._signer(origin).verifier.public
-        lot_log_keys(stated, [VerifierKey(origin.partition(LOT_PATH)[0], TYPE_ED25519, public)])
+        lot_log_keys(stated, self.node_keys())
+
+    def node_keys(self) -> list[VerifierKey]:
+        """Every key that this node's log has had, as its trust list has them, and the one in force."""
+        participant = self._participant
+        own = NoteSigner(
+            participant.config.log_origin, TYPE_ED25519, participant.identity.ed25519(KeyUse.LOG)
+        ).verifier
+        try:
+            listed = self._listed(participant.id)
+        except FailedVerification:
+            return [own]
+        return [own, *(VerifierKey.parse(key.text) for key in listed.keys if key.usage == "log")]
 
     async def require_not_behind(self, stated: StatedLot, size: int) -> None:
-        """Raise FailedVerification (`log-behind-witness`) when a witness knows more of the lot than `size` entries,
-        Unavailable (`log-witness-unreachable`) when those that could know more do not answer. Asked once a process."""
+        """Raise Refused (`lot-behind-witness`) when a witness knows more of the lot than `size` entries, or another
+        lot, Unavailable (`log-witness-unreachable`) when those that could know more do not answer. Asked once a
+        process."""
         publisher = self._publisher(stated)
-        publisher.require_working()
-        await publisher.confirm(size)
+        try:
+            publisher.require_working()
+            await publisher.confirm(size)
+        except FailedVerification as error:
+            raise Refused(
+                "lot-behind-witness",
+                found=f"a lot of {size} entries: {error.found}",
+                expected="every entry that a witness has seen",
+                remedy="The exporter brings the entries back (`carbonport lot restore`); until then nothing is sold.",
+                where=error.where,
+            ) from None
 
     async def checkpoint(self, stated: StatedLot) -> Published:
         """The lot's newest checkpoint, over all its entries, with what cosignatures there are."""
@@ -87,7 +105,8 @@ class LotWitnesses:
             await publisher.close()
 
     def _publisher(self, stated: StatedLot) -> Publisher:
-        signer, cosigners = self._signer(stated.terms.origin), self._cosigners(stated)
+        signer = NoteSigner(stated.terms.origin, TYPE_ED25519, self._participant.identity.ed25519(KeyUse.LOG))
+        cosigners = self._cosigners(stated)
         parties = _Parties(str(signer.verifier), stated.digest, tuple(str(each.key) for each in cosigners))
         known = self._publishers.get(stated.terms.origin)
         if known is not None and known[0] == parties:
@@ -137,29 +156,6 @@ class LotWitnesses:
                 found.append(_LotWitness(self._participant, self._peers, name, newest, stated))
         return found
 
-    def _signer(self, origin: str) -> NoteSigner:
-        """The log key in force; of a lot below an earlier origin of this node's log, the last key of that one."""
-        participant, ring = self._participant, self._participant.identity.ring
-        record = participant.identity.record(KeyUse.LOG)
-        node_origin = origin.partition(LOT_PATH)[0]
-        if node_origin != participant.config.log_origin:
-            listed = {b64url_decode(item.jwk["x"]): item for item in ring.records(KeyUse.LOG)}
-            earlier = [
-                listed[key.public]
-                for key in node_log_keys(self._listed(participant.id))
-                if key.name == node_origin and key.public in listed
-            ]
-            if not earlier:
-                raise FailedVerification(
-                    "lot-origin",
-                    found="a lot below an origin that no listed key of this node belongs to",
-                    expected="the origin of this node's log, or one it had before",
-                    remedy="Have the trust list keep the log keys of the earlier origin.",
-                    where=node_origin,
-                )
-            record = max(earlier, key=lambda item: item.valid_from)
-        return NoteSigner(origin, TYPE_ED25519, ring.private_key(record))  # type: ignore[arg-type]  # log keys are Ed25519
-
 
 class _LotWitness(PeerWitness):
     """A witness that is shown the statement when it does not know the lot."""
@@ -205,8 +201,3 @@ class _Levels:
     def read(self, level: int, index: int) -> bytes:
         """The hash of a full subtree."""
         return self._levels[level][index]
-
-
-def node_log_keys(listed: ListedParticipant) -> list[VerifierKey]:
-    """Every key that a participant's log was ever signed with, as its trust list has them."""
-    return [VerifierKey.parse(key.text) for key in listed.keys if key.usage == "log"]
