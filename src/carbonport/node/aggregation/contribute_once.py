@@ -5,8 +5,9 @@ out across plans, so each contributor does it for itself: what it once contribut
 whatever name. A quantity counts by its place in the ledger, so a metric that is a sum counts as all its parts; a period
 counts by its days, so a year counts as its quarters and a quarter as part of the year.
 
-A second time needs proof that the first came to nothing: the closing certificate of its attempt. And a node that was
-restored from a backup has forgotten what it gave since: quantities of periods that begin before the restore stay
+A second time needs proof that the first came to nothing: the closing certificate of its attempt. What was shown to a
+releaser is used up all the same: it may go into another attempt of that plan, but into no other plan. And a node that
+was restored from a backup has forgotten what it gave since: quantities of periods that begin before the restore stay
 refused until the register is rebuilt from entries that counterparties hold.
 """
 
@@ -34,13 +35,20 @@ class Quantity:
 
 @dataclass(frozen=True, slots=True)
 class ContributedQuantity:
-    """What was contributed, to which attempt of which plan (its digest), and whether that attempt was closed without
-    an answer."""
+    """What was contributed, to which attempt of which plan (its digest), whether that attempt was closed without an
+    answer, and whether the plan has a releaser, to whom the value was shown."""
 
     quantity: Quantity
     plan: str
     attempt: int
     closed: bool = False
+    shown: bool = False
+
+    def allows(self, plan: str, attempt: int) -> bool:
+        """Whether the same quantity may go into this attempt of this plan."""
+        if self.plan == plan:
+            return self.closed or self.attempt == attempt
+        return self.closed and not self.shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +58,11 @@ class Register:
     entries: tuple[ContributedQuantity, ...] = ()
     restored_on: date | None = None
 
-    def contribute(self, quantities: Iterable[Quantity], *, plan: str, attempt: int) -> "Register":
-        """The register with these quantities, to be made durable before anything leaves.
+    def contribute(
+        self, quantities: Iterable[Quantity], *, plan: str, attempt: int, shown: bool = False
+    ) -> "Register":
+        """The register with these quantities, to be made durable before anything leaves; `shown` if the plan has a
+        releaser.
 
         Raises `Refused` (`aggregation-contributed-before`, `aggregation-after-restore`) when one of them may not go.
         The same attempt of the same plan again changes nothing: its contribution is stored and sent again as it is.
@@ -61,10 +72,9 @@ class Register:
             if self.restored_on is not None and quantity.start <= self.restored_on:
                 raise _after_restore(quantity)
             for entry in self.entries:
-                again = (entry.plan, entry.attempt) == (plan, attempt)
-                if entry.quantity.overlaps(quantity) and not (entry.closed or again):
+                if entry.quantity.overlaps(quantity) and not entry.allows(plan, attempt):
                     raise _before(quantity, entry)
-        new = [ContributedQuantity(quantity, plan, attempt) for quantity in wanted]
+        new = [ContributedQuantity(quantity, plan, attempt, shown=shown) for quantity in wanted]
         return replace(self, entries=(*self.entries, *(entry for entry in new if entry not in self.entries)))
 
     def close(self, plan: str, attempt: int) -> "Register":

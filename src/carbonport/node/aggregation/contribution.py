@@ -15,8 +15,9 @@ from carbonport.attestation.statement import Statement
 from carbonport.attestation.statement_draft import MAX_LEAVES, read_hex, read_label, read_point
 from carbonport.attestation.strict_fields import StrictFields
 from carbonport.crypto.canonical import Json, b64url_decode, b64url_encode
-from carbonport.crypto.group import sum_points
+from carbonport.crypto.group import SCALAR_BYTES, sum_points
 from carbonport.crypto.merkle import MAX_PROOF_HASHES, verify_inclusion
+from carbonport.crypto.sealing import HPKE_OVERHEAD_BYTES
 from carbonport.crypto.sums.attested import AttestedCommitment
 from carbonport.crypto.sums.contribution_proofs import SubmittedHead
 from carbonport.errors import CarbonportError, FailedVerification
@@ -25,6 +26,9 @@ from carbonport.node.aggregation.signed_document import DocumentKind, Signed
 
 MAX_CONTRIBUTION_BYTES = 1024 * 1024
 """Longest contribution as a token; its ciphertexts travel beside it."""
+
+OPENING_BYTES = 2 * SCALAR_BYTES
+"""Value and blinding of one metric's A_0."""
 
 MAX_LEAVES_PER_METRIC = 16
 """Leaves whose sum one metric may be: the same quantity of several processes."""
@@ -49,13 +53,15 @@ class GivenMetric:
 
 @dataclass(frozen=True, slots=True)
 class ContributionEnvelope:
-    """`plan` and `statement` are digests; `metrics` stand in the plan's order."""
+    """`plan` and `statement` are digests; `metrics` stand in the plan's order. `opening` is sealed to the plan's
+    releaser, empty where there is none."""
 
     plan: str
     attempt: int
     statement: str
     metrics: tuple[GivenMetric, ...]
     head: bytes
+    opening: bytes = b""
 
 
 SignedContribution = Signed[ContributionEnvelope]
@@ -79,6 +85,8 @@ def check_contribution(
         "a statement whose opinion is not satisfactory": statement.opinion == "not-satisfactory",
         "other metrics than the plan's": [given.name for given in content.metrics]
         != [metric.name for metric in plan.content.metrics],
+        "an opening of another size than the plan's releaser needs": len(content.opening)
+        != sealed_opening_bytes(plan),
     }
     for found, present in problems.items():
         if present:
@@ -88,6 +96,13 @@ def check_contribution(
         for metric, given in zip(plan.content.metrics, content.metrics, strict=True)
     )
     return SubmittedHead(who, attested, content.head)
+
+
+def sealed_opening_bytes(plan: SignedPlan) -> int:
+    """Length of an opening sealed to the plan's releaser; 0 without one."""
+    if not plan.content.rule.releaser:
+        return 0
+    return HPKE_OVERHEAD_BYTES + OPENING_BYTES * len(plan.content.metrics)
 
 
 def _attested(metric: Metric, given: GivenMetric, statement: Statement, who: str) -> AttestedCommitment:
@@ -131,6 +146,7 @@ def _write(content: ContributionEnvelope) -> Mapping[str, Json]:
             for given in content.metrics
         ],
         "head": b64url_encode(content.head),
+        "opening": b64url_encode(content.opening),
     }
 
 
@@ -156,6 +172,7 @@ def _read(fields: StrictFields) -> ContributionEnvelope:
         statement=fields.text("statement", pattern=SHA256_HEX),
         metrics=fields.each("metrics", _read_given, max_items=MAX_METRICS),
         head=b64url_decode(fields.text("head", max_chars=MAX_CONTRIBUTION_BYTES)),
+        opening=b64url_decode(fields.text("opening", max_chars=MAX_CONTRIBUTION_BYTES, empty=True)),
     )
 
 

@@ -76,11 +76,13 @@ class Contributor:
         statement: str,
         given: Sequence[GivenMetric],
         made: Contribution,
+        opening: bytes = b"",
         now: int,
     ) -> tuple[ContributorState, SignedContribution]:
         """Sign a contribution to an attempt whose predecessors are closed; the same attempt again gives the first one.
 
-        `statement` is the token of the statement whose leaves are `given`; `made` is the mathematics' contribution.
+        `statement` is the token of the statement whose leaves are `given`; `made` is the mathematics' contribution,
+        `opening` what `sealed_opening` gives for the plan's releaser.
         """
         if attempt in state.contributions:
             return state, state.contributions[attempt]
@@ -89,7 +91,7 @@ class Contributor:
         if not set(range(attempt)) <= state.closed or attempt in state.closed:
             raise _refused("an attempt before which others were not closed, or that was closed itself")
         envelope = ContributionEnvelope(
-            state.plan.digest, attempt, document_digest(statement), tuple(given), made.head
+            state.plan.digest, attempt, document_digest(statement), tuple(given), made.head, opening
         )
         signed = CONTRIBUTION.sign(envelope, self.id, self.key)
         return replace(state, contributions={**state.contributions, attempt: signed}), signed

@@ -25,6 +25,7 @@ from carbonport.node.aggregation.contribution import CONTRIBUTION, SignedContrib
 from carbonport.node.aggregation.plan import SignedPlan
 from carbonport.node.aggregation.roster import ROSTER, SignedRoster, check_roster
 from carbonport.node.aggregation.signed_document import SealKeys
+from carbonport.node.aggregation.verdict import check_verdict
 
 StatementOf = Callable[[str, str], Statement]
 """The current statement of a contributor, of this digest: signature, verifier and standing checked, or it raises."""
@@ -32,13 +33,14 @@ StatementOf = Callable[[str, str], Statement]
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """An attempt as the coordinator proposes it: tokens, those of consents and contributions by contributor, and the
-    certificates of all earlier attempts in order."""
+    """An attempt as the coordinator proposes it: tokens, those of consents and contributions by contributor, the
+    certificates of all earlier attempts in order, and the releaser's word where the plan has one."""
 
     roster: str
     consents: Mapping[str, str]
     contributions: Mapping[str, str]
     closed: Sequence[ClosingCertificate] = ()
+    verdict: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +61,15 @@ def examine(
     keys: SealKeys,
     statement_of: StatementOf,
     random_bytes: RandomBytes = system_random,
+    as_releaser: bool = False,
 ) -> Examined:
-    """Check everything about a proposal but the holder's own decryption; raises naming the one at fault."""
+    """Check everything about a proposal but the holder's own decryption; raises naming the one at fault.
+
+    The plan's releaser calls it with `as_releaser`, before its own word is there.
+    """
     roster = ROSTER.open(proposal.roster, plan.issuer, keys)
+    if not as_releaser:
+        check_verdict(plan, roster, proposal.verdict, keys)
     consents = {name: CONSENT.open(token, name, keys) for name, token in proposal.consents.items()}
     for consent in consents.values():
         check_consent(plan, consent)

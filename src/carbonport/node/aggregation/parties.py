@@ -15,11 +15,12 @@ from carbonport.node.identity.names import Role
 
 @dataclass(frozen=True, slots=True)
 class Party:
-    """A participant as the trust list names it; `undertaking` is its group's head."""
+    """A participant as the trust list names it; `undertaking` is its group's head, `hpke` its valid HPKE keys."""
 
     id: str
     roles: frozenset[str]
     undertaking: str
+    hpke: frozenset[str] = frozenset()
 
 
 Directory = Callable[[str], Party]
@@ -44,6 +45,8 @@ def check_parties(plan: SignedPlan, directory: Directory) -> Undertakings:
     if content.rule.releaser:
         releaser = directory(content.rule.releaser)
         _require_role(releaser, Role.REGULATOR)
+        if content.rule.key not in releaser.hpke:
+            raise _refused(f"a key for openings that is not {releaser.id}'s")
         for party in (coordinator, *invited):
             if party.undertaking == releaser.undertaking:
                 raise _refused(f"the releaser {releaser.id} in one group of undertakings with {party.id}")

@@ -54,6 +54,15 @@ SOURCE_PATH = re.compile(r"[A-Za-z0-9*][A-Za-z0-9 /*._-]{0,199}")
 COHORT_SIZE = "cohort-size"
 """The rule of disclosure by the size of cohorts alone."""
 
+P_PERCENT_RULE = "p-percent-10"
+"""Besides, in every released sum and every rest: all but the two largest are at least 10 % of the largest."""
+
+DOMINANCE_RULE = "dominance-2-85"
+"""Besides, in every released sum and every rest: the two largest are at most 85 %."""
+
+RULES = frozenset({COHORT_SIZE, P_PERCENT_RULE, DOMINANCE_RULE})
+"""All rules; the last two are tested on true values, by a releaser."""
+
 
 @dataclass(frozen=True, slots=True)
 class Metric:
@@ -84,10 +93,12 @@ class PlannedHolder:
 
 @dataclass(frozen=True, slots=True)
 class DisclosureRule:
-    """`kind` is one of the words above; the others name the releaser, who learns every value."""
+    """`kind` is one of `RULES`. Two of them need a releaser, who learns every value: its id, and the X25519 key
+    (base64url) out of the trust list to which contributors seal their openings."""
 
     kind: str = COHORT_SIZE
     releaser: str = ""
+    key: str = ""
 
 
 @dataclass(frozen=True)
@@ -119,8 +130,11 @@ class Plan:
             "a cohort with a member twice": any(len(set(m)) != len(m) for m in self.cohorts.values()),
             "a cohort with members that are not invited": not self.family.members <= set(self.invited),
             "a contributor that no cohort holds": not set(self.invited) <= self.family.members,
-            "a releaser without its rule, or a rule without its releaser": (self.rule.kind == COHORT_SIZE)
-            != (self.rule.releaser == ""),
+            "a releaser without its rule, or a rule without its releaser and key": (
+                bool(self.rule.releaser),
+                bool(self.rule.key),
+            )
+            != (self.rule.kind != COHORT_SIZE,) * 2,
         }
         for found, present in problems.items():
             if present:
@@ -186,7 +200,7 @@ def _write(plan: Plan) -> Mapping[str, Json]:
         "minimumCohort": plan.minimum_cohort,
         "holders": [{"id": holder.id, "keys": holder.keys} for holder in plan.holders],
         "threshold": plan.threshold,
-        "disclosure": {"rule": plan.rule.kind, "releaser": plan.rule.releaser},
+        "disclosure": {"rule": plan.rule.kind, "releaser": plan.rule.releaser, "key": plan.rule.key},
     }
 
 
@@ -206,8 +220,9 @@ def _read(fields: StrictFields) -> Plan:
         threshold=fields.integer("threshold", minimum=1, maximum=MAX_METRICS),
         minimum_cohort=fields.integer("minimumCohort", minimum=LEAST_COHORT, maximum=MAX_INVITED),
         rule=DisclosureRule(
-            rule.choice("rule", frozenset({COHORT_SIZE})),
+            rule.choice("rule", RULES),
             rule.text("releaser", pattern=PARTICIPANT_ID, empty=True),
+            rule.text("key", empty=True),
         ),
     )
     rule.finish()

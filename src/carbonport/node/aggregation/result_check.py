@@ -121,7 +121,7 @@ class _ResultVerification:
         file, plan = self._file, self.plan
         self._examined = examine(
             plan,
-            Proposal(file.roster, file.consents, file.contributions, file.closed),
+            Proposal(file.roster, file.consents, file.contributions, file.closed, file.verdict),
             undertakings=check_parties(plan, directory(self._store, now=self._lists_at)),
             keys=self._keys(),
             statement_of=listed_statements(file.statements, self._store, at=self._at, now=self._lists_at),

@@ -23,6 +23,7 @@ from carbonport.node.aggregation.plan import MAX_ATTEMPTS, MAX_INVITED, MAX_PLAN
 from carbonport.node.aggregation.result_file_form import MAX_RESULT_FILE_BYTES, RESULT_FILE_FORMAT
 from carbonport.node.aggregation.result_statement import MAX_RESULT_BYTES
 from carbonport.node.aggregation.roster import MAX_ROSTER_BYTES
+from carbonport.node.aggregation.verdict import MAX_VERDICT_BYTES
 
 MAX_HOLDER_TOKENS = 32
 """Most votes, and most answers."""
@@ -34,7 +35,8 @@ MAX_LISTS = 64
 @dataclass(frozen=True, slots=True)
 class ResultFile:
     """`issued_at` repeats the time in the signed result (unix seconds), so that lists can be looked at as of then
-    before anything is opened. Mappings go from a participant's id to its token."""
+    before anything is opened. Mappings go from a participant's id to its token; `verdict` is the releaser's, empty
+    without one."""
 
     coordinator: str
     issued_at: int
@@ -49,6 +51,7 @@ class ResultFile:
     result: str
     anchors: Mapping[str, tuple[Jwk, ...]]
     trust_lists: tuple[str, ...]
+    verdict: str = ""
 
     def encode(self) -> bytes:
         """Canonical JSON."""
@@ -71,6 +74,7 @@ class ResultFile:
                     for name, keys in sorted(self.anchors.items())
                 ],
                 "trustLists": list(self.trust_lists),
+                "verdict": self.verdict,
             }
         )
 
@@ -106,6 +110,7 @@ def read_result_file(data: bytes) -> ResultFile:
         trust_lists=tuple(
             _text(item, MAX_TRUST_LIST_BYTES) for item in fields.items("trustLists", max_items=MAX_LISTS)
         ),
+        verdict=fields.text("verdict", max_chars=MAX_VERDICT_BYTES, empty=True),
     )
     fields.finish()
     return read

@@ -43,7 +43,8 @@ def directory(store: TrustStore, *, now: int) -> Directory:
 
     def party(name: str) -> Party:
         entry = store.participant(name, now=now)
-        return Party(entry.id, entry.roles, entry.undertaking)
+        hpke = {key.text for key in entry.keys if key.usage == "hpke" and key.valid_at(now)}
+        return Party(entry.id, entry.roles, entry.undertaking, frozenset(hpke))
 
     return party
 

@@ -14,6 +14,7 @@ from carbonport.errors import Misuse
 from carbonport.node.aggregation.contribute_once import interval_of
 from carbonport.node.aggregation.local.row_table import read_table
 from carbonport.node.aggregation.local.session import LocalOrder, run_local
+from carbonport.node.aggregation.plan import COHORT_SIZE, RULES
 from carbonport.node.cli.aggregate_report import Wanted, show_checked
 from carbonport.node.cli.home_options import JsonOption
 from carbonport.node.identity.private_files import write_public
@@ -44,6 +45,13 @@ def run(
     minimum_cohort: Annotated[
         int, typer.Option(min=LEAST_COHORT, help="Fewest contributors of a released sum.")
     ] = DEFAULT_MINIMUM_COHORT,
+    rule: Annotated[
+        str,
+        typer.Option(
+            help=f"Rule of disclosure: {', '.join(sorted(RULES))}. All but the first bring a releaser, who tests "
+            "it on the true values."
+        ),
+    ] = COHORT_SIZE,
     holders: Annotated[int, typer.Option(min=2, max=15, help="Key holders (n).")] = 3,
     threshold: Annotated[
         int, typer.Option(min=2, max=15, help="Holders that together can read a sum (k).")
@@ -83,6 +91,7 @@ def run(
         holders=holders,
         threshold=threshold,
         minimum=minimum_cohort,
+        rule=_rule(rule),
     )
     interval_of(order.period)
     console = Console(stderr=True)
@@ -108,6 +117,17 @@ def _names(text: str) -> tuple[str, ...]:
             remedy="Leave --consent away when nobody consents.",
         )
     return names
+
+
+def _rule(text: str) -> str:
+    if text not in RULES:
+        raise Misuse(
+            "aggregate-rule",
+            found=repr(text[:80]),
+            expected=f"one of {', '.join(sorted(RULES))}",
+            remedy="Name a rule of disclosure, or leave --rule away.",
+        )
+    return text
 
 
 def _last_year(now: int) -> str:

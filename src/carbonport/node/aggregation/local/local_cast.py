@@ -28,8 +28,10 @@ from carbonport.attestation.statement_tree import StatementTree
 from carbonport.attestation.trust_list import TrustList, WitnessRule, issue_trust_list
 from carbonport.attestation.trust_store import TrustStore
 from carbonport.crypto.ambient import RandomBytes
+from carbonport.crypto.canonical import b64url_encode
 from carbonport.crypto.jws import SigningKey
 from carbonport.crypto.pedersen import PERIOD_KEY_BYTES, Opening
+from carbonport.crypto.sealing import hpke_generate
 from carbonport.crypto.sums.attested import AttestedValue
 from carbonport.footprint.ledger import Period
 from carbonport.node.aggregation.contribute_once import interval_of
@@ -44,6 +46,9 @@ LOCAL_VERIFIER = f"{JURISDICTION}/LOCALVERIFIER"
 """Signs every row without having seen a plant."""
 
 LOCAL_COORDINATOR = f"{JURISDICTION}/LOCALCOORDINATOR"
+
+LOCAL_RELEASER = f"{JURISDICTION}/LOCALRELEASER"
+"""Tests dominance on the true values, where the order asks for it."""
 
 LOCAL_REMARK = "a local verifier signed the rows of the table as they were given; it saw no plant"
 """What statement and result say about that."""
@@ -88,10 +93,11 @@ class LocalCast:
         }
         self._columns = table.columns
         self.holders = tuple(f"{JURISDICTION}/LOCALHOLDER{number}" for number in range(1, holders + 1))
-        everyone = (LOCAL_COORDINATOR, *self.holders, *self.contributors)
+        everyone = (LOCAL_COORDINATOR, LOCAL_RELEASER, *self.holders, *self.contributors)
         self.keys = {name: SigningKey.generate(random_bytes) for name in everyone}
         self._verifier_key = SigningKey.generate(random_bytes)
         self._list_key = SigningKey.generate(random_bytes)
+        self.releaser_hpke = hpke_generate(random_bytes)
 
     @cached_property
     def trust_list(self) -> str:
@@ -107,6 +113,10 @@ class LocalCast:
         ]
         verifier = self._listed("verifier-seal", self._verifier_key)
         participants.append(self._participant(LOCAL_VERIFIER, Role.VERIFIER, verifier))
+        releaser = self._listed("seal", self.keys[LOCAL_RELEASER])
+        raw = b64url_encode(self.releaser_hpke.public)
+        hpke = TrustedKey("openings", "hpke", "hpke", {}, raw, releaser.valid_from, releaser.valid_until)
+        participants.append(self._participant(LOCAL_RELEASER, Role.REGULATOR, releaser, hpke))
         content = TrustList(
             jurisdiction=JURISDICTION,
             seq=1,
@@ -166,7 +176,7 @@ class LocalCast:
         end = self._now + LIST_YEARS * SECONDS_PER_YEAR
         return TrustedKey(key.kid, usage, "jwk", key.public_jwk, "", self._now, end)
 
-    def _participant(self, name: str, role: Role, key: TrustedKey) -> Participant:
+    def _participant(self, name: str, role: Role, *keys: TrustedKey) -> Participant:
         row = self.contributors.get(name)
         accreditation = None
         if role is Role.VERIFIER:
@@ -178,6 +188,6 @@ class LocalCast:
             country=JURISDICTION,
             roles=frozenset({role.value}),
             node=None,
-            keys=(key,),
+            keys=keys,
             accreditation=accreditation,
         )

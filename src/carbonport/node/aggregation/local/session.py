@@ -4,10 +4,11 @@ nodes, with every party played in this process and its workers."""
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from carbonport.classification.disclosure_control import DEFAULT_MINIMUM_COHORT
 from carbonport.crypto.ambient import RandomBytes, system_random
+from carbonport.crypto.canonical import b64url_encode
 from carbonport.crypto.sums.bfv_worker import BfvWorker, HolderContext
 from carbonport.crypto.sums.contributing import make_contribution
 from carbonport.errors import Misuse
@@ -20,22 +21,26 @@ from carbonport.node.aggregation.coordinator import Coordinator
 from carbonport.node.aggregation.examination import Examined, Proposal, decrypt_totals, examine
 from carbonport.node.aggregation.holder import Holder, HolderState
 from carbonport.node.aggregation.holder_keys import HOLDER_KEYS, HolderKeys
-from carbonport.node.aggregation.local.local_cast import LOCAL_COORDINATOR, LocalCast
+from carbonport.node.aggregation.local.local_cast import LOCAL_COORDINATOR, LOCAL_RELEASER, LocalCast
 from carbonport.node.aggregation.local.row_table import RowTable
 from carbonport.node.aggregation.plan import (
+    COHORT_SIZE,
     PLAN_NONCE_BYTES,
+    DisclosureRule,
     Metric,
     Plan,
     PlannedHolder,
     SignedPlan,
 )
 from carbonport.node.aggregation.plan_opening import open_plan
+from carbonport.node.aggregation.releaser import Releaser, ReleaserState, sealed_opening
 from carbonport.node.aggregation.result_check import CheckedResult, check_result_file
 from carbonport.node.aggregation.result_file import ResultFile
 from carbonport.node.aggregation.roster import SignedRoster
 from carbonport.node.aggregation.signed_document import SealKeys, Signed
 from carbonport.node.aggregation.totals import TOTALS, add_up, check_totals
 from carbonport.node.aggregation.trust_lookups import directory, listed_statements, seal_keys
+from carbonport.node.aggregation.verdict import require_pass
 
 TOTAL = "total"
 """The cohort of everyone."""
@@ -52,7 +57,7 @@ Tell = Callable[[str, int, int], None]
 @dataclass(frozen=True, slots=True)
 class LocalOrder:
     """What is asked for. `consents` are groups all of whose members consent to being few; `total` adds everyone's
-    sum."""
+    sum; `rule` is one of the plan's rules, of which some bring a releaser."""
 
     table: RowTable
     period: str
@@ -61,6 +66,7 @@ class LocalOrder:
     holders: int = 3
     threshold: int = 2
     minimum: int = DEFAULT_MINIMUM_COHORT
+    rule: str = COHORT_SIZE
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +128,7 @@ class _LocalSession:
             {name: one.token for name, one in contributions.items()},
         )
 
-        def examined() -> Examined:
+        def examined(as_releaser: bool = False) -> Examined:
             return examine(
                 plan,
                 proposal,
@@ -130,8 +136,19 @@ class _LocalSession:
                 keys=self._keys,
                 statement_of=listed_statements(self._statements, self._store, at=self._now, now=self._now),
                 random_bytes=self._random_bytes,
+                as_releaser=as_releaser,
             )
 
+        if plan.content.rule.releaser:
+            self._tell("test the rule on true values", 0, 1)
+            releaser = Releaser(
+                LOCAL_RELEASER, self._cast.keys[LOCAL_RELEASER], self._cast.releaser_hpke.private
+            )
+            _, verdict = releaser.judge(
+                ReleaserState(plan), examined(True), contributions, undertakings, now=self._now
+            )
+            require_pass(plan, verdict)
+            proposal = replace(proposal, verdict=verdict.token)
         votes, answers, own = self._hold(plan, roster, examined)
         result = self._coordinator.publish(plan, own, votes, answers, now=self._now)
         file = ResultFile(
@@ -148,6 +165,7 @@ class _LocalSession:
             result=result.token,
             anchors={name: tuple(keys) for name, keys in self._store.anchors.items()},
             trust_lists=(self._cast.trust_list,),
+            verdict=proposal.verdict,
         )
         data = file.encode()
         self._tell("check the result", 0, 1)
@@ -180,8 +198,16 @@ class _LocalSession:
             holders=tuple(planned),
             threshold=self._order.threshold,
             minimum_cohort=self._order.minimum,
+            rule=self._rule(),
         )
         return self._coordinator.plan(plan), contexts
+
+    def _rule(self) -> DisclosureRule:
+        if self._order.rule == COHORT_SIZE:
+            return DisclosureRule()
+        return DisclosureRule(
+            self._order.rule, LOCAL_RELEASER, b64url_encode(self._cast.releaser_hpke.public)
+        )
 
     def _cohorts(self) -> Mapping[str, tuple[str, ...]]:
         cohorts: dict[str, tuple[str, ...]] = {}
@@ -211,9 +237,10 @@ class _LocalSession:
             self._tell("contribute", done, len(self._cast.contributors))
             contributor = Contributor(name, self._cast.keys[name])
             agreed = [row.group] if row.group in self._order.consents else []
-            state = contributor.join(plan, small_cohorts=agreed, now=self._now)
+            releaser = plan.content.rule.releaser
+            state = contributor.join(plan, small_cohorts=agreed, releaser=releaser, now=self._now)
             statement = self._cast.sign_row(name)
-            made, _ = make_contribution(
+            made, openings = make_contribution(
                 parameters,
                 name,
                 attested_values([[one] for one in statement.attested()]),
@@ -227,6 +254,7 @@ class _LocalSession:
                 statement=statement.token,
                 given=statement.given(),
                 made=made,
+                opening=sealed_opening(plan, 0, name, openings),
                 now=self._now,
             )
             consents[name], contributions[name] = state.consent, signed
