@@ -137,6 +137,17 @@ def test_a_later_attempt_needs_the_earlier_closed_and_the_third_is_the_last() ->
         holder.vote(closed, 2, "a" * 64, now=NOW)
 
 
+def test_a_failed_check_is_said_whatever_is_known_of_earlier_attempts() -> None:
+    """Else the coordinator could show other ciphertexts until one passes."""
+    of = plan()
+    holder, state = Holder("EU/HOLDER1", key_of("EU/HOLDER1")), HolderState(of, NOW)
+    state, word = holder.vote(state, 1, ABORT, now=NOW)
+    closed = replace(state, closed=frozenset({0}))
+    assert holder.vote(closed, 1, "a" * 64, now=NOW)[1].token == word.token
+    with pytest.raises(Refused, match="attempt 3"):
+        holder.vote(state, 3, ABORT, now=NOW)
+
+
 def test_expiry_ends_it_with_a_last_word() -> None:
     of = plan()
     holder, state = Holder("EU/HOLDER1", key_of("EU/HOLDER1")), HolderState(of, NOW)

@@ -60,11 +60,17 @@ class Holder:
     def vote(
         self, state: HolderState, attempt: int, choice: str, *, now: int
     ) -> tuple[HolderState, SignedVote]:
-        """Vote for a roster's digest, or `abort`; the first word stands, whatever is asked for later."""
+        """Vote for a roster's digest, or `abort`; the first word stands, whatever is asked for later.
+
+        `abort` needs no proof that earlier attempts are over: a holder whose check failed must be able to say so, or
+        a coordinator could go on asking with other ciphertexts and learn from every failure.
+        """
         said = state.attempt(attempt)
         if said.vote is not None:
             return state, said.vote
-        self._require_open(state, attempt, now)
+        self._require_current(state, attempt, now)
+        if choice != ABORT:
+            self._require_open(state, attempt)
         if said.closing is not None:
             raise _refused("an attempt for which this holder said that it never votes")
         vote = VOTE.sign(Vote(state.plan.digest, attempt, choice), self.id, self.key)
@@ -87,7 +93,8 @@ class Holder:
         said = state.attempt(attempt)
         if said.answer is not None and said.answer.content.roster == roster.digest:
             return state, said.answer
-        self._require_open(state, attempt, now)
+        self._require_current(state, attempt, now)
+        self._require_open(state, attempt)
         if (
             said.vote is None
             or said.vote.content.choice in (ABORT, "")
@@ -120,11 +127,13 @@ class Holder:
             state, _ = self.close(state, attempt)
         return replace(state, ended=True)
 
-    def _require_open(self, state: HolderState, attempt: int, now: int) -> None:
+    def _require_current(self, state: HolderState, attempt: int, now: int) -> None:
         if state.ended or now >= state.plan.content.expires:
             raise _refused("a plan that has expired")
         if not 0 <= attempt < MAX_ATTEMPTS:
             raise _refused(f"attempt {attempt}")
+
+    def _require_open(self, state: HolderState, attempt: int) -> None:
         if not set(range(attempt)) <= state.closed:
             raise _refused("an attempt before which others were not closed")
         if attempt in state.closed:
