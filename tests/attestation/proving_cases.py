@@ -135,17 +135,18 @@ def neighbours(text: str) -> list[str]:
 def steel(*results: str, opened: bool = True) -> Case:
     """The example's first good, with open or closed factors."""
     good = world.calculation().goods[0]
+    graph = world.figures().good(good.process, good.cn).open
     openings = {}
     for item in world.draft().leaves:
         label = item.opening.label
         leaf = SignedInteger(label.path, label.unit, label.decimals, label.bits)
         openings[leaf] = Opening(item.opening.value, item.opening.blinding)
     claim = replace(
-        claim_of(good.graph, {name: good.attested(name) for name in results}),
+        claim_of(graph, {name: good.attested(name) for name in results}),
         cn=good.cn,
     )
     paths = [leaf.path for leaf in openings if leaf.path.rsplit("/", 1)[-1] in FACTORS]
-    return Case(good.graph, openings, claim, paths if opened else ())
+    return Case(graph, openings, claim, paths if opened else ())
 
 
 @cache

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from carbonport.attestation.bench import EarlierStatement, Examination, examine
-from carbonport.attestation.commitments import LeafOpening, good_graphs, labelled_values
+from carbonport.attestation.commitments import LeafOpening, good_graphs
+from carbonport.attestation.signed_figures import signed_figures
 from carbonport.attestation.statement import statement_kid, verify_statement
 from carbonport.attestation.statement_draft import (
     DraftLeaf,
@@ -43,6 +44,12 @@ def recommitted(opening: LeafOpening) -> DraftLeaf:
     return DraftLeaf(opening, commit(Opening(opening.value, opening.blinding)))
 
 
+def named(item: DraftLeaf) -> str:
+    """The leaf as the verifier knows it."""
+    path = item.opening.label.path
+    return w.figures().sources.get(path, path)
+
+
 def test_a_sound_draft_has_no_deviation_and_is_signed() -> None:
     draft = w.sealed_and_opened(w.draft())
     examination = examine(w.ledger(), draft)
@@ -55,7 +62,10 @@ def test_a_sound_draft_has_no_deviation_and_is_signed() -> None:
     assert read.root == draft.root
     assert read.leaf_count == len(draft.leaves)
     assert {good.graph_digest for good in read.goods} == {
-        good.graph.digest.hex() for good in w.calculation().goods
+        good.open.digest.hex() for good in w.figures().goods
+    }
+    assert {good.sealed_digest for good in read.goods} == {
+        good.sealed.digest.hex() for good in w.figures().goods if good.sealed is not None
     }
 
 
@@ -63,7 +73,14 @@ def test_every_input_and_every_declared_result_is_committed_once() -> None:
     labels = [item.opening.label for item in w.draft().leaves]
     assert labels == sorted(labels)
     inputs = {node.path for good in w.calculation().goods for node in good.graph.inputs()}
-    assert {label.path for label in labels if label.role == "input"} == inputs
+    sources = w.figures().sources
+    committed = {label.path for label in labels if label.role == "input"}
+    assert committed == sources.keys()
+    assert {sources[path] for path in committed if not path.startswith("sealed/")} == inputs
+    assert {path for path in committed if path.startswith("sealed/")} == {
+        "sealed/process/steel/attributed_direct",
+        "sealed/process/steel/attributed_indirect",
+    }
     outputs = {label.path for label in labels if label.role == "output"}
     for good in w.calculation().goods:
         assert f"good/{good.process}/{good.cn}/see_direct" in outputs
@@ -75,10 +92,17 @@ def test_every_input_and_every_declared_result_is_committed_once() -> None:
 
 
 def test_commitments_use_declared_values_and_fresh_blindings_per_version() -> None:
-    record = w.ledger().records[w.draft().leaves[0].opening.label.path]
+    record = w.ledger().records[w.figures().sources[w.draft().leaves[0].opening.label.path]]
     assert w.draft().leaves[0].opening.value == record.declared_integer
     first, second = w.draft(), w.draft(version=2, supersedes="ab" * 32)
-    for before, after in zip(first.leaves, second.leaves, strict=True):
+    sources = w.figures(second.nonce).sources
+    assert sources != w.figures().sources, "places are numbered anew"
+    later = {sources.get(item.opening.label.path, ""): item for item in second.leaves}
+    for before in first.leaves:
+        name = w.figures().sources.get(before.opening.label.path, "")
+        if not name:
+            continue
+        after = later[name]
         assert before.opening.value == after.opening.value
         assert before.opening.blinding != after.opening.blinding
         assert before.opening.salt != after.opening.salt
@@ -95,7 +119,7 @@ def test_a_value_one_unit_off_anywhere_is_found(index: int, step: int) -> None:
     if draft.leaves[index].opening.value == w.draft().leaves[index].opening.value:
         return
     found = deviations(draft)
-    assert found[draft.leaves[index].opening.label.path] == "a commitment to another value"
+    assert found[named(draft.leaves[index])] == "a commitment to another value"
     assert "root of the leaves" in found
 
 
@@ -114,12 +138,12 @@ def test_another_label_is_found(change: dict[str, object]) -> None:
         return recommitted(replace(item.opening, label=label))
 
     draft = with_leaf(0, relabelled)
-    assert draft.leaves[0].opening.label.path in deviations(draft)
+    assert named(draft.leaves[0]) in deviations(draft)
 
 
 def test_a_left_out_stream_a_stranger_and_another_order_are_found() -> None:
     draft = w.draft()
-    first = draft.leaves[0].opening.label.path
+    first = named(draft.leaves[0])
     assert deviations(replace(draft, leaves=draft.leaves[1:]))[first] == "no commitment"
     extra = recommitted(
         replace(draft.leaves[0].opening, label=replace(draft.leaves[0].opening.label, path="stream/none/x"))
@@ -134,7 +158,7 @@ def test_a_left_out_stream_a_stranger_and_another_order_are_found() -> None:
 def test_a_commitment_that_its_opening_does_not_open_is_found() -> None:
     stranger = commit(Opening(1, 2))
     draft = with_leaf(0, lambda item: replace(item, commitment=stranger))
-    assert deviations(draft)[draft.leaves[0].opening.label.path].startswith("a commitment that its opening")
+    assert deviations(draft)[named(draft.leaves[0])].startswith("a commitment that its opening")
     assert claimed_leaves(draft)[0].commitment == stranger
 
 
@@ -144,6 +168,8 @@ def test_another_graph_good_period_scope_or_root_is_found() -> None:
     where = f"good {good.process}/{good.cn}"
     forged = replace(good, graph_digest="00" * 64)
     assert f"{where} graph digest" in deviations(replace(draft, goods=(forged, *draft.goods[1:])))
+    unsealed = replace(good, sealed_digest="")
+    assert f"{where} sealed digest" in deviations(replace(draft, goods=(unsealed, *draft.goods[1:])))
     other = replace(good, activity_group="Cement")
     assert f"{where} activity group" in deviations(replace(draft, goods=(other, *draft.goods[1:])))
     assert where in deviations(replace(draft, goods=draft.goods[1:]))
@@ -257,8 +283,10 @@ def test_sealed_openings_open_for_the_addressee_only() -> None:
 
 def test_a_value_beyond_its_width_is_never_committed() -> None:
     ledger = w.ledger()
-    path = w.draft().leaves[0].opening.label.path
+    path = w.figures().sources[w.draft().leaves[0].opening.label.path]
     record = ledger.records[path]
     wide = replace(record, value=Decimal(2**record.bits), source_value=Decimal(2**record.bits))
     other = replace(ledger, records={**ledger.records, path: wide})
-    assert refusal(lambda: labelled_values(other, good_graphs(w.calculation()))) == "commitment-width"
+    assert (
+        refusal(lambda: signed_figures(other, good_graphs(w.calculation()), bytes(32))) == "commitment-width"
+    )

@@ -341,12 +341,13 @@ def test_a_statement_for_another_period_good_exporter_or_opinion_fails() -> None
         ({"issuer": w.IMPORTER}, "statement-signature"),
         ({"opinion": "not-satisfactory"}, "statement-opinion"),
         ({"materiality": Materiality("5", "7.0", "material")}, "statement-opinion"),
-        ({"root": bytes(32)}, "attested-values"),
-        ({"leaf_count": 2}, "attested-values"),
+        ({"root": bytes(32)}, "result-proof"),
+        ({"leaf_count": 2}, "result-proof"),
         ({"opinion": "satisfactory-with-comments"}, "statement-opinion"),
     ]
     for changes, check_id in cases:
-        report = check(w.build_world(statement=resigned(**changes)).data)
+        evidence = w.opened_evidence(w.world().openings)
+        report = check(w.build_world(statement=resigned(**changes), evidence=evidence).data)
         expect_failed(report, check_id)
 
 
@@ -356,7 +357,9 @@ def test_a_verifier_that_verifies_itself_fails() -> None:
 
 
 def test_a_statement_without_its_own_receipt_fails() -> None:
-    other = w.presentation_seal(w.signed_statement(w.draft(nonce=bytes(32))), w.world().openings)
+    other = w.presentation_seal(
+        w.signed_statement(w.draft(nonce=bytes(32))), w.opened_evidence(w.world().openings)
+    )
     report = check(rebuilt(lambda part: replace(part, statement_receipt=other.statement_receipt)))
     expect_failed(report, "statement-receipt", "receipt-payload")
     assert not report.check("verifier-accredited").ok
@@ -371,7 +374,7 @@ def test_a_value_one_unit_off_in_the_fifth_decimal_fails() -> None:
         attested = good.attested(name)
         digits = str(int(attested.replace(".", "")) + 1).rjust(6, "0")
         report = check(w.build_world(claims=w.gate_claims(**{name: f"{digits[:-5]}.{digits[-5:]}"})).data)
-        expect_failed(report, "attested-values", "evidence-value")
+        expect_failed(report, "result-proof", "range-proof")
     for text in (
         attested + "0",
         attested[:-1],
@@ -384,13 +387,31 @@ def test_a_value_one_unit_off_in_the_fifth_decimal_fails() -> None:
         "NaN",
     ):
         report = check(w.build_world(claims=w.gate_claims(see_direct=text)).data)
-        assert not report.check("attested-values").ok
+        assert not report.check("result-proof").ok
 
 
 def openings_of(part: Presentation) -> OpeningEvidence:
-    """The evidence of the world's attestations."""
+    """The evidence of a world whose graph cannot be proved."""
     assert isinstance(part.evidence, OpeningEvidence)
     return part.evidence
+
+
+def opened_world(change: Callable[[Presentation], Presentation] = lambda part: part) -> bytes:
+    """The bundle with openings, after a change of the presentation that crossed."""
+    return w.build_world(
+        evidence=w.opened_evidence(w.world().openings),
+        presentation=lambda data: change(Presentation.decode(data)).encode(),
+    ).data
+
+
+def test_openings_hold_and_are_called_so() -> None:
+    found = check(opened_world()).check("result-proof")
+    assert found.ok
+    assert found.found.startswith("not proved but opened")
+    assert "proof-node-kind" in found.found
+    proved = check(w.world().data).check("result-proof").found
+    assert proved.startswith("proved: default_share, see_direct follow from")
+    assert "sealed" in proved
 
 
 def test_openings_swapped_between_results_or_goods_fail() -> None:
@@ -399,7 +420,7 @@ def test_openings_swapped_between_results_or_goods_fail() -> None:
         swapped = (replace(first, label=second.label), replace(second, label=first.label))
         return replace(part, evidence=replace(openings_of(part), opened=swapped))
 
-    expect_failed(check(rebuilt(swap_labels)), "attested-values", "evidence-value")
+    expect_failed(check(opened_world(swap_labels)), "result-proof", "evidence-value")
 
     def swap_places(part: Presentation) -> Presentation:
         first, second = openings_of(part).opened
@@ -409,35 +430,35 @@ def test_openings_swapped_between_results_or_goods_fail() -> None:
         )
         return replace(part, evidence=replace(openings_of(part), opened=swapped))
 
-    expect_failed(check(rebuilt(swap_places)), "attested-values", "evidence-value")
+    expect_failed(check(opened_world(swap_places)), "result-proof", "evidence-value")
 
     def drop(part: Presentation) -> Presentation:
         return replace(part, evidence=replace(openings_of(part), opened=openings_of(part).opened[:1]))
 
-    expect_failed(check(rebuilt(drop)), "attested-values", "evidence-missing")
+    expect_failed(check(opened_world(drop)), "result-proof", "evidence-missing")
 
     def double(part: Presentation) -> Presentation:
         opened = openings_of(part).opened
         return replace(part, evidence=replace(openings_of(part), opened=(*opened, opened[0])))
 
-    expect_failed(check(rebuilt(double)), "attested-values", "evidence-missing")
-    other = w.build_world(claims=w.gate_claims(cn=w.calculation().goods[1].cn))
-    assert check(other.data).ok  # both goods leave one process: same activity level, same results
-    wrong_good = w.build_world(
-        claims=w.gate_claims(cn=w.calculation().goods[1].cn),
-        presentation=lambda data: replace(
-            Presentation.decode(data), evidence=Presentation.decode(w.world().bundle.presentation).evidence
-        ).encode(),
-    )
-    expect_failed(check(wrong_good.data), "attested-values", "evidence-missing")
+    expect_failed(check(opened_world(double)), "result-proof", "evidence-missing")
+    other_good = w.gate_claims(cn=w.calculation().goods[1].cn)
+    assert check(w.build_world(claims=other_good).data).ok  # one process: same activity level, same results
+    for evidence in (
+        w.opened_evidence(w.world().openings),
+        Presentation.decode(w.world().bundle.presentation).evidence,
+    ):
+        report = check(w.build_world(claims=other_good, evidence=evidence).data)
+        assert not report.check("result-proof").ok
 
 
 def test_reordered_or_exchanged_leaves_fail() -> None:
     """The exporter opens leaves of a tree in another order than the signed one."""
     reordered = tuple(reversed(w.world().openings))
-    expect_failed(check(w.build_world(openings=reordered).data), "attested-values", "evidence-value")
     other_version = tuple(item.opening for item in w.draft(nonce=bytes(32)).leaves)
-    expect_failed(check(w.build_world(openings=other_version).data), "attested-values", "evidence-value")
+    for openings in (reordered, other_version):
+        report = check(w.build_world(evidence=w.opened_evidence(openings)).data)
+        expect_failed(report, "result-proof", "evidence-value")
 
 
 def test_an_attestation_without_the_direct_emissions_fails() -> None:

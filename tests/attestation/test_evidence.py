@@ -46,8 +46,12 @@ def test_every_leaf_of_any_tree_opens_to_its_value_and_to_no_other(
     statement, tree = statement_of(openings), StatementTree(openings)
     index = data.draw(st.integers(0, len(values) - 1))
     name = f"r{index}"
-    evidence = open_results(openings, process="p", cn="72083900", results=[name], tree=tree)
-    assert evidence == open_results(openings, process="p", cn="72083900", results=[name])
+    evidence = open_results(
+        openings, process="p", cn="72083900", results=[name], reason="proof-node-kind", tree=tree
+    )
+    assert evidence == open_results(
+        openings, process="p", cn="72083900", results=[name], reason="proof-node-kind"
+    )
     assert read_evidence(evidence.to_json()) == evidence
     digits = str(values[index]).rjust(6, "0")
     check(evidence, statement, {name: f"{digits[:-5]}.{digits[-5:]}"})
@@ -60,7 +64,7 @@ def test_every_leaf_of_any_tree_opens_to_its_value_and_to_no_other(
 
 def test_no_part_of_an_opening_can_be_changed() -> None:
     openings = [opening("a", 123456), opening("b", 7)]
-    evidence = open_results(openings, process="p", cn="72083900", results=["a"])
+    evidence = open_results(openings, process="p", cn="72083900", results=["a"], reason="proof-node-kind")
     item = evidence.opened[0]
     for change in [
         {"blinding": item.blinding + 1},
@@ -73,13 +77,13 @@ def test_no_part_of_an_opening_can_be_changed() -> None:
     ]:
         changed = replace(item, **change)  # type: ignore[arg-type]
         with pytest.raises(CarbonportError):
-            check(OpeningEvidence((changed,)), statement_of(openings), {"a": "1.23456"})
+            check(OpeningEvidence((changed,), "proof-node-kind"), statement_of(openings), {"a": "1.23456"})
     check(evidence, statement_of(openings), {"a": "1.23456"})
 
 
 def test_a_value_beyond_its_width_is_refused_before_any_arithmetic() -> None:
     openings = [opening("a", 1)]
-    evidence = open_results(openings, process="p", cn="72083900", results=["a"])
+    evidence = open_results(openings, process="p", cn="72083900", results=["a"], reason="proof-node-kind")
     with pytest.raises(CarbonportError) as caught:
         check(evidence, statement_of(openings), {"a": f"{2**48}.00000"})
     assert caught.value.id == "evidence-width"
@@ -89,7 +93,7 @@ def test_an_input_leaf_stands_for_no_result() -> None:
     """Role and path are part of the leaf: a ledger figure cannot be shown as a result."""
     plain = opening("a", 5)
     as_input = replace(plain, label=replace(plain.label, role="input"))
-    evidence = open_results([as_input], process="p", cn="72083900", results=["a"])
+    evidence = open_results([as_input], process="p", cn="72083900", results=["a"], reason="proof-node-kind")
     with pytest.raises(CarbonportError) as caught:
         check(evidence, statement_of([as_input]), {"a": "0.00005"})
     assert caught.value.id == "evidence-missing"
@@ -97,7 +101,7 @@ def test_an_input_leaf_stands_for_no_result() -> None:
 
 def test_what_is_not_committed_cannot_be_opened_and_other_kinds_are_not_skipped() -> None:
     with pytest.raises(Misuse) as caught:
-        open_results([opening("a", 1)], process="p", cn="72083900", results=["b"])
+        open_results([opening("a", 1)], process="p", cn="72083900", results=["b"], reason="proof-node-kind")
     assert caught.value.id == "evidence-result"
     hostile: list[Json] = [
         {"kind": "zero-knowledge", "opened": []},
@@ -113,7 +117,7 @@ def test_what_is_not_committed_cannot_be_opened_and_other_kinds_are_not_skipped(
 
 def test_the_text_form_of_an_opening_shows_no_secret() -> None:
     item = opening("a", 987654321)
-    evidence = open_results([item], process="p", cn="72083900", results=["a"])
+    evidence = open_results([item], process="p", cn="72083900", results=["a"], reason="proof-node-kind")
     told = repr(item) + str(item) + repr(evidence.opened[0])
     for secret in (str(item.value), str(item.blinding), item.salt.hex(), repr(item.salt)):
         assert secret not in told

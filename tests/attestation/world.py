@@ -21,7 +21,12 @@ from carbonport.attestation.bench import (
 )
 from carbonport.attestation.bundle import Bundle, only_known_signatures, write_bundle
 from carbonport.attestation.commitments import LeafOpening, good_graphs
+from carbonport.attestation.credential import ATTESTED_RESULTS
+from carbonport.attestation.evidence import Evidence, OpeningEvidence, open_results
 from carbonport.attestation.presentation import PresentationSeal
+from carbonport.attestation.proof_evidence import ProofBinding, evidence_task
+from carbonport.attestation.shown_graph import place_key
+from carbonport.attestation.signed_figures import SignedFigures, signed_figures
 from carbonport.attestation.statement import AccreditationReference, StatusReference
 from carbonport.attestation.statement_draft import StatementDraft, draft_statement, open_draft, seal_draft
 from carbonport.attestation.trust_list import (
@@ -65,6 +70,7 @@ STATEMENT_STATUS_URI = "https://verifier.example/status/statements/1"
 ATTESTATION_ID = "0123456789abcdef0123456789abcdef"
 EXCHANGE_ID = "00112233445566778899aabbccddeeff"
 CERTIFICATE = "CNAS V0123"
+NONCE_SECRET = hashlib.sha256(b"nonce secret of the tests").digest()
 PERIOD_KEY = hashlib.sha256(b"period key of the tests").digest()
 EXAMPLE = Path(str(files("carbonport") / "examples" / "steelworks.yaml"))
 
@@ -247,15 +253,22 @@ def log_receipt(
 
 
 @cache
+def figures(nonce: bytes = hashlib.sha256(b"nonce 1").digest()) -> SignedFigures:
+    """What a statement with this nonce signs of it; that of the first version."""
+    return signed_figures(ledger(), good_graphs(calculation()), place_key(PERIOD_KEY, nonce))
+
+
+@cache
 def draft(version: int = 1, supersedes: str = "", nonce: bytes | None = None) -> StatementDraft:
     """The exporter's draft, over the example's ledger."""
+    number = hashlib.sha256(b"nonce %d" % version).digest() if nonce is None else nonce
     return draft_statement(
         ledger(),
-        good_graphs(calculation()),
+        figures(number),
         exporter=EXPORTER,
         scope=calculation().scope.value,
         period_key=PERIOD_KEY,
-        nonce=hashlib.sha256(b"nonce %d" % version).digest() if nonce is None else nonce,
+        nonce=number,
         version=version,
         supersedes=supersedes,
     )
@@ -353,7 +366,7 @@ def status(
 
 def presentation_seal(
     statement: SignedStatement,
-    openings: tuple[LeafOpening, ...],
+    evidence: Evidence,
     *,
     signed_at: int = NOW - 20 * DAY,
     **changes: object,
@@ -375,13 +388,67 @@ def presentation_seal(
             time=signed_at,
             witnesses=[k.witness],
         ),
-        openings=openings,
+        evidence=evidence,
         status=StatusReference(STATUS_URI, 9),
         issued_at=NOW - 2 * DAY,
         policy="cd" * 32,
         random_bytes=counted_bytes("sd-jwt"),
     )
     return replace(seal, **changes)  # type: ignore[arg-type]
+
+
+def opened_evidence(openings: tuple[LeafOpening, ...], *, cn: str = "72083900") -> OpeningEvidence:
+    """What an exporter shows whose graph cannot be proved."""
+    return open_results(
+        openings,
+        process="steel",
+        cn=cn,
+        results=["default_share", "see_direct"],
+        reason="proof-node-kind",
+    )
+
+
+def proof_evidence(
+    statement: SignedStatement, openings: tuple[LeafOpening, ...], claims: Mapping[str, Json]
+) -> Evidence:
+    """An honest sealed proof of the good's own results, whatever the claims state of them."""
+    items = claims["items"]
+    assert isinstance(items, Mapping)
+    names = tuple(sorted(ATTESTED_RESULTS & items.keys())) or ("see_direct",)
+    cn, consignment = str(items["cn"]), str(items["consignment"])
+    return _proved(statement, openings, str(claims["recipient"]), consignment, cn, names)
+
+
+_PROOFS: dict[tuple[object, ...], Evidence] = {}
+
+
+def _proved(
+    statement: SignedStatement,
+    openings: tuple[LeafOpening, ...],
+    recipient: str,
+    consignment: str,
+    cn: str,
+    names: tuple[str, ...],
+) -> Evidence:
+    key = (statement.digest, openings[0].salt, recipient, consignment, cn, names)
+    if key not in _PROOFS:
+        goods = figures()
+        graph = goods.good("steel", cn).sealed
+        assert graph is not None
+        good = next(good for good in calculation().goods if good.cn == cn)
+        task = evidence_task(
+            openings,
+            graph,
+            replace(statement.statement, goods=draft().goods),
+            ProofBinding(statement.digest, EXPORTER, "cbam-declaration", recipient, consignment),
+            process="steel",
+            cn=cn,
+            results={name: good.attested(name) for name in names},
+            open_paths=[path for path in goods.sources if "/precursor_see_" in path],
+            nonce_secret=NONCE_SECRET,
+        )
+        _PROOFS[key] = task.prove()
+    return _PROOFS[key]
 
 
 def build_world(
@@ -392,6 +459,7 @@ def build_world(
     claims: Mapping[str, Json] | None = None,
     witnesses: Sequence[NoteSigner] | None = None,
     recipient: str = IMPORTER,
+    evidence: Evidence | None = None,
     known_lines_only: bool = True,
     presentation: Callable[[bytes], bytes] = lambda data: data,
     **seal_changes: object,
@@ -405,8 +473,11 @@ def build_world(
         lists = [issue_trust_list(european_list(), k.eu_list), issue_trust_list(chinese_list(), k.cn_list)]
     statement = _signed_once() if statement is None else statement
     openings = tuple(item.opening for item in draft().leaves) if openings is None else openings
-    sealer = presentation_seal(statement, openings, **seal_changes)  # type: ignore[arg-type]
-    payload = presentation(sealer(gate_claims() if claims is None else claims))
+    claims = gate_claims() if claims is None else claims
+    if evidence is None:
+        evidence = proof_evidence(statement, openings, claims)
+    sealer = presentation_seal(statement, evidence, **seal_changes)  # type: ignore[arg-type]
+    payload = presentation(sealer(claims))
     receipt = log_receipt(
         k.exporter_log,
         {FieldName.RECIPIENT: recipient.encode()},

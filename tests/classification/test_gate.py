@@ -25,9 +25,10 @@ from classified_plant import (
 from carbonport.classification.egress import Approval, EgressRefused, EgressRequest, Recipient, Subject
 from carbonport.classification.field_classes import FieldClass, GradingTable
 from carbonport.classification.forms import Form, Purpose, Role
-from carbonport.classification.gate import MAX_ITEMS, MAX_PAYLOAD_BYTES, Gate
+from carbonport.classification.gate import MAX_PAYLOAD_BYTES, Gate
 from carbonport.classification.graded_ledger import graded_ledger
 from carbonport.classification.grades import Grade
+from carbonport.classification.item_decisions import MAX_ITEMS
 from carbonport.crypto.canonical import Json, canonical_bytes
 from carbonport.errors import Misuse, Refused, Unavailable
 

@@ -5,7 +5,7 @@
 `RECORD_DIR/serialiser` holds what Carbonport's own hook sees leave, `RECORD_DIR/grpc` what gRPC's Python layer is given
 (messages, statuses of refusals, answers at the operator's socket), one file each. Files opened for writing outside
 PRIVATE_DIR are listed in `RECORD_DIR/files`; one that is moved into place is kept in `RECORD_DIR/moved` as it was then,
-for whoever receives it may delete it. `RECORD_DIR/children` lists processes that were started.
+for whoever receives it may delete it. `RECORD_DIR/children` lists the arguments of processes that were started.
 
 `--plant` hides a value in the answer to every request for an attestation, and in a file that is deleted again: the
 recorders must find both, else they are blind.
@@ -155,7 +155,7 @@ def _record_files(recorder: Recorder) -> None:
             if name != ":memory:" and recorder.outside(name) is not None:
                 recorder.note("files", name)
         elif event in ("subprocess.Popen", "os.posix_spawn", "os.exec", "os.system"):
-            recorder.note("children", f"{event} {details[0]!r}")
+            recorder.note("children", f"{event} {details[1]!r}")
 
     sys.addaudithook(note_written)
 

@@ -17,6 +17,8 @@ from played_demo import EXPORTER, IMPORTER, REGULATOR, do, played_demo, question
 from protected_forms import Search, protected_values, unfolded
 from warm_programs import programs
 
+from carbonport.crypto.canonical import canonical_bytes
+from carbonport.footprint.calculation import calculate
 from carbonport.wire.v1 import log_pb2
 
 PLANTED = "2186473.915"
@@ -76,14 +78,35 @@ def test_no_file_outside_the_private_folder_escaped_reading() -> None:
         for path in written_outside(demo.record)
         if not path.is_file() and path.name not in moved and not path.name.endswith(".partial")
     ]
-    assert lost == []
-    assert not (demo.record / "children").exists(), "nothing else was started that could write"
+    assert lost == [Path("/dev/null")], "where the proving process's standard error goes"
+    children = (demo.record / "children").read_text().splitlines()
+    assert len(children) == 1, "nothing else was started that could write"
+    assert "carbonport.node.proving.worker_process" in children[0], "which can write no file"
 
 
 def test_no_protected_value_left_the_exporter() -> None:
     left = everything_that_left(played_demo().record)
     assert sum(map(len, left)) > 50_000
     assert search().find(left) == []
+
+
+def stream_names() -> dict[str, set[Decimal] | str]:
+    """Which fuels and materials there are is part of the recipe: ids, paths and labels of the source streams."""
+    found: dict[str, set[Decimal] | str] = {}
+    for stream in steelworks().streams:
+        found |= {f"{stream.id} path": f"stream/{stream.id}/", f"{stream.id} label": stream.label}
+        found[f"{stream.id} id"] = stream.id
+    return found
+
+
+def test_no_name_of_a_fuel_or_material_left_the_exporter() -> None:
+    """Not in the graph that travels with the proof, nor in the labels of its leaves, nor anywhere else."""
+    left = everything_that_left(played_demo().record)
+    assert Search(stream_names()).find(left) == []
+    whole = [canonical_bytes(good.graph.canonical()) for good in calculate(steelworks()).goods]
+    assert {path for path, _form in Search(stream_names()).find(whole)} >= {
+        f"{stream.id} {kind}" for stream in steelworks().streams for kind in ("path",)
+    }
 
 
 def test_what_was_disclosed_is_found_in_the_same_bytes() -> None:

@@ -2,10 +2,10 @@
 
 `examine` takes the ledger as the verifier reads it on site and the exporter's opened draft, and believes
 neither about the other: it calculates the goods itself, which builds the graphs anew, takes the declared
-values from the ledger, and recomputes every label, commitment, leaf, the root, every graph digest and every
-result. What does not agree stands in the examination as a deviation. `sign_examined` refuses while there is
-one, when a misstatement is material and the opinion does not say so, when a period overlaps another
-statement's for the same process, and when a version does not follow the one before.
+values from the ledger, computes the sealed figures, and recomputes every label, commitment, leaf, the root,
+both graph digests of every good and every result. What does not agree stands in the examination as a deviation.
+`sign_examined` refuses while there is one, when a misstatement is material and the opinion does not say so, when a
+period overlaps another statement's for the same process, and when a version does not follow the one before.
 
 The bench sees the plant's figures; deviations and errors therefore name places, never values. It checks
 arithmetic against the ledger, not the ledger against the plant: that is the verifier's work on site.
@@ -15,10 +15,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from carbonport.attestation.commitments import (
-    LabelledValue,
     LeafLabel,
     good_graphs,
-    labelled_values,
     leaves_root,
     period_text,
 )
@@ -31,6 +29,7 @@ from carbonport.attestation.lots.stated_lots import (
     production_levels,
 )
 from carbonport.attestation.materiality import DEFAULT_PROFILE, Difference, profile_named, recalculate
+from carbonport.attestation.signed_figures import SignedFigures, signed_figures
 from carbonport.attestation.statement import (
     MISSTATED,
     AccreditationReference,
@@ -120,14 +119,14 @@ def examine(
     rules = profile_named(profile)
     calculation = calculate(ledger, scope, tables)
     goods = good_graphs(calculation)
-    values = labelled_values(ledger, goods)
+    figures = signed_figures(ledger, goods, draft.place_key)
     deviations = _Deviations()
     deviations.compare("installation", draft.installation, ledger.installation)
     deviations.compare("country", draft.country, ledger.country)
     deviations.compare("period", draft.period, period_text(ledger.period))
     deviations.compare("scope", draft.scope, calculation.scope.value)
-    _compare_goods(deviations, draft.goods, statement_goods(goods))
-    _compare_leaves(deviations, draft, values)
+    _compare_goods(deviations, draft.goods, statement_goods(figures.goods))
+    _compare_leaves(deviations, draft, figures)
     recalculation = recalculate(calculation, report, rules)
     root = leaves_root(item.opening.leaf() for item in draft.leaves)
     if root != draft.root:
@@ -141,9 +140,9 @@ def examine(
         nonce=draft.nonce,
         version=draft.version,
         supersedes=draft.supersedes,
-        goods=statement_goods(goods),
+        goods=statement_goods(figures.goods),
         root=root,
-        leaf_count=len(values),
+        leaf_count=len(figures.values),
         materiality=recalculation.materiality,
         differences=recalculation.differences,
         deviations=tuple(deviations.found),
@@ -235,30 +234,40 @@ def _compare_goods(
             deviations.add(where, *_presence(name in drafted, "the ledger"))
             continue
         deviations.compare(f"{where} graph digest", drafted[name].graph_digest, own[name].graph_digest)
+        deviations.compare(f"{where} sealed digest", drafted[name].sealed_digest, own[name].sealed_digest)
         deviations.compare(f"{where} activity group", drafted[name].activity_group, own[name].activity_group)
 
 
-def _compare_leaves(deviations: _Deviations, draft: StatementDraft, values: Sequence[LabelledValue]) -> None:
+def _compare_leaves(deviations: _Deviations, draft: StatementDraft, figures: SignedFigures) -> None:
     drafted = [item.opening.label for item in draft.leaves]
-    expected = {item.label.path: item for item in values}
+    expected = {item.label.path: item for item in figures.values}
+
+    def named(path: str) -> str:
+        """The leaf as the verifier knows it: by its place in the ledger."""
+        return figures.sources.get(path, path)
+
     if len({label.path for label in drafted}) != len(drafted):
         deviations.add("leaves", "a path that stands twice", "every path once")
     if drafted != sorted(drafted):
         deviations.add("leaves", "another order", "the order of role and path")
     for path in sorted(expected.keys() - {label.path for label in drafted}):
-        deviations.add(path, "no commitment", "a commitment to every input and result of the ledger's graphs")
+        deviations.add(
+            named(path), "no commitment", "a commitment to every input and result of the ledger's graphs"
+        )
     for item in draft.leaves:
         label = item.opening.label
         own = expected.get(label.path)
         if own is None:
-            deviations.add(label.path, *_presence(True, "the graphs"))
+            deviations.add(named(label.path), *_presence(True, "the graphs"))
             continue
         if label != own.label:
-            deviations.add(label.path, _label_text(label), _label_text(own.label))
+            deviations.add(named(label.path), _label_text(label), _label_text(own.label))
         if item.opening.value != own.value:
-            deviations.add(label.path, "a commitment to another value", "the ledger's declared value")
+            deviations.add(named(label.path), "a commitment to another value", "the ledger's declared value")
         if item.opening.leaf().commitment != item.commitment:
-            deviations.add(label.path, "a commitment that its opening does not open", "its own opening")
+            deviations.add(
+                named(label.path), "a commitment that its opening does not open", "its own opening"
+            )
 
 
 def _presence(in_draft: bool, where: str) -> tuple[str, str]:

@@ -10,11 +10,12 @@ from collections.abc import Mapping
 from carbonport.attestation.bundle import Bundle, read_bundle
 from carbonport.attestation.bundled_lot import LotSteps
 from carbonport.attestation.credential import Attestation, attestation_kid, verify_attestation
-from carbonport.attestation.evidence import check_evidence
+from carbonport.attestation.evidence import OpeningEvidence, check_evidence
 from carbonport.attestation.listed_log import receipt_log_key
 from carbonport.attestation.lots.consignment_check import VerifyRanges
 from carbonport.attestation.lots.stated_lots import stated_lot
 from carbonport.attestation.presentation import Presentation
+from carbonport.attestation.proof_evidence import ProofBinding, ProofEvidence
 from carbonport.attestation.statement import (
     MISSTATED,
     Statement,
@@ -323,16 +324,39 @@ class BundleVerification:
                 expected="specific direct embedded emissions",
                 remedy="Ask the exporter for a complete attestation.",
             )
-        check_evidence(
-            self._presentation.evidence,
-            self._statement,
-            process=attestation.header.process,
-            cn=attestation.text("cn"),
-            results=attestation.results,
-        )
         shown = ", ".join(f"{name} {value}" for name, value in attestation.results.items())
         stated = sorted(attestation.items.keys() - attestation.results.keys() - HELD_ELSEWHERE)
         return shown + (f"; on the exporter's word alone: {', '.join(stated)}" if stated else "")
+
+    def result_proof(self) -> str:
+        """Takes from the exporter nothing but the results and the proof; says which kind of evidence held."""
+        attestation, evidence = self._attestation, self._presentation.evidence
+        header = attestation.header
+        found = check_evidence(
+            evidence,
+            self._statement,
+            process=header.process,
+            cn=attestation.text("cn"),
+            results=attestation.results,
+            binding=ProofBinding(
+                statement_digest=header.statement.digest,
+                issuer=header.issuer,
+                purpose=header.purpose,
+                importer=header.importer,
+                consignment=attestation.text("consignment"),
+            ),
+        )
+        results = ", ".join(attestation.results)
+        if isinstance(evidence, ProofEvidence) and found is not None:
+            opened = ", ".join(f"{path} {value}" for path, value in found.opened.items())
+            return (
+                f"proved: {results} follow from {found.closed} closed commitments by the signed graph "
+                f"({found.profile}, {len(evidence.proof)} bytes)" + (f"; opened: {opened}" if opened else "")
+            )
+        assert isinstance(evidence, OpeningEvidence), "there are two kinds"
+        return (
+            f"not proved but opened: {results} are what the verifier signed; no proof for {evidence.reason}"
+        )
 
     def lot_entries(self) -> str:
         statement, header = self._statement, self._attestation.header

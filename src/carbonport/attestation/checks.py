@@ -5,8 +5,9 @@ never raises for a failed check and never crashes on a hostile file: the report 
 which others could not be made because of it. Times of signatures are taken from log receipts (the time a
 quorum of witnesses vouches for), never from the signer's own `iat`.
 
-A report that is ok says: this exporter attested these values for this importer and consignment, an accredited
-verifier had signed exactly the results among them (the check `attested-values` names what stands on the exporter's
+A report that is ok says: this exporter attested these values for this importer and consignment, the results
+among them follow from what an accredited verifier had signed (the check `result-proof` says whether by a proof, or
+opened as the verifier's own rounded results; the check `attested-values` names what stands on the exporter's
 word alone, such as precursors, route and net mass), neither has withdrawn since (as of the status tokens), the
 crossing is in the exporter's log, and the consignment is in the one lot of its production that witnesses have seen,
 in which all that is sold is no more than what was verified. It does not say that the plant's figures are physically
@@ -130,9 +131,15 @@ _STEPS = (
     ),
     _Step(
         "attested-values",
-        "exactly the values that the verifier signed",
+        "specific embedded emissions of a good that the statement is about",
         BundleVerification.attested_values,
         ("statement-scope",),
+    ),
+    _Step(
+        "result-proof",
+        "results that follow from what the verifier signed, by a proof made for exactly this attestation",
+        BundleVerification.result_proof,
+        ("attested-values",),
     ),
     _Step(
         "lot-entries",

@@ -1,21 +1,22 @@
 """From ledger and graphs to committed leaves: what a verification statement signs, without saying an amount.
 
-Every input of every good's graph, and every declared result of it, becomes a Pedersen commitment (BLS12-381
-G1) in a salted leaf
+Every figure that a good's signed graphs take, and every declared result of it, becomes a Pedersen commitment
+(BLS12-381 G1) in a salted leaf
 
     leaf = TupleHash256("carbonport/statement-leaf/v1", salt, path, role, unit, decimals, bits, commitment)
 
 and the leaves, in the order of role and path, an RFC 6962 tree whose root the statement signs. One leaf can
-be shown with its path in the tree, and says nothing about the others. Inputs are the ledger's *declared*
-values; the role `output` is for the rounded results (`good/<process>/<cn>/see_direct`, ...), so that opening
-one shows that the verifier signed exactly this number. Values are always declared ones, never source values.
+be shown with its path in the tree, and says nothing about the others. Leaves have no names of fuels or materials:
+their paths are places (`carbonport.attestation.shown_graph`). Inputs are the ledger's *declared* values; the role
+`output` is for the rounded results (`good/<process>/<cn>/see_direct`, ...), so that opening one shows that the
+verifier signed exactly this number. Values are always declared ones, never source values.
 
 Blindings and salts are derived from the period key and the statement's nonce (fresh for every statement
 version), so that nothing but the period key has to be kept, and deleting it deletes them. Whoever knows the
 period key opens everything. A commitment hides perfectly; it binds while discrete logarithms in G1 are hard.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -23,10 +24,10 @@ from carbonport.crypto.group import Point
 from carbonport.crypto.merkle import leaf_hash, tree_root
 from carbonport.crypto.pedersen import Opening, commit, derive_blinding
 from carbonport.crypto.tuplehash import kmac256, tuple_hash
-from carbonport.errors import Misuse, Refused
+from carbonport.errors import Misuse
 from carbonport.footprint.calculation import Calculation
 from carbonport.footprint.evaluate import Values, declared_values, evaluate
-from carbonport.footprint.graph import Graph, Input, Node, Round
+from carbonport.footprint.graph import Graph, Node, Round
 from carbonport.footprint.ledger import Ledger, Period
 
 LEAF_DOMAIN = "carbonport/statement-leaf/v1"
@@ -42,7 +43,7 @@ NONCE_BYTES = 32
 """Length of a statement version's nonce."""
 
 ROLE_INPUT = "input"
-"""A figure of the ledger."""
+"""A figure that a signed graph takes: one of the ledger, or a sealed one."""
 
 ROLE_OUTPUT = "output"
 """A declared, rounded result of a good's graph."""
@@ -143,31 +144,12 @@ def output_path(process: str, cn: str, name: str) -> str:
     return f"{OUTPUT_PREFIX}{process}/{cn}/{name}"
 
 
-def labelled_values(ledger: Ledger, goods: Sequence[GoodGraph]) -> tuple[LabelledValue, ...]:
-    """Everything a statement about these goods commits to, in leaf order, with the ledger's declared values.
-
-    The one source of labels: exporter and verifier both call it, each on its own reading of the ledger, and
-    compare. Raises `Refused` (`commitment-width`) for a value that does not fit the declared width, `Misuse`
-    for a graph that names a record otherwise than the ledger does.
-    """
-    found: dict[str, LabelledValue] = {}
-    for good in goods:
-        for node in good.graph.inputs():
-            found[node.path] = _input_value(ledger, node)
-        results = declared_results(good.graph, ledger)
-        for name, output, decimals in _declared_outputs(good.graph):
-            path = output_path(good.process, good.cn, name)
-            label = LeafLabel(ROLE_OUTPUT, path, output.unit, decimals, OUTPUT_BITS)
-            found[path] = _within_width(label, results[name] * 10**decimals)
-    return tuple(sorted(found.values(), key=lambda item: item.label))
-
-
 def declared_results(graph: Graph, ledger: Ledger, values: Values | None = None) -> Mapping[str, Fraction]:
     """The rounded results of a good's graph by name (`see_direct`, ...), from the ledger's declared values,
     or from others of its figures.
     """
     numbers = evaluate(graph, declared_values(ledger) if values is None else values)
-    return {name: numbers[node.id] for name, node, _ in _declared_outputs(graph)}
+    return {name: numbers[node.id] for name, node, _ in declared_outputs(graph)}
 
 
 def commit_values(
@@ -203,7 +185,7 @@ def leaves_root(leaves: Iterable[Leaf]) -> bytes:
     return tree_root(leaf.hash() for leaf in leaves)
 
 
-def _declared_outputs(graph: Graph) -> list[tuple[str, Node, int]]:
+def declared_outputs(graph: Graph) -> list[tuple[str, Node, int]]:
     """Name, node and decimals of every output that is declared; a constant (no default share) has the usual
     number of decimals."""
     return [
@@ -215,38 +197,6 @@ def _declared_outputs(graph: Graph) -> list[tuple[str, Node, int]]:
         for name, node in ((name, graph[node_id]) for name, node_id in sorted(graph.outputs.items()))
         if name.endswith(ROUNDED_SUFFIX)
     ]
-
-
-def _input_value(ledger: Ledger, node: Input) -> LabelledValue:
-    record = ledger.records.get(node.path)
-    if record is None or node.path.startswith(OUTPUT_PREFIX):
-        raise _mismatch(node.path, "an input that is no record of the ledger")
-    if (record.unit, record.decimals, record.bits) != (node.unit, node.decimals, node.bits):
-        raise _mismatch(node.path, "an input with another unit, number of decimals or width than its record")
-    label = LeafLabel(ROLE_INPUT, node.path, node.unit, node.decimals, node.bits)
-    return _within_width(label, Fraction(record.declared_integer))
-
-
-def _within_width(label: LeafLabel, value: Fraction) -> LabelledValue:
-    if value.denominator != 1 or not 0 <= value < 1 << label.bits:
-        raise Refused(
-            "commitment-width",
-            found=f"a value of {label.path} that is no whole number of its last decimal within its width",
-            expected=f"an integer from 0 to 2^{label.bits} - 1 in units of 10^-{label.decimals} {label.unit}",
-            remedy="Correct the record, or widen the field in the catalogue before the statement is signed.",
-            where=label.path,
-        )
-    return LabelledValue(label, value.numerator)
-
-
-def _mismatch(path: str, found: str) -> Misuse:
-    return Misuse(
-        "commitment-input",
-        found=found,
-        expected="graphs built from this ledger",
-        remedy="Calculate the goods again from the ledger.",
-        where=path,
-    )
 
 
 def _require_nonce(nonce: bytes) -> None:

@@ -27,6 +27,7 @@ from carbonport.attestation.commitments import (
 from carbonport.attestation.proof_evidence import (
     ProofBinding,
     ProofEvidence,
+    ProofFinding,
     check_proof_evidence,
     read_proof_evidence,
 )
@@ -42,6 +43,7 @@ from carbonport.errors import FailedVerification, Malformed, Misuse
 MAX_OPENED = 64
 """Most leaves that one presentation opens: one good has a handful of results."""
 
+_REASON = re.compile(r"[a-z0-9-]{1,64}")
 _HASH = re.compile(r"[0-9a-f]{64}")
 _DECIMAL = re.compile(r"(0|[1-9][0-9]{0,59})(?:\.([0-9]{1,60}))?")
 
@@ -59,15 +61,17 @@ class OpenedLeaf:
 
 @dataclass(frozen=True, slots=True)
 class OpeningEvidence:
-    """The evidence kind `openings`."""
+    """The evidence kind `openings`. `reason` says why there is no proof: the id of the error that kept it away."""
 
     kind: ClassVar[str] = "openings"
     opened: tuple[OpenedLeaf, ...]
+    reason: str
 
     def to_json(self) -> Json:
         """As it stands in a presentation."""
         return {
             "kind": self.kind,
+            "reason": self.reason,
             "opened": [
                 {
                     "role": item.label.role,
@@ -102,7 +106,8 @@ def read_evidence(value: Json) -> Evidence:
             expected=f"{OpeningEvidence.kind} or {ProofEvidence.kind}",
             remedy="Use a version of the program that knows the kind.",
         )
-    evidence = OpeningEvidence(fields.each("opened", _read_opened, max_items=MAX_OPENED))
+    reason = fields.text("reason", pattern=_REASON)
+    evidence = OpeningEvidence(fields.each("opened", _read_opened, max_items=MAX_OPENED), reason)
     fields.finish()
     return evidence
 
@@ -113,9 +118,10 @@ def open_results(
     process: str,
     cn: str,
     results: Sequence[str],
+    reason: str,
     tree: StatementTree | None = None,
 ) -> OpeningEvidence:
-    """Open the outputs named `results` of one good, and nothing else.
+    """Open the outputs named `results` of one good, and nothing else, for `reason` keeps them from being proved.
 
     `openings` are all of the statement's, in leaf order; `tree` is the tree over them when the caller keeps
     it. What is opened gives away the value: the gate decides about that, before.
@@ -135,7 +141,7 @@ def open_results(
         opened.append(
             OpenedLeaf(opening.label, opening.blinding, opening.salt, index, tree.inclusion_proof(index))
         )
-    return OpeningEvidence(tuple(opened))
+    return OpeningEvidence(tuple(opened), reason)
 
 
 def check_evidence(
@@ -146,11 +152,12 @@ def check_evidence(
     cn: str,
     results: Mapping[str, str],
     binding: ProofBinding | None = None,
-) -> None:
+) -> ProofFinding | None:
     """Check that the verifier signed exactly the attested `results` (plain decimals by name) of the good, or
     signed what they follow from.
 
-    `binding` is what a proof must be bound to; openings need none. Raises FailedVerification: for openings
+    `binding` is what a proof must be bound to; openings need none. Gives what a proof was made from, None for
+    openings. Raises FailedVerification: for openings
     `evidence-missing` when a result has no evidence of its own or there is evidence of something else,
     `evidence-decimals` when a value is not written with the declared decimals, and `evidence-value` when the
     signed commitment hides another value; for a proof see `carbonport.attestation.proof_evidence`, and
@@ -158,15 +165,15 @@ def check_evidence(
     """
     if isinstance(evidence, OpeningEvidence):
         _check_openings(evidence, statement, process=process, cn=cn, results=results)
-    elif binding is None:
+        return None
+    if binding is None:
         raise FailedVerification(
             "evidence-binding",
             found="a proof, and no importer and consignment that it must be made for",
             expected="the attestation that the proof belongs to",
             remedy="Check the proof together with its attestation.",
         )
-    else:
-        check_proof_evidence(evidence, statement, binding, process=process, cn=cn, results=results)
+    return check_proof_evidence(evidence, statement, binding, process=process, cn=cn, results=results)
 
 
 def _check_openings(

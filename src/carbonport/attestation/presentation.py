@@ -6,18 +6,16 @@ unchanged: whoever checks later hashes the same bytes. The signed parts are opaq
 re-serialised. Reading checks form only; nothing in it is believed before `carbonport.attestation.checks`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from carbonport.attestation.commitments import LeafOpening
 from carbonport.attestation.credential import (
-    ATTESTED_RESULTS,
     MAX_CREDENTIAL_BYTES,
     AttestationHeader,
     StatementPointer,
     issue_attestation,
 )
-from carbonport.attestation.evidence import Evidence, StatementTree, open_results, read_evidence
+from carbonport.attestation.evidence import Evidence, read_evidence
 from carbonport.attestation.participants import PARTICIPANT_ID
 from carbonport.attestation.statement import MAX_STATEMENT_BYTES, StatusReference, statement_digest
 from carbonport.attestation.strict_fields import StrictFields
@@ -33,7 +31,12 @@ PRESENTATION_FORMAT = "carbonport-presentation/1"
 GATE_CLAIMS_VERSION = 1
 """Version of the claims that the gate hands to its signer."""
 
-MAX_PRESENTATION_BYTES = MAX_STATEMENT_BYTES + MAX_CREDENTIAL_BYTES + 2 * MAX_RECEIPT_BYTES
+MAX_EVIDENCE_BYTES = 2 * 1024 * 1024
+"""Room for the evidence: a graph of at most 256 KiB, and a proof."""
+
+MAX_PRESENTATION_BYTES = (
+    MAX_STATEMENT_BYTES + MAX_CREDENTIAL_BYTES + MAX_EVIDENCE_BYTES + 2 * MAX_RECEIPT_BYTES
+)
 """Largest presentation."""
 
 
@@ -84,10 +87,9 @@ class Presentation:
 class PresentationSeal:
     """The signer that the exporter hands to its gate: from the gate's claims to the bytes that cross.
 
-    It takes every item from the claims and no value from anywhere else: of the results it opens, it adds
-    blinding, salt and path only. `openings` are the statement's, in leaf order, and secret. `issued_at` is
-    in unix seconds; `tree` is the tree over the openings when the node keeps it; `policy` is the hash of
-    the policy the gate decides under.
+    It takes every item from the claims and no value from anywhere else. `evidence` was made for the same claims:
+    it is about their results, and bound to their recipient, purpose and consignment. `issued_at` is in unix
+    seconds; `policy` is the hash of the policy the gate decides under.
     """
 
     key: SigningKey
@@ -97,13 +99,12 @@ class PresentationSeal:
     statement: str
     statement_issuer: str
     statement_receipt: Receipt
-    openings: Sequence[LeafOpening]
+    evidence: Evidence
     status: StatusReference
     issued_at: int
     policy: str
     random_bytes: RandomBytes
     supersedes: str = ""
-    tree: StatementTree | None = None
 
     def __call__(self, claims: Mapping[str, Json]) -> bytes:
         """Sign the claims (`recipient`, `purpose`, `decision`, `items`) and put the presentation together."""
@@ -135,12 +136,6 @@ class PresentationSeal:
             credential=issue_attestation(header, items, self.key, random_bytes=self.random_bytes),
             statement=self.statement,
             statement_receipt=self.statement_receipt,
-            evidence=open_results(
-                self.openings,
-                process=self.process,
-                cn=StrictFields(items, "items").text("cn"),
-                results=sorted(ATTESTED_RESULTS & items.keys()),
-                tree=self.tree,
-            ),
+            evidence=self.evidence,
         )
         return presentation.encode()

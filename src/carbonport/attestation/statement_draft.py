@@ -1,10 +1,10 @@
 """What the exporter hands to the verifier: the draft of one statement version, with every opening, sealed.
 
-The draft says which goods of which period it is about, the digest of each good's graph, the root of the
-leaves and, per leaf, label, value, blinding, salt and commitment. It goes to the verifier as a file sealed
-(HPKE, RFC 9180) to the verifier's key and bound to the verifier's id. It holds single blindings, never the
-period key. The verifier believes none of it: `carbonport.attestation.bench` recomputes everything from the
-ledger. The file is secret and is deleted by the verifier once the statement is signed.
+The draft says which goods of which period it is about, the digests of each good's graphs, the root of the leaves, the
+key by which leaves got their places, and per leaf label, value, blinding, salt and commitment. It goes to the verifier
+as a file sealed (HPKE, RFC 9180) to the verifier's key and bound to the verifier's id. It holds single blindings, never
+the period key. The verifier believes none of it: `carbonport.attestation.bench` recomputes everything from the ledger.
+The file is secret and is deleted by the verifier once the statement is signed.
 """
 
 import re
@@ -16,16 +16,16 @@ from carbonport.attestation.commitments import (
     ROLE_INPUT,
     ROLE_OUTPUT,
     SALT_BYTES,
-    GoodGraph,
     Leaf,
     LeafLabel,
     LeafOpening,
     commit_values,
-    labelled_values,
     leaves_root,
     period_text,
 )
 from carbonport.attestation.participants import PARTICIPANT_ID
+from carbonport.attestation.shown_graph import PLACE_KEY_BYTES
+from carbonport.attestation.signed_figures import SignedFigures, SignedGood
 from carbonport.attestation.strict_fields import StrictFields
 from carbonport.crypto.canonical import Json, b64url_decode, b64url_encode, canonical_bytes, parse_canonical
 from carbonport.crypto.group import Point, decode_scalar, encode_scalar
@@ -71,12 +71,14 @@ SCOPES = frozenset({"transitional", "definitive"})
 @dataclass(frozen=True, slots=True)
 class StatementGood:
     """One good of a statement: the process that makes it, its CN code, its aggregated goods category, and the
-    digest (hex) of the canonical calculation graph that its results come from."""
+    digests (hex) of the calculation graph that its results come from: the open form, and the sealed one (empty where
+    there is none)."""
 
     process: str
     cn: str
     activity_group: str
     graph_digest: str
+    sealed_digest: str
 
     def to_json(self) -> Json:
         """The good as it stands in drafts and statements."""
@@ -85,6 +87,7 @@ class StatementGood:
             "cn": self.cn,
             "activityGroup": self.activity_group,
             "graph": self.graph_digest,
+            "sealedGraph": self.sealed_digest,
         }
 
 
@@ -95,6 +98,7 @@ def read_statement_good(fields: StrictFields) -> StatementGood:
         cn=fields.text("cn"),
         activity_group=fields.text("activityGroup"),
         graph_digest=fields.text("graph", pattern=HEX_DIGEST),
+        sealed_digest=fields.text("sealedGraph", pattern=HEX_DIGEST, empty=True),
     )
 
 
@@ -109,9 +113,10 @@ class DraftLeaf:
 @dataclass(frozen=True, slots=True, repr=False)
 class StatementDraft:
     """One statement version before it is signed. `supersedes` is the SHA-256 (hex) of the statement that this
-    version replaces, or empty. Secret, for it holds the openings."""
+    version replaces, or empty. Secret, for it holds the openings and the key that numbers the places."""
 
     nonce: bytes
+    place_key: bytes
     version: int
     supersedes: str
     exporter: str
@@ -126,7 +131,7 @@ class StatementDraft:
 
 def draft_statement(
     ledger: Ledger,
-    goods: Sequence[GoodGraph],
+    figures: SignedFigures,
     *,
     exporter: str,
     scope: str,
@@ -135,12 +140,13 @@ def draft_statement(
     version: int = 1,
     supersedes: str = "",
 ) -> StatementDraft:
-    """Commit to the ledger's inputs and results. `nonce` is 32 fresh random bytes for every version."""
-    values = labelled_values(ledger, goods)
-    openings = commit_values(values, period=ledger.period, period_key=period_key, nonce=nonce)
+    """Commit to the figures of the ledger. `nonce` is 32 fresh random bytes for every version; the figures' place key
+    is the one of this nonce (`carbonport.attestation.shown_graph.place_key`)."""
+    openings = commit_values(figures.values, period=ledger.period, period_key=period_key, nonce=nonce)
     leaves = [opening.leaf() for opening in openings]
     return StatementDraft(
         nonce=nonce,
+        place_key=figures.place_key,
         version=version,
         supersedes=supersedes,
         exporter=exporter,
@@ -148,7 +154,7 @@ def draft_statement(
         country=ledger.country,
         period=period_text(ledger.period),
         scope=scope,
-        goods=statement_goods(goods),
+        goods=statement_goods(figures.goods),
         root=leaves_root(leaves),
         leaves=tuple(
             DraftLeaf(opening, leaf.commitment) for opening, leaf in zip(openings, leaves, strict=True)
@@ -156,11 +162,17 @@ def draft_statement(
     )
 
 
-def statement_goods(goods: Sequence[GoodGraph]) -> tuple[StatementGood, ...]:
+def statement_goods(goods: Sequence[SignedGood]) -> tuple[StatementGood, ...]:
     """What a statement says of each good, in the order of process and CN code."""
     return tuple(
-        StatementGood(good.process, good.cn, good.activity_group, good.graph.digest.hex())
-        for good in sorted(goods, key=lambda good: (good.process, good.cn))
+        StatementGood(
+            good.process,
+            good.cn,
+            good.activity_group,
+            good.open.digest.hex(),
+            "" if good.sealed is None else good.sealed.digest.hex(),
+        )
+        for good in goods
     )
 
 
@@ -202,6 +214,7 @@ def _draft_to_json(draft: StatementDraft) -> Json:
     return {
         "format": DRAFT_FORMAT,
         "nonce": draft.nonce.hex(),
+        "placeKey": draft.place_key.hex(),
         "version": draft.version,
         "supersedes": draft.supersedes,
         "exporter": draft.exporter,
@@ -239,6 +252,7 @@ def _draft_from_json(value: Json) -> StatementDraft:
         )
     draft = StatementDraft(
         nonce=read_hex(fields, "nonce", NONCE_BYTES),
+        place_key=read_hex(fields, "placeKey", PLACE_KEY_BYTES),
         version=fields.integer("version", minimum=1),
         supersedes=fields.text("supersedes", pattern=HEX_DIGEST, empty=True),
         exporter=fields.text("exporter", pattern=PARTICIPANT_ID),

@@ -34,8 +34,18 @@ class Subject:
 
 
 @dataclass(frozen=True, slots=True)
+class OpenedFigure:
+    """A figure that the proof beside the items opens: `place` is what it is called in the signed graph and in the log,
+    `source` (a ledger path) what is decided about; it never leaves."""
+
+    place: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
 class EgressRequest:
-    """One request to let items leave. `approval` is the reference of a stored approval, or empty.
+    """One request to let items leave. `approval` is the reference of a stored approval, or empty; `opened` are figures
+    that a proof of the items opens, decided like them.
 
     `named_by_recipient`: the consignment's name and mass are the recipient's own words, which tell it nothing; whether
     they resemble something protected must not show in the answer.
@@ -48,6 +58,7 @@ class EgressRequest:
     items: tuple[str, ...]
     approval: str = ""
     named_by_recipient: bool = False
+    opened: tuple[OpenedFigure, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +154,16 @@ class Decision:
                 for item in self.items
             ],
         }
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Composed:
+    """What the gate composed and has not finished: the claims are what a seal signs and a proof is made of."""
+
+    request: EgressRequest
+    decision: Decision
+    claims: Mapping[str, Json]
+    own_words: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,57 +9,55 @@ Refuses closed: an unknown item, a missing attribute, a value that cannot be wri
 does not hold, an error anywhere, and the whole request is refused, with a decision to record. One refused
 item refuses all.
 
-Composes raw values only. Commitments, proofs, aggregates and model updates are decided with `assess`; what
-makes them comes from their own rooms. Not covered: what several disclosures tell together.
+Composes raw values only. A proof is made of composed claims by its own room; which figures it opens is decided here,
+and they count as items that cross. Commitments, aggregates and model updates are decided with `assess`. Not covered:
+what several disclosures tell together.
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 
 from carbonport.classification.approvals import approval_problem, no_approvals
+from carbonport.classification.derivability import tells_closed
 from carbonport.classification.egress import (
     Approvals,
+    Composed,
     CrossedItem,
     Decision,
     Disclosure,
     EgressRefused,
     EgressRequest,
     ItemDecision,
+    OpenedFigure,
     Seal,
     Subject,
 )
-from carbonport.classification.field_classes import FieldClass
 from carbonport.classification.forms import Form, Purpose, Role
 from carbonport.classification.graded_ledger import GradedLedger
-from carbonport.classification.grades import Grade
 from carbonport.classification.hidden_values import looks_packed
+from carbonport.classification.item_decisions import MAX_ITEMS, ItemDecider, unknown_item
 from carbonport.classification.items import (
     DECLARATION_ITEMS,
     REQUIRED_DECLARATION_ITEMS,
     Item,
     ItemSource,
-    Part,
 )
-from carbonport.classification.policy import Policy, Question
+from carbonport.classification.policy import Policy
 from carbonport.classification.results import Results
 from carbonport.crypto.ambient import Clock, RandomBytes
 from carbonport.crypto.canonical import Json, canonical_bytes
 from carbonport.errors import CarbonportError, Misuse
+from carbonport.footprint.graph import Graph
 
 CLAIMS_VERSION = 1
-
-MAX_ITEMS = 64
-"""Items of one request."""
-
-MAX_ITEM_NAME_CHARACTERS = 200
-"""Length of an item's name, ledger paths included."""
 
 MAX_PAYLOAD_BYTES = 1024 * 1024
 """Length of a finished message."""
 
-MAX_REMEMBERED_REQUESTS = 4096
-"""Requests whose item decisions are remembered, for repeated fetches."""
+MAX_OPENED_FIGURES = 512
+"""Figures that one proof opens: each is decided and logged. What is beyond stays closed."""
 
 DECISION_ID_BYTES = 16
 
@@ -76,8 +74,6 @@ RECIPIENTS_OWN_ITEMS = ("consignment", "net_mass")
 
 ALLOWED = "Every item may leave."
 REFUSED = "At least one item may not leave."
-UNKNOWN_ITEM = "No such item, or not exactly one."
-TABLE_SAYS_NO = "The grading table does not let this role have it in this form."
 NOT_COMPOSED = "This gate writes raw values only; other forms come from the rooms that make them."
 HIDDEN_IN_TEXT = "A name in it carries the digits of a protected value."
 HIDDEN_IN_PAYLOAD = "The message would show the digits of a protected value."
@@ -109,30 +105,41 @@ class Gate:
                 expected="one ledger, graded once with the policy's own table, and the node's jurisdiction",
                 remedy="Grade the ledger with policy.table; evaluate the results from that graded ledger.",
             )
-        self._policy, self._results, self._home = policy, results, home
+        self._policy, self._results = policy, results
         self._source = ItemSource(graded, results)
         self._clock, self._random_bytes, self._approvals = clock, random_bytes, approvals
-        self._remembered: dict[tuple[object, ...], tuple[ItemDecision, ...]] = {}
+        self._decider = ItemDecider(policy, self._source, home=home)
 
     def release(self, request: EgressRequest, seal: Seal | None = None) -> Disclosure:
-        """Compose what `request` names, or raise `EgressRefused` with the decision to record.
+        """Compose what `request` names and finish it at once, or raise `EgressRefused` with the decision to record.
 
         Without `seal` the payload is the canonical JSON of the claims; with it, what `seal` makes of them.
+        """
+        return self.finish(self.compose(request), seal)
+
+    def compose(self, request: EgressRequest) -> Composed:
+        """Pull what `request` names; raises `EgressRefused` with the decision to record.
+
+        Between composing and finishing a proof may be made of the claims: it takes time, and no value from elsewhere.
         """
         decision = self._decided(request, counted=False)
         if not decision.allowed:
             raise EgressRefused(decision)
         if request.form is not Form.RAW:
             raise EgressRefused(_turned_down(decision, NOT_COMPOSED))
-        try:
-            payload, problem = self._composed(request, decision, seal)
-        except CarbonportError as error:
-            raise EgressRefused(_turned_down(decision, f"It could not be composed: {error.id}.")) from None
-        except Exception as error:  # noqa: BLE001 - nothing leaves; its message may hold a value
-            reason = f"It could not be composed: {type(error).__name__}."
-            raise EgressRefused(_turned_down(decision, reason)) from None
-        if problem:
-            raise EgressRefused(_turned_down(decision, problem))
+        with _refusing(decision):
+            return self._composed(request, decision)
+
+    def finish(self, composed: Composed, seal: Seal | None = None) -> Disclosure:
+        """The finished message of what was composed, searched once more; raises `EgressRefused`."""
+        request, decision = composed.request, composed.decision
+        with _refusing(decision):
+            payload = canonical_bytes(composed.claims) if seal is None else bytes(seal(composed.claims))
+            if not 0 < len(payload) <= MAX_PAYLOAD_BYTES:
+                raise EgressRefused(_turned_down(decision, NO_MESSAGE))
+            hidden = self._results.hidden_from(request.recipient.role, approved=bool(decision.approval))
+            if hidden.in_payload(payload, own_words=composed.own_words):
+                raise EgressRefused(_turned_down(decision, HIDDEN_IN_PAYLOAD))
         return Disclosure(
             payload=payload,
             items=tuple(
@@ -147,6 +154,36 @@ class Gate:
             subject=request.subject,
             approval=decision.approval,
         )
+
+    def opened_in_proof(
+        self, request: EgressRequest, graph: Graph, results: Collection[str], sources: Mapping[str, str]
+    ) -> tuple[OpenedFigure, ...]:
+        """The figures that a proof of `results` from `graph` may open for this recipient.
+
+        `sources` says of each input's path where the figure is from: a ledger path, or a node signed as a figure. A
+        figure is opened when table and policy let its value leave, and none is when the opened ones would tell a
+        closed one. Every other one has to be let into a proof. Raises `EgressRefused` when one is not.
+        """
+        decision = self._decided(request, counted=False)
+        if not decision.allowed:
+            raise EgressRefused(decision)
+        opened: list[OpenedFigure] = []
+        with _refusing(decision):
+            for node in graph.inputs():
+                source = sources[node.path]
+                if self._decider.figure(source, request, Form.RAW, decision.approval).allowed:
+                    opened.append(OpenedFigure(node.path, source))
+                proved = self._decider.figure(source, request, Form.PROOF, decision.approval)
+                if not proved.allowed:
+                    shown = replace(proved, name=node.path)
+                    refused = replace(
+                        decision, items=(*decision.items, shown), allowed=False, reason=proved.reason
+                    )
+                    raise EgressRefused(refused)
+            opened = opened[:MAX_OPENED_FIGURES]
+            if tells_closed(graph, results, [figure.place for figure in opened]):
+                return ()
+        return tuple(opened)
 
     def decide(self, request: EgressRequest, disclosure: Disclosure) -> Decision:
         """Decide anew that a stored `disclosure` may cross to `request.recipient`: for every fetch, and
@@ -196,11 +233,11 @@ class Gate:
             try:
                 if request.approval and not as_if_approved:
                     problem = approval_problem(request, self._approvals, now, counted=counted)
-                items = self._item_decisions(request, "" if problem else approval)
+                items = self._decider.decide(request, "" if problem else approval)
             except Exception as error:  # noqa: BLE001 - an error in a check is a refusal
                 problem = f"A check failed: {type(error).__name__}."
         if problem:
-            items = items or tuple(_unknown_item(name, request) for name in request.items[:MAX_ITEMS])
+            items = items or tuple(unknown_item(name, request) for name in request.items[:MAX_ITEMS])
             items = tuple(replace(item, allowed=False, reason=problem) for item in items)
         allowed = not problem and bool(items) and all(item.allowed for item in items)
         return Decision(
@@ -218,81 +255,19 @@ class Gate:
             disclosure=disclosure.digest if disclosure is not None else "",
         )
 
-    def _item_decisions(self, request: EgressRequest, approval: str) -> tuple[ItemDecision, ...]:
-        recipient = request.recipient
-        key = (
-            recipient.role,
-            recipient.jurisdiction,
-            request.purpose,
-            request.form,
-            request.subject,
-            request.items,
-            approval,
-        )
-        known = self._remembered.get(key)
-        if known is None:
-            known = tuple(self._item_decision(name, request, approval) for name in request.items[:MAX_ITEMS])
-            if len(self._remembered) >= MAX_REMEMBERED_REQUESTS:
-                self._remembered.clear()
-            self._remembered[key] = known
-        return known
-
-    def _item_decision(self, name: str, request: EgressRequest, approval: str) -> ItemDecision:
-        item = self._source.find(name, request.subject)
-        if item is None or not item.parts:
-            return _unknown_item(name, request)
-        policies: set[str] = set()
-        for part in item.parts:
-            allowed, reason, decided = self._part_decision(part, request, approval)
-            policies.update(decided)
-            if not allowed:
-                return ItemDecision(name, part.field_class, part.grade, request.form, False, reason, decided)
-        leading = item.leading
-        return ItemDecision(
-            name,
-            leading.field_class,
-            leading.grade,
-            request.form,
-            True,
-            leading.reason,
-            tuple(sorted(policies)),
-        )
-
-    def _part_decision(
-        self, part: Part, request: EgressRequest, approval: str
-    ) -> tuple[bool, str, tuple[str, ...]]:
-        """Both locks, table and policy; the reason and policies of the one that holds."""
-        role = request.recipient.role
-        ruling = self._policy.rule(
-            Question(
-                role=role,
-                purpose=request.purpose,
-                form=request.form,
-                field_class=part.field_class,
-                grade=part.grade,
-                cross_border=request.recipient.jurisdiction != self._home,
-                approval=approval or None,
-            )
-        )
-        if not ruling.allowed:
-            return False, ruling.reason, ruling.policies
-        if not part.rule.permits(role, request.form, approved=bool(approval)):
-            return False, TABLE_SAYS_NO, ruling.policies
-        return True, ruling.reason, ruling.policies
-
-    def _composed(self, request: EgressRequest, decision: Decision, seal: Seal | None) -> tuple[bytes, str]:
-        """The finished message and nothing, or whatever there is and the reason why it must not leave."""
+    def _composed(self, request: EgressRequest, decision: Decision) -> Composed:
+        """The claims, once nothing in them tells what must not show."""
         items = [self._source.find(name, request.subject) for name in request.items]
         found = [item for item in items if item is not None]
         hidden = self._results.hidden_from(request.recipient.role, approved=bool(decision.approval))
         values: Mapping[str, Json] = {item.name: item.read() for item in found}  # bounded and checked first
         # What the recipient wrote itself is not searched: a refusal would answer its guesses, one after the other.
         own_items = RECIPIENTS_OWN_ITEMS if request.named_by_recipient else ()
-        own_words = [str(values[name]) for name in own_items if name in values]
+        own_words = tuple(str(values[name]) for name in own_items if name in values)
         if _carries_text([item for item in found if item.name not in own_items], hidden.in_text):
-            return b"", HIDDEN_IN_TEXT
+            raise EgressRefused(_turned_down(decision, HIDDEN_IN_TEXT))
         if hidden.in_payload(canonical_bytes(values), own_words=own_words):
-            return b"", HIDDEN_IN_PAYLOAD
+            raise EgressRefused(_turned_down(decision, HIDDEN_IN_PAYLOAD))
         claims: Mapping[str, Json] = {
             "v": CLAIMS_VERSION,
             "purpose": str(request.purpose),
@@ -300,12 +275,22 @@ class Gate:
             "decision": decision.id,
             "items": values,
         }
-        payload = canonical_bytes(claims) if seal is None else bytes(seal(claims))
-        if not 0 < len(payload) <= MAX_PAYLOAD_BYTES:
-            return b"", NO_MESSAGE
-        if hidden.in_payload(payload, own_words=own_words):
-            return b"", HIDDEN_IN_PAYLOAD
-        return payload, ""
+        return Composed(request, decision, claims, own_words)
+
+
+@contextmanager
+def _refusing(decision: Decision) -> Iterator[None]:
+    """Whatever goes wrong refuses the request; nothing of an error but its id or type is told, for it may hold a
+    value."""
+    try:
+        yield
+    except EgressRefused:
+        raise
+    except CarbonportError as error:
+        raise EgressRefused(_turned_down(decision, f"It could not be composed: {error.id}.")) from None
+    except Exception as error:  # noqa: BLE001 - nothing leaves; its message may hold a value
+        reason = f"It could not be composed: {type(error).__name__}."
+        raise EgressRefused(_turned_down(decision, reason)) from None
 
 
 def _carries_text(items: list[Item], carries: Callable[[str], bool]) -> bool:
@@ -325,6 +310,8 @@ def _request_problem(request: EgressRequest) -> str:
         return "The recipient's id or jurisdiction is missing or is not one."
     if not request.items or len(request.items) > MAX_ITEMS:
         return f"A request names 1 to {MAX_ITEMS} items."
+    if len(request.opened) > MAX_OPENED_FIGURES:
+        return f"A proof opens at most {MAX_OPENED_FIGURES} figures."
     if len(set(request.items)) != len(request.items):
         return "An item is named twice."
     return ""
@@ -340,14 +327,10 @@ def _fetch_problem(request: EgressRequest, disclosure: Disclosure) -> str:
         disclosure.subject,
         disclosure.approval,
     )
-    if asked != stored or request.items != tuple(item.name for item in disclosure.items):
+    named = (*request.items, *(figure.place for figure in request.opened))
+    if asked != stored or named != tuple(item.name for item in disclosure.items):
         return "The disclosure was composed for another request."
     return ""
-
-
-def _unknown_item(name: str, request: EgressRequest) -> ItemDecision:
-    shown = name[:MAX_ITEM_NAME_CHARACTERS].encode("utf-8", "replace").decode()
-    return ItemDecision(shown, FieldClass.UNKNOWN, Grade.IMPORTANT, request.form, False, UNKNOWN_ITEM, ())
 
 
 def _turned_down(decision: Decision, reason: str) -> Decision:

@@ -152,6 +152,12 @@ class ExchangeSettings:
     approval_fetches: int = _setting(
         "How often an approved attestation may be fetched.", default=100, check=_within(1, 1_000_000)
     )
+    proof: str = _setting(
+        "sealed: a proof shows no calculation below the emissions attributed to a process; open: it shows the whole "
+        "calculation under neutral names, and the factors that the policy lets go.",
+        default="sealed",
+        check=_one_of("sealed", "open"),
+    )
 
 
 @dataclass(frozen=True, slots=True)

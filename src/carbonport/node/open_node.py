@@ -17,6 +17,8 @@ from carbonport.node.exporter.releasing import ReleaseDesk
 from carbonport.node.log.exchange_log import ExchangeLog
 from carbonport.node.own_log import log_parties, log_settings, own_key
 from carbonport.node.participant import Participant
+from carbonport.node.proving.proving_worker import ProvingWorker
+from carbonport.node.proving.result_evidence import EvidenceMaker
 from carbonport.node.range_processes import RangeProcesses
 from carbonport.node.restored import RestoreGuard
 from carbonport.node.transport.counters import CallCounters
@@ -46,6 +48,7 @@ class OpenNode:
     lots: LotShowing
     lot_witnesses: LotWitnesses
     range_processes: RangeProcesses
+    worker: ProvingWorker
     restore: RestoreGuard
     service: RunningService | None = None
 
@@ -76,7 +79,8 @@ class OpenNode:
         if not deciding:
             restore.hold_if_unwitnessed()
         policy = Policy.load()
-        composer = Composer(participant, policy)
+        composer, worker = Composer(participant, policy), ProvingWorker()
+        evidence = EvidenceMaker(participant.id, participant.config.exchange.proof, worker)
         lot_witnesses = LotWitnesses(participant, peers)
         lot_desk = LotDesk(participant, lot_witnesses)
         return cls(
@@ -85,17 +89,19 @@ class OpenNode:
             log=log,
             policy=policy,
             composer=composer,
-            answers=AnswerDesk(participant, log, composer, lot_desk),
-            releases=ReleaseDesk(participant, log, composer),
+            answers=AnswerDesk(participant, log, composer, evidence, lot_desk),
+            releases=ReleaseDesk(participant, log, composer, evidence),
             lot_desk=lot_desk,
             lots=LotShowing(participant, log, composer, lot_desk, lot_witnesses),
             lot_witnesses=lot_witnesses,
             range_processes=RangeProcesses(),
+            worker=worker,
             restore=restore,
         )
 
     async def close(self) -> None:
-        """Finish what waits in the log, then close log, channels and store."""
+        """End the process that makes proofs, finish what waits in the log, then close log, channels and store."""
+        await self.worker.close()
         await self.log.close()
         await self.lot_witnesses.close()
         await self.peers.close()

@@ -30,7 +30,7 @@ def read_signed_graph(value: Json, digest: str) -> Graph:
 
     Raises `FailedVerification` for another graph, `Malformed` for one that this version does not know how to read.
     """
-    if tuple_hash(GRAPH_DOMAIN, canonical_bytes(value)).hex() != digest:
+    if graph_json_digest(value) != digest:
         raise _another()
     outer = StrictFields(value, "graph")
     nodes = [_node(item) for item in outer.items("nodes", max_items=MAX_GRAPH_NODES)]
@@ -46,6 +46,11 @@ def read_signed_graph(value: Json, digest: str) -> Graph:
     if graph.digest.hex() != digest:
         raise _another()
     return graph
+
+
+def graph_json_digest(value: Json) -> str:
+    """The digest (hex) of a graph's canonical JSON, whatever it says."""
+    return tuple_hash(GRAPH_DOMAIN, canonical_bytes(value)).hex()
 
 
 def _node(value: Json) -> Node:

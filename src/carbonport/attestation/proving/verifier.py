@@ -1,7 +1,7 @@
 """Check that results follow from the signed graph and the signed leaves: nothing else is believed.
 
 The relation is derived here, from the graph whose digest the verifier signed and from the labels of the leaves; of
-the exporter's making are only the claim's results and the proof. Raises; returns nothing.
+the exporter's making are only the claim's results and the proof. Raises when it does not hold.
 """
 
 from collections.abc import Mapping
@@ -30,8 +30,8 @@ def verify_results(
     *,
     sealed: Mapping[str, SignedInteger] | None = None,
     random_bytes: RandomBytes = system_random,
-) -> None:
-    """Raise unless `proof` proves `claim`.
+) -> tuple[tuple[SignedInteger, int], ...]:
+    """Raise unless `proof` proves `claim`; gives the leaves that it opens, with their values.
 
     `commitments` are those of the statement's leaves, by their labels; the caller has followed each to the signed
     root. `claim.graph_digest` is the digest that the verifier signed for this good, and `graph` is only used when it
@@ -86,6 +86,7 @@ def verify_results(
     if built is not None:
         verify_relation(built, relation_proof, relation_tag(Form.COMPACT, RELATION_PURPOSE, context))
     verify_range_claims(ranges, random_bytes=random_bytes)
+    return tuple(opened)
 
 
 def _lower(

@@ -6,6 +6,8 @@ attestation, the settled request, the lot's entry with its opening) is written i
 after a crash there is all of it or nothing, and a repeated request finds what the first one did.
 """
 
+import asyncio
+
 from sqlalchemy import Connection
 
 from carbonport.classification.egress import Decision, Disclosure, EgressRefused
@@ -21,6 +23,7 @@ from carbonport.node.exporter.sealing import issue_fields, presentation_seal
 from carbonport.node.log.draft import Draft
 from carbonport.node.log.exchange_log import ExchangeLog
 from carbonport.node.participant import Participant
+from carbonport.node.proving.result_evidence import EvidenceMaker
 
 BY_PERSON = "person"
 """Setting `[exchange] approval`: every request waits for a person."""
@@ -29,14 +32,41 @@ BY_PERSON = "person"
 class AnswerDesk:
     """Answers the requests of importers on one node."""
 
-    def __init__(self, participant: Participant, log: ExchangeLog, composer: Composer, lots: LotDesk) -> None:
+    def __init__(
+        self,
+        participant: Participant,
+        log: ExchangeLog,
+        composer: Composer,
+        evidence: EvidenceMaker,
+        lots: LotDesk,
+    ) -> None:
         self._participant = participant
         self._log = log
         self._composer = composer
+        self._evidence = evidence
         self._lots = lots
+        self._under_way: dict[tuple[str, str, bytes], asyncio.Task[InboxEntry]] = {}
 
     async def answer(self, request: AttestationRequest) -> InboxEntry:
-        """What becomes of a request: issued, refused, or pending until a person has looked at it."""
+        """What becomes of a request: issued, refused, or pending until a person has looked at it.
+
+        A proof takes longer than some callers wait: the answer is finished without them, and who asks again meanwhile
+        waits for the same one.
+        """
+        key = (request.importer, request.id, request.digest)
+        task = self._under_way.get(key)
+        if task is None:
+            task = asyncio.create_task(self._answer(request))
+            self._under_way[key] = task
+            task.add_done_callback(lambda done: self._answered(key, done))
+        return await asyncio.shield(task)
+
+    def _answered(self, key: tuple[str, str, bytes], task: "asyncio.Task[InboxEntry]") -> None:
+        del self._under_way[key]
+        if not task.cancelled():
+            task.exception()  # taken note of, also when the caller has gone
+
+    async def _answer(self, request: AttestationRequest) -> InboxEntry:
         now = self._participant.clock()
         with self._participant.store.writing() as connection:
             entry = inbox.receive(connection, request, now=now)
@@ -44,7 +74,7 @@ class AnswerDesk:
         if entry.state is not RequestState.PENDING:
             return entry
         try:
-            composition = self._composer.compose(request, approval)
+            composition = await self._composer.compose(request, approval)
         except Unavailable:
             # Nobody said no: it stays pending, and is answered when it is sent again.
             raise
@@ -87,13 +117,23 @@ class AnswerDesk:
         return self._settled(request)
 
     async def _issue(self, entry: InboxEntry, composition: Composition) -> InboxEntry:
+        """Everything that takes time comes first, the proof above all; then one transaction, or nothing."""
+        try:
+            claims = await self._evidence.make(composition)
+        except EgressRefused as refusal:
+            return await self.refuse(entry, reason="egress-refused", decision=refusal.decision)
         attestation_id = self._participant.new_id()
         with self._participant.store.reading() as connection:
+            stands = inbox.entry_of(connection, entry.request.importer, entry.request.id)
             index = issued.free_status_index(connection, self._participant.random_bytes)
             supersedes = issued.revoked_predecessor(connection, entry.request)
+        if stands is not None and stands.state is not RequestState.PENDING:
+            # A person refused it while the proof was made.
+            return stands
         seal = presentation_seal(
             self._participant,
             composition.prepared,
+            claims.evidence,
             process=composition.egress.subject.process,
             attestation_id=attestation_id,
             status_index=index,
@@ -101,7 +141,7 @@ class AnswerDesk:
             policy_hash=self._composer.policy.hash,
         )
         try:
-            disclosure = composition.gate.release(composition.egress, seal)
+            disclosure = composition.gate.finish(claims.composed, seal)
         except EgressRefused as refusal:
             return await self.refuse(entry, reason="egress-refused", decision=refusal.decision)
         for tries_left in reversed(range(MAX_TRIES)):

@@ -4,6 +4,7 @@ Each function is an operation (`carbonport.node.operations`): arguments and resu
 same in a command's own process and in the serving one.
 """
 
+import asyncio
 from collections.abc import Mapping
 from pathlib import Path
 from typing import cast
@@ -11,6 +12,8 @@ from typing import cast
 from sqlalchemy import Connection
 
 from carbonport.attestation.commitments import good_graphs
+from carbonport.attestation.shown_graph import place_key
+from carbonport.attestation.signed_figures import signed_figures
 from carbonport.attestation.statement_draft import draft_statement, seal_draft
 from carbonport.classification.graded_ledger import graded_ledger
 from carbonport.crypto.canonical import Json, b64url_decode
@@ -103,12 +106,15 @@ async def commit(node: OpenNode, arguments: Arguments) -> Json:
     period = f"{stored.ledger.period.start.isoformat()}/{stored.ledger.period.end.isoformat()}"
     version = before.version + 1 if before is not None else 1
     supersedes = before.digest if before is not None else ""
-    draft = draft_statement(
+    period_key = participant.identity.period_keys.obtain(period)
+    figures = signed_figures(stored.ledger, good_graphs(calculation), place_key(period_key, nonce))
+    draft = await asyncio.to_thread(
+        draft_statement,
         stored.ledger,
-        good_graphs(calculation),
+        figures,
         exporter=participant.id,
         scope=stored.scope.value,
-        period_key=participant.identity.period_keys.obtain(period),
+        period_key=period_key,
         nonce=nonce,
         version=version,
         supersedes=supersedes,

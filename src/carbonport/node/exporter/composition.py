@@ -3,18 +3,24 @@
 Issuing and releasing both start here, so that a fetch is decided over exactly what the attestation was composed from.
 """
 
+import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
-from sqlalchemy import Connection
-
-from carbonport.classification.egress import Approval, EgressRequest, Recipient, Subject
+from carbonport.classification.egress import (
+    Approval,
+    Disclosure,
+    EgressRequest,
+    OpenedFigure,
+    Recipient,
+    Subject,
+)
 from carbonport.classification.forms import Form, Purpose, Role
 from carbonport.classification.gate import Gate
 from carbonport.classification.items import DECLARATION_ITEMS
 from carbonport.classification.policy import Policy
-from carbonport.errors import Refused
+from carbonport.errors import CarbonportError, Refused
 from carbonport.node.exporter import inbox
 from carbonport.node.exporter.inbox import AttestationRequest, StoredApproval
 from carbonport.node.exporter.prepared_statement import PreparedStatement, prepare
@@ -33,6 +39,13 @@ class Composition:
     egress: EgressRequest
     prepared: PreparedStatement
 
+    def with_opened(self, disclosure: Disclosure) -> "Composition":
+        """The same for a disclosure that was made: its request also names the figures that its proof opens."""
+        sources = self.prepared.figures.sources
+        places = [item.name for item in disclosure.items[len(self.egress.items) :]]
+        opened = tuple(OpenedFigure(place, sources.get(place, "")) for place in places)
+        return replace(self, egress=replace(self.egress, opened=opened))
+
 
 class Composer:
     """Prepares statements once and composes requests over them."""
@@ -40,11 +53,11 @@ class Composer:
     def __init__(self, participant: Participant, policy: Policy) -> None:
         self._participant = participant
         self.policy = policy
-        self._prepared: dict[str, PreparedStatement] = {}
+        self._prepared: dict[str, asyncio.Task[PreparedStatement]] = {}
 
-    def compose(self, request: AttestationRequest, approval: StoredApproval | None) -> Composition:
+    async def compose(self, request: AttestationRequest, approval: StoredApproval | None) -> Composition:
         """The gate over this request; Refused when there is no statement, good or purpose for it."""
-        prepared, process = self._good_of(request)
+        prepared, process = await self._good_of(request)
         purposes = {purpose.value: purpose for purpose in Purpose}
         if request.purpose not in purposes:
             raise Refused(
@@ -77,11 +90,11 @@ class Composer:
         )
         return Composition(gate, egress, prepared)
 
-    def _good_of(self, request: AttestationRequest) -> tuple[PreparedStatement, str]:
+    async def _good_of(self, request: AttestationRequest) -> tuple[PreparedStatement, str]:
         """The one good of this CN code among the installations verified for the period: its statement and process."""
         with self._participant.store.reading() as connection:
             versions = current_versions(connection, request.period_start, request.period_end)
-            statements = [self.prepared(connection, version) for version in versions]
+        statements = [await self.prepared(version) for version in versions]
         if not statements:
             raise Refused(
                 "request-no-statement",
@@ -99,15 +112,23 @@ class Composer:
             )
         return found[0]
 
-    def prepared(self, connection: Connection, version: StatementVersion) -> PreparedStatement:
-        """A signed statement version, derived anew from the store the first time it is asked for."""
-        known = self._prepared.get(version.digest)
-        if known is None:
-            known = prepare(self._participant, connection, version, self.policy)
+    async def prepared(self, version: StatementVersion) -> PreparedStatement:
+        """A signed statement version made ready, derived anew from the store the first time it is asked for.
+
+        Requests that come meanwhile wait for the same preparation; the event loop does not.
+        """
+        task = self._prepared.get(version.digest)
+        if task is None:
             if len(self._prepared) >= MAX_PREPARED:
                 del self._prepared[next(iter(self._prepared))]
-            self._prepared[version.digest] = known
-        return known
+            task = asyncio.create_task(prepare(self._participant, version, self.policy))
+            self._prepared[version.digest] = task
+        try:
+            return await asyncio.shield(task)
+        except CarbonportError:
+            if self._prepared.get(version.digest) is task:
+                del self._prepared[version.digest]
+            raise
 
     def forget(self) -> None:
         """Drop what was derived from ledger and period key: they may be gone."""

@@ -5,54 +5,76 @@ verifier signed (leaf root, goods and their graph digests): a store that was cha
 attested from.
 """
 
+import asyncio
 from dataclasses import dataclass
-
-from sqlalchemy import Connection
 
 from carbonport.attestation.commitments import LeafOpening, good_graphs
 from carbonport.attestation.evidence import StatementTree
+from carbonport.attestation.shown_graph import place_key
+from carbonport.attestation.signed_figures import SignedFigures, signed_figures
 from carbonport.attestation.statement import Statement, statement_kid, verify_statement
 from carbonport.attestation.statement_draft import draft_statement
 from carbonport.classification.graded_ledger import GradedLedger, graded_ledger
 from carbonport.classification.policy import Policy
 from carbonport.classification.results import Results, calculation_results
+from carbonport.crypto.tuplehash import kmac256, tuple_hash
 from carbonport.errors import FailedVerification
 from carbonport.footprint.calculation import calculate
 from carbonport.node.exporter.ledgers import StoredLedger, ledger_of
 from carbonport.node.exporter.statement_versions import StatementVersion
 from carbonport.node.participant import Participant
 
+NONCE_HEDGE_DOMAIN = "carbonport/proof-nonce-hedge/v1"
+"""Domain string of the secret that hedges the nonces of a statement version's proofs."""
 
-@dataclass(frozen=True)
+NONCE_HEDGE_BYTES = 32
+"""Its length."""
+
+
+@dataclass(frozen=True, repr=False)
 class PreparedStatement:
-    """What requests about one statement version are answered from."""
+    """What requests about one statement version are answered from. Secret: openings, names of figures, and what
+    hedges the nonces of proofs."""
 
     version: StatementVersion
     statement: Statement
     stored: StoredLedger
     graded: GradedLedger
     results: Results
+    figures: SignedFigures
     openings: tuple[LeafOpening, ...]
     tree: StatementTree
+    nonce_secret: bytes
 
     def processes_making(self, cn: str) -> list[str]:
         """The processes whose good has this CN code."""
         return [good.process for good in self.stored.ledger.goods if good.cn == cn]
 
 
-def prepare(
-    participant: Participant, connection: Connection, version: StatementVersion, policy: Policy
-) -> PreparedStatement:
-    """Derive everything and compare it with what was signed."""
+async def prepare(participant: Participant, version: StatementVersion, policy: Policy) -> PreparedStatement:
+    """Derive everything and compare it with what was signed; in a thread, for it takes seconds for a large ledger."""
     statement = verified_statement(participant, version)
-    stored = ledger_of(connection, version.ledger_id)
+    period_key = participant.identity.period_keys.obtain(statement.period)
+    return await asyncio.to_thread(_derived, participant, version, statement, period_key, policy)
+
+
+def _derived(
+    participant: Participant,
+    version: StatementVersion,
+    statement: Statement,
+    period_key: bytes,
+    policy: Policy,
+) -> PreparedStatement:
+    with participant.store.reading() as connection:
+        stored = ledger_of(connection, version.ledger_id)
     calculation = calculate(stored.ledger, stored.scope)
+    figures = signed_figures(stored.ledger, good_graphs(calculation), place_key(period_key, statement.nonce))
     draft = draft_statement(
         stored.ledger,
-        good_graphs(calculation),
+        figures,
         exporter=participant.id,
         scope=stored.scope.value,
-        period_key=participant.identity.period_keys.obtain(statement.period),
+        period_key=period_key,
         nonce=statement.nonce,
         version=statement.version,
         supersedes=statement.supersedes,
@@ -67,8 +89,10 @@ def prepare(
         stored=stored,
         graded=graded,
         results=calculation_results(graded, calculation),
+        figures=figures,
         openings=openings,
         tree=StatementTree(openings),
+        nonce_secret=kmac256(period_key, tuple_hash(NONCE_HEDGE_DOMAIN, statement.nonce), NONCE_HEDGE_BYTES),
     )
 
 

@@ -25,6 +25,7 @@ from carbonport.node.identity.key_ring import KeyUse
 from carbonport.node.log.draft import CompanionWrite, Draft
 from carbonport.node.log.exchange_log import ExchangeLog
 from carbonport.node.participant import Participant
+from carbonport.node.proving.result_evidence import EvidencedClaims, EvidenceMaker
 from carbonport.node.restored import LOST, read_restore
 
 MAX_KEPT = 1024
@@ -75,10 +76,13 @@ class _StandsFor:
 class ReleaseDesk:
     """Hands issued attestations to the importers they were issued to."""
 
-    def __init__(self, participant: Participant, log: ExchangeLog, composer: Composer) -> None:
+    def __init__(
+        self, participant: Participant, log: ExchangeLog, composer: Composer, evidence: EvidenceMaker
+    ) -> None:
         self._participant = participant
         self._log = log
         self._composer = composer
+        self._evidence = evidence
         self._kept: dict[str, _Kept] = {}
 
     async def release(self, attestation_id: str, *, importer: str, request_id: str) -> Released:
@@ -88,7 +92,7 @@ class ReleaseDesk:
         if kept is None or kept.seal != seal or kept.importer != importer:
             with self._participant.store.reading() as connection:
                 standing.require(connection)
-            kept = kept or self._recall(attestation_id)
+            kept = kept or await self._recall(attestation_id)
         if kept.seal != seal:
             kept = await self._seal_anew(attestation_id, kept)
         try:
@@ -135,21 +139,29 @@ class ReleaseDesk:
         self._kept = {}
 
     async def _seal_anew(self, attestation_id: str, kept: _Kept) -> _Kept:
-        """Compose the same attestation again under the seal key in force: same id, same place in the status list."""
-        old = Presentation.decode(kept.disclosure.payload).credential
+        """Compose the same attestation again under the seal key in force: same id, same place in the status list.
+
+        The proof does not depend on the seal: it is kept, unless the policy under which it was made is another.
+        """
+        old = Presentation.decode(kept.disclosure.payload)
         seal_before = self._participant.identity.ring.record(kept.seal)
-        header = verify_attestation(old, seal_before.jwk).header
+        header = verify_attestation(old.credential, seal_before.jwk).header
         composition = kept.composition
+        if kept.disclosure.policy_hash == self._composer.policy.hash:
+            claims = EvidencedClaims(composition.gate.compose(composition.egress), old.evidence)
+        else:
+            claims = await self._evidence.make(composition)
         seal = presentation_seal(
             self._participant,
             composition.prepared,
+            claims.evidence,
             process=header.process,
             attestation_id=attestation_id,
             status_index=header.status.index,
             supersedes=header.supersedes,
             policy_hash=self._composer.policy.hash,
         )
-        disclosure = composition.gate.release(composition.egress, seal)
+        disclosure = composition.gate.finish(claims.composed, seal)
 
         def write(connection: Connection, _index: int) -> None:
             issued.replace_payload(connection, attestation_id, disclosure)
@@ -167,7 +179,7 @@ class ReleaseDesk:
             )
         )
         # Read back, for another call may have been first: what stands in the store is what crosses.
-        return self._recall(attestation_id)
+        return await self._recall(attestation_id)
 
     def _counting(self, reference: str) -> CompanionWrite | None:
         """Counts one use of the approval, if there is one."""
@@ -190,7 +202,7 @@ class ReleaseDesk:
                 remedy="Fetch again without repeating the fetch id.",
             )
 
-    def _recall(self, attestation_id: str) -> _Kept:
+    async def _recall(self, attestation_id: str) -> _Kept:
         """Read an attestation with its request, and set the gate over it anew."""
         with self._participant.store.reading() as connection:
             stored = issued.attestation_of(connection, attestation_id)
@@ -212,7 +224,7 @@ class ReleaseDesk:
                 expected="an approval given since: how often the earlier one was used is not known any more",
                 remedy="Send a new request to the exporter, to be approved again.",
             )
-        composition = self._composer.compose(entry.request, approval)
+        composition = await self._composer.compose(entry.request, approval)
         if composition.prepared.version.id != stored.statement_id:
             raise Refused(
                 "attestation-statement-superseded",
@@ -221,6 +233,7 @@ class ReleaseDesk:
                 remedy="Ask the exporter for a new attestation.",
             )
         disclosure = stored.disclosure(composition.egress)
+        composition = composition.with_opened(disclosure)
         kept = _Kept(
             attestation_kid(Presentation.decode(disclosure.payload).credential),
             composition,

@@ -1,5 +1,6 @@
 """Sealing: the exporter's signature over what the gate composed, and the log fields of the entry that records it."""
 
+from carbonport.attestation.evidence import Evidence
 from carbonport.attestation.presentation import PresentationSeal
 from carbonport.attestation.statement import StatusReference
 from carbonport.classification.egress import Disclosure
@@ -14,6 +15,7 @@ from carbonport.node.participant import Participant
 def presentation_seal(
     participant: Participant,
     prepared: PreparedStatement,
+    evidence: Evidence,
     *,
     process: str,
     attestation_id: str,
@@ -21,7 +23,8 @@ def presentation_seal(
     supersedes: str,
     policy_hash: str,
 ) -> PresentationSeal:
-    """The signer, with the seal key in force, that turns the gate's claims into the presentation that crosses."""
+    """The signer, with the seal key in force, that turns the gate's claims into the presentation that crosses with
+    `evidence`."""
     return PresentationSeal(
         key=participant.signing_key(KeyUse.SEAL),
         issuer=participant.id,
@@ -30,13 +33,12 @@ def presentation_seal(
         statement=prepared.version.token,
         statement_issuer=prepared.statement.issuer,
         statement_receipt=prepared.version.statement_receipt(),
-        openings=prepared.openings,
+        evidence=evidence,
         status=StatusReference(issued.status_uri(participant), status_index),
         issued_at=participant.clock(),
         policy=policy_hash,
         random_bytes=participant.random_bytes,
         supersedes=supersedes,
-        tree=prepared.tree,
     )
 
 

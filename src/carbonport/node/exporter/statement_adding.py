@@ -50,7 +50,8 @@ async def add_statement(node: OpenNode, arguments: Arguments) -> Json:
     else:
         # A command that is run again finds its work done; what was signed must still follow from the ledger.
         with participant.store.reading() as connection:
-            node.composer.prepared(connection, signed_version(connection, digest))
+            signed = signed_version(connection, digest)
+        await node.composer.prepared(signed)
     # Attestations under the version before are not handed over any more.
     node.releases.forget()
     return {
@@ -86,9 +87,9 @@ async def _enter(node: OpenNode, statement: Statement, digest: str, token: str, 
         with participant.store.reading() as connection:
             draft = draft_with_nonce(connection, statement.nonce)
             before = last_signed(connection, draft.ledger_id)
-            signed = replace(draft, digest=digest, token=token, receipt=receipt.encode())
-            # Preparing compares every commitment and graph with what was signed.
-            prepared = node.composer.prepared(connection, signed)
+        signed = replace(draft, digest=digest, token=token, receipt=receipt.encode())
+        # Preparing compares every commitment and graph with what was signed.
+        prepared = await node.composer.prepared(signed)
         entries = await node.lot_desk.statement_entries(prepared, _lots(participant, before))
         try:
             with participant.store.writing() as connection:

@@ -164,7 +164,7 @@ class LotShowing:
                 rows = lot_rows.entries_of(connection, lot_id)
                 stated = self._stated(connection, lot_id)
                 version = version_of(connection, lot_rows.statements_of(connection, lot_id)[-1].statement)
-                prepared = self._composer.prepared(connection, version)
+            prepared = await self._composer.prepared(version)
             known = LotHistory.read(stated.lot, [row.entry for row in rows]).returned.get(k)
             if known is not None:
                 return known

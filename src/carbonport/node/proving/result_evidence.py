@@ -1,0 +1,119 @@
+"""Which evidence an attestation gets: a proof of its results, or openings where none can be made, saying why.
+
+The gate decides what a proof may open and composes the claims, and the proof is made of exactly these, in a process of
+its own. In the `sealed` profile only the sealed graph is shown; in the `open` profile the whole one, and the sealed one
+where the whole cannot be proved. A graph that cannot be proved is not a failure: its results are opened, which rests on
+the verifier's computation instead of mathematics.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from carbonport.attestation.credential import ATTESTED_RESULTS
+from carbonport.attestation.evidence import Evidence, open_results, read_evidence
+from carbonport.attestation.presentation import MAX_EVIDENCE_BYTES
+from carbonport.attestation.proof_evidence import OPEN, ProofBinding, evidence_task
+from carbonport.attestation.signed_figures import SignedGood
+from carbonport.attestation.strict_fields import StrictFields
+from carbonport.classification.egress import Composed
+from carbonport.crypto.canonical import parse_canonical
+from carbonport.errors import Refused
+from carbonport.footprint.graph import Graph
+from carbonport.node.exporter.composition import Composition
+from carbonport.node.proving.proving_worker import ProvingWorker
+from carbonport.node.proving.tasks import EVIDENCE
+
+UNPROVABLE = frozenset(
+    {
+        "egress-refused",
+        "proof-bound",
+        "proof-denominator",
+        "proof-graph-size",
+        "proof-label",
+        "proof-negative-rounding",
+        "proof-node-kind",
+        "proof-not-sealed",
+        "proof-result",
+        "proof-too-large",
+    }
+)
+"""Refusals that say that no proof can be made of a graph, or none for this recipient."""
+
+
+@dataclass(frozen=True)
+class EvidencedClaims:
+    """What the gate composed, and the evidence that was made of it."""
+
+    composed: Composed
+    evidence: Evidence
+
+
+@dataclass(frozen=True)
+class EvidenceMaker:
+    """Makes evidence for one exporter (`issuer`) in the profile of its configuration."""
+
+    issuer: str
+    profile: str
+    worker: ProvingWorker
+
+    async def make(self, composition: Composition) -> EvidencedClaims:
+        """Compose and prove. `EgressRefused` when the gate refuses the request, `Unavailable` when no proof can be made
+        now."""
+        prepared, subject = composition.prepared, composition.egress.subject
+        reason = ""
+        for graph in self._graphs(prepared.figures.good(subject.process, subject.cn)):
+            try:
+                return await self._proved(composition, graph)
+            except Refused as refusal:
+                if refusal.id not in UNPROVABLE:
+                    raise
+                reason = reason or refusal.id
+        composed = composition.gate.compose(replace(composition.egress, opened=()))
+        evidence = open_results(
+            prepared.openings,
+            process=subject.process,
+            cn=subject.cn,
+            results=sorted(_stated(composed)),
+            reason=reason or "proof-not-sealed",
+            tree=prepared.tree,
+        )
+        return EvidencedClaims(composed, evidence)
+
+    def _graphs(self, good: SignedGood) -> Iterator[Graph]:
+        if self.profile == OPEN:
+            yield good.open
+        if good.sealed is not None:
+            yield good.sealed
+
+    async def _proved(self, composition: Composition, graph: Graph) -> EvidencedClaims:
+        prepared, egress, gate = composition.prepared, composition.egress, composition.gate
+        results = sorted(ATTESTED_RESULTS & set(egress.items))
+        opened = gate.opened_in_proof(egress, graph, results, prepared.figures.sources)
+        composed = gate.compose(replace(egress, opened=opened))
+        task = evidence_task(
+            prepared.openings,
+            graph,
+            prepared.statement,
+            ProofBinding(
+                statement_digest=prepared.version.digest,
+                issuer=self.issuer,
+                purpose=str(egress.purpose),
+                importer=egress.recipient.id,
+                consignment=egress.subject.consignment,
+            ),
+            process=egress.subject.process,
+            cn=egress.subject.cn,
+            results=_stated(composed),
+            open_paths=[figure.place for figure in opened],
+            nonce_secret=prepared.nonce_secret,
+            tree=prepared.tree,
+        )
+        answer = await self.worker.run(EVIDENCE, task)
+        evidence = read_evidence(parse_canonical(answer, max_bytes=MAX_EVIDENCE_BYTES))
+        return EvidencedClaims(composed, evidence)
+
+
+def _stated(composed: Composed) -> dict[str, str]:
+    """The results among the claims: plain decimals by name."""
+    items = StrictFields(composed.claims["items"], "items")
+    return {name: items.text(name) for name in sorted(ATTESTED_RESULTS & set(composed.request.items))}
