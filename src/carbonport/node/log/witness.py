@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
-from sqlalchemy import Connection, insert, select, text, update
+from sqlalchemy import Connection, bindparam, insert, select, text, update
 
 from carbonport.crypto.ambient import Clock, system_clock
 from carbonport.crypto.checkpoint import Checkpoint, cosignature
@@ -26,6 +26,16 @@ KnownLogs: TypeAlias = Callable[[str], Sequence[VerifierKey]]
 
 _POSTGRESQL_LOCK = text("SELECT pg_advisory_xact_lock(1129336658, hashtext(:origin))")
 """One comparison at a time per origin ("CPWR" minus five); SQLite has one writer anyway."""
+
+# Built once: SQLAlchemy takes longer to build and to recognise a statement than SQLite takes to run it.
+_RECORDED = select(witnessed_logs.c.size, witnessed_logs.c.root).where(
+    witnessed_logs.c.origin == bindparam("of_origin")
+)
+_RECORD = (
+    update(witnessed_logs)
+    .where(witnessed_logs.c.origin == bindparam("of_origin"))
+    .values(size=bindparam("new_size"), root=bindparam("new_root"), witnessed_at=bindparam("now"))
+)
 
 
 class LogWitness:
@@ -102,9 +112,7 @@ def _trusted(note: SignedNote, keys: Sequence[VerifierKey]) -> Checkpoint | None
 
 
 def _recorded(connection: Connection, origin: str) -> tuple[int, bytes]:
-    row = connection.execute(
-        select(witnessed_logs.c.size, witnessed_logs.c.root).where(witnessed_logs.c.origin == origin)
-    ).first()
+    row = connection.execute(_RECORDED, {"of_origin": origin}).first()
     return (row.size, bytes(row.root)) if row is not None else (0, EMPTY_ROOT)
 
 
@@ -119,10 +127,13 @@ def _compare_and_record(
         return Outcome(Status.CONFLICT, size=size)
     if not _continues(asked, size, root, new):
         return Outcome(Status.BAD_PROOF)
-    values = {"size": new.size, "root": new.root, "witnessed_at": now}
-    mine = witnessed_logs.c.origin == new.origin
-    if connection.execute(update(witnessed_logs).where(mine).values(**values)).rowcount == 0:
-        connection.execute(insert(witnessed_logs).values(origin=new.origin, **values))
+    changed = connection.execute(
+        _RECORD, {"of_origin": new.origin, "new_size": new.size, "new_root": new.root, "now": now}
+    )
+    if changed.rowcount == 0:
+        connection.execute(
+            insert(witnessed_logs).values(origin=new.origin, size=new.size, root=new.root, witnessed_at=now)
+        )
     return None
 
 

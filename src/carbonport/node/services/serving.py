@@ -1,6 +1,7 @@
 """The serving process of a node: its services over mutual TLS, and the operator's socket; until it is told to stop."""
 
 import asyncio
+import gc
 import logging
 import signal
 from collections.abc import Callable
@@ -40,6 +41,10 @@ from carbonport.wire.v1 import (
 
 STOP_GRACE_S = 5.0
 """How long calls in flight may take when the node is told to stop."""
+
+COLLECTOR_THRESHOLDS = (10_000, 20, 20)
+"""Objects that call for a collection, and how many of each generation call for the next (default 700, 10, 10):
+collecting took an eighth of the exporter's processor time under load."""
 
 Ready = Callable[[int], None]
 """Told the port once the node answers."""
@@ -106,6 +111,7 @@ async def serve(home: NodeHome, ready: Ready) -> None:
             home.path, partial(_run_and_note, replace(node, service=service), following, journal)
         )
         journal.write("started", version=__version__, participant=participant.id, port=port)
+        _spare_the_collector()
         ready(port)
         await stop.wait()
     finally:
@@ -117,6 +123,13 @@ async def serve(home: NodeHome, ready: Ready) -> None:
         await node.close()
         journal.write("stopped", participant=participant.id)
         unhandle()
+
+
+def _spare_the_collector() -> None:
+    """Have the garbage collector look at what calls leave behind, and seldom: what a node loads to serve stays."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*COLLECTOR_THRESHOLDS)
 
 
 def _take_log_lines(journal: OperationalLog) -> Callable[[], None]:
