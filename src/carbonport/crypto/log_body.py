@@ -113,15 +113,13 @@ def seal_body(
     leaf: bytes,
     readers: Mapping[str, bytes],
     random_bytes: RandomBytes,
-    aad: bytes | None = None,
 ) -> tuple[SealedBody, bytes]:
     """Encrypt an encoded `Body` for `readers` (raw X25519 keys by key id); also gives the fresh body key.
 
-    The caller forgets the body key, or keeps it wrapped for itself. `aad` is `body_aad(origin, leaf)` for a
-    caller who has computed it already.
+    The caller forgets the body key, or keeps it wrapped for itself.
     """
     key = random_bytes(BODY_KEY_BYTES)
-    ciphertext = encrypt_body(key, aad or body_aad(origin, leaf), body, random_bytes)
+    ciphertext = encrypt_body(key, body_aad(origin, leaf), body, random_bytes)
     sealed = {
         reader: hpke_seal(public, body_key_info(origin, leaf, reader), key)
         for reader, public in readers.items()

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, insert, select
 
 from carbonport.crypto.ambient import Clock
 from carbonport.crypto.merkle import Frontier, full_subtrees
-from carbonport.errors import CarbonportError, Misuse
+from carbonport.errors import Misuse
 from carbonport.node.log.draft import Condition, Draft
 from carbonport.node.log.preparation import EntryMaker, PreparedEntry
 from carbonport.node.log.tree_rows import (
@@ -115,12 +115,11 @@ class Committer:
         """
         outcomes: dict[int, Outcome] = {}
         prepared: dict[int, PreparedEntry] = {}
-        now = self._clock()
-        for place, draft in enumerate(drafts):
-            try:
-                prepared[place] = self._maker.prepare(draft, now)
-            except CarbonportError as error:
-                outcomes[place] = error
+        for place, made in enumerate(self._maker.prepare_all(drafts, self._clock())):
+            if isinstance(made, PreparedEntry):
+                prepared[place] = made
+            else:
+                outcomes[place] = made
         known: Mapping[RequestKey, int] = {}
         while True:
             try:

@@ -1,8 +1,8 @@
 """The exchange log of a node: `await append(draft)` gives a durable entry with its receipt.
 
 The way of an entry: queued; committed in one transaction with everything else that was waiting (group commit, no
-lingering); the new head signed, only now; cosigned once for all of the batch; receipts released. While one batch waits
-for its witnesses the next is committed already.
+lingering); the new head signed, only now; cosigned once for all of the batch; receipts released; then the next batch
+(decision 0055).
 
 Promised: no receipt before its entry is durable, no signature over a tree that is not, and no signature at all when a
 witness has seen more of this log than the store holds, or another history. A provisional receipt leaves when the quorum
@@ -19,11 +19,9 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from carbonport.crypto.ambient import Clock, RandomBytes, system_clock, system_random
-from carbonport.crypto.merkle import consistency_proof, inclusion_proof
 from carbonport.crypto.notes import NoteSigner, VerifierKey
-from carbonport.crypto.receipt import Receipt
 from carbonport.crypto.witness_policy import WitnessPolicy
-from carbonport.errors import CarbonportError, Misuse, Unavailable
+from carbonport.errors import CarbonportError, Unavailable
 from carbonport.node.log.add_checkpoint import Cosigner
 from carbonport.node.log.batch_proofs import BatchProver
 from carbonport.node.log.committer import Committed, Committer, DurableHead, NoteToKeep, Outcome
@@ -32,8 +30,9 @@ from carbonport.node.log.draft import Draft, Logged
 from carbonport.node.log.erasure import expired, redaction
 from carbonport.node.log.fsck import Fsck, check_log
 from carbonport.node.log.log_parties import LogParties
-from carbonport.node.log.preparation import EntryMaker, shown_fields
+from carbonport.node.log.preparation import EntryMaker
 from carbonport.node.log.publication import Published, Publisher
+from carbonport.node.log.receipts import ReceiptMaker
 from carbonport.node.log.recovery import require_known_note
 from carbonport.node.log.settings import DEFAULT_SETTINGS, LogSettings
 from carbonport.node.log.stored_log import StoredLog
@@ -84,6 +83,7 @@ class ExchangeLog:
         self._keys = keys
         self._settings = settings
         self._clock = clock
+        self._receipts = ReceiptMaker(stored, maker, committer.cache)
         self._publisher = Publisher(
             stored.origin,
             signer=signer,
@@ -91,27 +91,22 @@ class ExchangeLog:
             cosigners=Cosigners(
                 stored.origin, cosigners, policy, timeout_s=settings.witness_timeout_s, sought=sought
             ),
-            prove=self._consistency,
+            prove=self._receipts.consistency,
             settings=settings,
             clock=clock,
         )
         self._loop = asyncio.get_running_loop()
         self._commit_thread = ThreadPoolExecutor(1, "carbonport-log")
         self._queue: deque[_Waiting] = deque()
-        self._unpublished: list[_Durable] = []
         self._in_flight = 0
-        self._wake_committer = asyncio.Event()
-        self._wake_publisher = asyncio.Event()
+        self._wake = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
         self._head = committer.head
         self._note: NoteToKeep | None = None
         self._note_timer: asyncio.TimerHandle | None = None
         self._closing = False
-        self._tasks = [
-            asyncio.create_task(self._commit_batches()),
-            asyncio.create_task(self._publish_batches()),
-        ]
+        self._tasks = [asyncio.create_task(self._append_batches())]
 
     @classmethod
     async def open(
@@ -139,7 +134,13 @@ class ExchangeLog:
         FailedVerification (`log-root-mismatch`, `log-note-mismatch`).
         """
         require_independent(origin, signer.verifier, policy)
-        maker = EntryMaker(origin, own_key=own_key, readers=readers, random_bytes=random_bytes)
+        maker = EntryMaker(
+            origin,
+            own_key=own_key,
+            readers=readers,
+            random_bytes=random_bytes,
+            worker_from=settings.worker_from,
+        )
         stored = StoredLog(store, origin)
         keys = [signer.verifier, *retired_keys]
 
@@ -205,6 +206,16 @@ class ExchangeLog:
         """Whether the newest checkpoint lacks the witnesses' quorum."""
         return self._publisher.provisional
 
+    @property
+    def preparing_process(self) -> int | None:
+        """The id of the process that prepares entries; None while the node prepares by itself."""
+        return self._maker.process
+
+    @property
+    def prepares_elsewhere(self) -> bool:
+        """Whether that process is ready, so that the next batch is prepared there."""
+        return self._maker.prepares_elsewhere
+
     def hold(self, reason: CarbonportError) -> None:
         """Append and sign nothing any more; every later call raises `reason`."""
         self._publisher.hold(reason)
@@ -252,13 +263,12 @@ class ExchangeLog:
         # The node may have begun to close, or been halted, during the waits above.
         self._require_open()
         each = _Waiting(draft, self._loop.create_future())
-        # A caller that gives up does not take its entry back: it is logged, and a retry finds it.
-        each.done.add_done_callback(_seen)
         self._in_flight += 1
         self._idle.clear()
         self._queue.append(each)
-        self._wake_committer.set()
-        return await asyncio.shield(each.done)
+        self._wake.set()
+        # A caller that gives up does not take its entry back: it is logged, and a retry finds it.
+        return await each.done
 
     async def erase(self, index: int, reason: str) -> Logged:
         """Delete the body of entry `index` and log a redaction in the same transaction; Misuse `log-not-erasable`."""
@@ -280,7 +290,7 @@ class ExchangeLog:
     async def receipt(self, index: int, opened: Collection[str]) -> Logged:
         """A receipt for an earlier entry under the newest checkpoint, to upgrade a provisional one."""
         await self._publish_up_to(index + 1)
-        return await self._logged_again(index, opened)
+        return await self._receipts.again(index, opened, self._publisher.newest)
 
     async def checkpoint(self) -> bytes:
         """The newest signed note with its cosignatures; signs the current head when nothing was signed yet."""
@@ -306,17 +316,29 @@ class ExchangeLog:
                     await self._in_commit_thread([], self._note)
         finally:
             self._commit_thread.shutdown()
+            self._maker.close()
             self._writer.release()
 
-    async def _commit_batches(self) -> None:
+    async def _append_batches(self) -> None:
+        """One batch after the other: what waits is prepared, committed, published, and given its receipts."""
         while True:
-            await self._wake_committer.wait()
-            self._wake_committer.clear()
+            await self._wake.wait()
+            self._wake.clear()
             while self._queue:
-                await self._commit_batch()
+                batch = [
+                    self._queue.popleft() for _ in range(min(len(self._queue), self._settings.max_batch))
+                ]
+                durable = await self._commit(batch)
+                if not durable:
+                    continue
+                try:
+                    await self._publish(durable)
+                except Exception as error:  # noqa: BLE001 - every waiting caller gets it
+                    for each, _ in durable:
+                        self._fail(each, error)
 
-    async def _commit_batch(self) -> None:
-        batch = [self._queue.popleft() for _ in range(min(len(self._queue), self._settings.max_batch))]
+    async def _commit(self, batch: Sequence[_Waiting]) -> Sequence[_Durable]:
+        """Commit a batch; those whose entries are durable wait for their receipts, the others have their error."""
         note, self._note = self._note, None
         try:
             outcomes, head = await self._in_commit_thread([each.draft for each in batch], note)
@@ -324,32 +346,20 @@ class ExchangeLog:
             self._note = self._note or note
             for each in batch:
                 self._fail(each, error)
-            return
+            return ()
         self._head = max(self._head, head)
+        durable: list[_Durable] = []
         for each, outcome in zip(batch, outcomes, strict=True):
             if isinstance(outcome, Committed):
-                self._unpublished.append((each, outcome))
+                durable.append((each, outcome))
             else:
                 self._fail(each, outcome)
-        self._wake_publisher.set()
+        return durable
 
     async def _in_commit_thread(
         self, drafts: Sequence[Draft], note: NoteToKeep | None
     ) -> tuple[list[Outcome], DurableHead]:
         return await self._loop.run_in_executor(self._commit_thread, self._committer.commit, drafts, note)
-
-    async def _publish_batches(self) -> None:
-        while True:
-            await self._wake_publisher.wait()
-            self._wake_publisher.clear()
-            batch, self._unpublished = self._unpublished, []
-            if not batch:
-                continue
-            try:
-                await self._publish(batch)
-            except Exception as error:  # noqa: BLE001 - every waiting caller gets it
-                for each, _ in batch:
-                    self._fail(each, error)
 
     async def _publish_up_to(self, size: int) -> None:
         """Have a checkpoint with its quorum over at least `size` entries, as far as the log has them."""
@@ -363,7 +373,7 @@ class ExchangeLog:
         published = await self._publisher.publish(self._head)
         if published is self._publisher.newest:
             self._keep(published)
-        prover = self._prover(published.size) if batch else None
+        prover = self._receipts.prover(published) if batch else None
         for each, outcome in batch:
             await self._release(each, outcome, published, prover)
 
@@ -376,65 +386,25 @@ class ExchangeLog:
         self._note_timer = None
         if self._note is not None and not self._queue and not self._closing:
             self._tasks = [task for task in self._tasks if not task.done()]
-            self._tasks.append(asyncio.create_task(self._commit_batch()))
+            self._tasks.append(asyncio.create_task(self._store_note()))
+
+    async def _store_note(self) -> None:
+        await self._commit([])
 
     async def _release(
         self, each: _Waiting, outcome: Committed, published: Published, prover: BatchProver | None
     ) -> None:
-        prepared = outcome.prepared
         try:
-            if prepared is None:
-                logged = await self._logged_again(outcome.index, each.draft.opened)
+            if outcome.prepared is None:
+                logged = await self._receipts.again(outcome.index, each.draft.opened, self._publisher.newest)
             else:
-                proof = await self._inclusion(outcome.index, published.size, prover)
-                receipt = Receipt(
-                    outcome.index, proof, published.note, prepared.event, prepared.key, prepared.shown
-                )
-                logged = _logged(receipt, published, repeated=False)
+                logged = await self._receipts.fresh(outcome.index, outcome.prepared, published, prover)
         except Exception as error:  # noqa: BLE001 - it concerns this caller alone
             self._fail(each, error)
             return
         self._finish()
-        each.done.set_result(logged)
-
-    async def _logged_again(self, index: int, opened: Collection[str]) -> Logged:
-        published = self._publisher.newest
-        if not 0 <= index < published.size:
-            raise Misuse(
-                "log-index",
-                where=self.origin,
-                found=f"index {index} in a log of {published.size} entries",
-                expected="the index of a logged entry",
-                remedy="Ask for an entry that the log has given a receipt for.",
-            )
-
-        def read() -> Receipt:
-            with self._stored.reading() as rows:
-                body = self._maker.reopen(*rows.body(index))
-                proof = inclusion_proof(index, published.size, rows.nodes)
-            shown = shown_fields(body, opened)
-            return Receipt(index, tuple(proof), published.note, body.event, body.key, shown)
-
-        return _logged(await asyncio.to_thread(read), published, repeated=True)
-
-    def _prover(self, size: int) -> BatchProver | None:
-        try:
-            return BatchProver(size, self._committer.cache.read)
-        except KeyError:
-            return None
-
-    async def _inclusion(self, index: int, size: int, prover: BatchProver | None) -> tuple[bytes, ...]:
-        # A node may have given way to newer ones, or the writer has read its state again: then the rows have it.
-        with contextlib.suppress(KeyError):
-            if prover is not None:
-                return prover.proof(index)
-        return tuple(await asyncio.to_thread(self._stored.inclusion, index, size))
-
-    async def _consistency(self, old: int, new: int) -> Sequence[bytes]:
-        try:
-            return consistency_proof(old, new, self._committer.cache.read)
-        except KeyError:
-            return await asyncio.to_thread(self._stored.consistency, old, new)
+        if not each.done.done():
+            each.done.set_result(logged)
 
     def _require_open(self) -> None:
         self._publisher.require_working()
@@ -449,19 +419,10 @@ class ExchangeLog:
 
     def _fail(self, each: _Waiting, error: Exception) -> None:
         self._finish()
-        each.done.set_exception(error)
+        if not each.done.done():
+            each.done.set_exception(error)
 
     def _finish(self) -> None:
         self._in_flight -= 1
         if not self._in_flight:
             self._idle.set()
-
-
-def _logged(receipt: Receipt, published: Published, *, repeated: bool) -> Logged:
-    return Logged(receipt.index, repeated, published.provisional, published.quorum_time, receipt)
-
-
-def _seen(done: "asyncio.Future[Logged]") -> None:
-    """Take note of an outcome nobody may wait for any more, so that asyncio does not report it as lost."""
-    if not done.cancelled():
-        done.exception()

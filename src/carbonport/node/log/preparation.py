@@ -1,4 +1,4 @@
-"""From a draft to the rows of an entry, and back: salted fields, event, keyed leaf, sealed body.
+"""From drafts to the rows of their entries, and back: sealed here or in a process of its own, with a key for the node.
 
 The node reads its own bodies with a key of its own (32 bytes, kept with its other keys and never in the
 store): each body key is wrapped under it, bound to log and leaf, beside the seals for the regulators.
@@ -6,25 +6,21 @@ Wrapping is what makes a repeated request's receipt possible after a restart; it
 HPKE seal.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from carbonport.crypto.ambient import RandomBytes
-from carbonport.crypto.fieldtree import SALT_BYTES, FieldLeaf, leaf_digest, salted_fields
-from carbonport.crypto.log_body import (
-    MAX_BODY_READERS,
-    Body,
-    SealedBody,
-    open_with_key,
-    require_reader_id,
-    seal_body,
-)
-from carbonport.crypto.log_entry import ENTRY_KEY_BYTES, Entry, Event, FieldName, body_aad
-from carbonport.crypto.merkle import leaf_hash, tree_root
+from carbonport.crypto.fieldtree import FieldLeaf, leaf_digest
+from carbonport.crypto.log_body import MAX_BODY_READERS, Body, SealedBody, open_with_key, require_reader_id
+from carbonport.crypto.log_entry import Entry, FieldName, body_aad
+from carbonport.crypto.merkle import leaf_hash
 from carbonport.crypto.receipt import MAX_RECEIPT_FIELDS
-from carbonport.crypto.sealing import BODY_KEY_BYTES, BODY_NONCE_BYTES, decrypt_body, encrypt_body
-from carbonport.errors import Misuse
+from carbonport.crypto.sealing import BODY_KEY_BYTES, decrypt_body, encrypt_body
+from carbonport.errors import CarbonportError, Misuse, Unavailable
 from carbonport.node.log.draft import REQUEST_DIGEST_BYTES, Draft
+from carbonport.node.log.preparation_worker import PreparationWorker
+from carbonport.node.log.sealed_entry import EntryOrder, SealedEntry, seal_entry
 
 MAX_FIELD_BYTES = 262_144
 """A bound on the values of one event together: what is logged describes a crossing, it is not the payload."""
@@ -43,13 +39,24 @@ class PreparedEntry:
     own_key: bytes = field(repr=False)
 
 
+MadeEntry: TypeAlias = PreparedEntry | CarbonportError
+"""An entry ready to be inserted, or why there is none."""
+
+
 class EntryMaker:
     """Prepares entries of one log; holds the node's own body key, so it is never shown."""
 
     def __init__(
-        self, origin: str, *, own_key: bytes, readers: Mapping[str, bytes], random_bytes: RandomBytes
+        self,
+        origin: str,
+        *,
+        own_key: bytes,
+        readers: Mapping[str, bytes],
+        random_bytes: RandomBytes,
+        worker_from: int = 0,
     ) -> None:
-        """`readers` are raw X25519 keys by key id; every body is sealed to them."""
+        """`readers` are raw X25519 keys by key id; every body is sealed to them. From the first batch of `worker_from`
+        drafts on a process of its own prepares (0: never), with the system's randomness."""
         if len(own_key) != BODY_KEY_BYTES:
             raise Misuse(
                 "log-own-key",
@@ -60,6 +67,8 @@ class EntryMaker:
         self._origin = origin
         self._own_key = own_key
         self._random_bytes = random_bytes
+        self._worker_from = worker_from
+        self._worker = PreparationWorker()
         self.seal_to(readers)
 
     def seal_to(self, readers: Mapping[str, bytes]) -> None:
@@ -68,41 +77,80 @@ class EntryMaker:
             require_reader_id(reader)
         self._readers = dict(readers)
 
-    def prepare(self, draft: Draft, time: int) -> PreparedEntry:
-        """Draw salts and keys, hash, encrypt and seal; Misuse when the draft is out of shape."""
+    def prepare_all(self, drafts: Sequence[Draft], time: int) -> list[MadeEntry]:
+        """An entry for each draft, or why there is none: Misuse when it is out of shape, Unavailable
+        (`log-preparation-lost`) when the preparing process was lost."""
+        outcomes: dict[int, MadeEntry] = {}
+        orders: dict[int, EntryOrder] = {}
+        for place, draft in enumerate(drafts):
+            try:
+                orders[place] = self._order(draft, time)
+            except CarbonportError as error:
+                outcomes[place] = error
+        try:
+            sealed = self._sealed_elsewhere(list(orders.values()))
+        except Unavailable as error:
+            return [outcomes.get(place, error) for place in range(len(drafts))]
+        for (place, order), entry in zip(orders.items(), sealed, strict=True):
+            try:
+                outcomes[place] = self._finished(
+                    entry or seal_entry(self._origin, order, self._random_bytes), order
+                )
+            except CarbonportError as error:
+                outcomes[place] = error
+        return [outcomes[place] for place in range(len(drafts))]
+
+    @property
+    def prepares_elsewhere(self) -> bool:
+        """Whether the preparing process has said that it is ready."""
+        return self._worker.answers
+
+    @property
+    def process(self) -> int | None:
+        """The id of the preparing process; None while there is none."""
+        return self._worker.pid
+
+    def close(self) -> None:
+        """End the preparing process, if there is one."""
+        self._worker.close()
+
+    def _order(self, draft: Draft, time: int) -> EntryOrder:
+        """What the entry is made of; Misuse when the draft is out of shape."""
         _check(draft, len(self._readers))
-        # All that is random about an entry is drawn at once and handed out in parts, each used for one thing only.
-        needed = (
-            SALT_BYTES * (len(draft.fields) + 1) + ENTRY_KEY_BYTES + BODY_KEY_BYTES + 2 * BODY_NONCE_BYTES
+        return EntryOrder(
+            draft.type,
+            draft.exchange,
+            time,
+            {**draft.fields, FieldName.REQUEST: draft.request_digest},
+            draft.opened,
+            {**self._readers, **draft.readers} if draft.readers else self._readers,
         )
-        random_bytes = _Drawn(self._random_bytes(needed))
-        leaves = salted_fields({**draft.fields, FieldName.REQUEST: draft.request_digest}, random_bytes)
-        digests = [leaf_digest(each) for each in leaves]
-        event = Event(draft.type, draft.exchange, time, tree_root(digests)).encode()
-        key = random_bytes(ENTRY_KEY_BYTES)
-        entry = Entry.of_event_bytes(draft.type, event, key)
+
+    def _sealed_elsewhere(self, orders: Sequence[EntryOrder]) -> Sequence[SealedEntry | None]:
+        """The entries from the process of its own; None for each that is to be sealed here."""
+        if (
+            self._worker_from
+            and (self._worker.pid or len(orders) >= self._worker_from)
+            and self._worker.ready()
+        ):
+            return self._worker.prepare(self._origin, orders)
+        return [None] * len(orders)
+
+    def _finished(self, sealed: SealedEntry, order: EntryOrder) -> PreparedEntry:
+        """The entry as a row and a receipt need it, its body key wrapped for the node itself."""
         # One associated data for body and wrapped key: they are encrypted under different keys.
-        aad = body_aad(self._origin, entry.leaf)
-        sealed, body_key = seal_body(
-            Body(event, key, leaves).encode(),
-            origin=self._origin,
-            leaf=entry.leaf,
-            aad=aad,
-            readers={**self._readers, **draft.readers} if draft.readers else self._readers,
-            random_bytes=random_bytes,
-        )
-        raw = entry.encode()
+        aad = body_aad(self._origin, Entry.parse(sealed.entry).leaf)
         return PreparedEntry(
-            entry=raw,
-            tree_leaf=leaf_hash(raw),
-            event=event,
-            key=key,
+            entry=sealed.entry,
+            tree_leaf=leaf_hash(sealed.entry),
+            event=sealed.event,
+            key=sealed.key,
             shown=tuple(
-                leaf if leaf.name in draft.opened else digest
-                for leaf, digest in zip(leaves, digests, strict=True)
+                FieldLeaf(name, order.fields[name], mark) if name in order.opened else mark
+                for name, mark in zip(sorted(order.fields), sealed.marks, strict=True)
             ),
-            body=sealed.encode(),
-            own_key=encrypt_body(self._own_key, aad, body_key, random_bytes),
+            body=sealed.body,
+            own_key=encrypt_body(self._own_key, aad, sealed.body_key, self._random_bytes),
         )
 
     def reopen(self, entry: bytes, body: bytes, own_key: bytes) -> Body:
@@ -111,18 +159,6 @@ class EntryMaker:
         parsed = Entry.parse(entry)
         key = decrypt_body(self._own_key, body_aad(self._origin, parsed.leaf), own_key)
         return open_with_key(SealedBody.parse(body), key, origin=self._origin, entry=parsed)
-
-
-class _Drawn:
-    """Random bytes drawn beforehand: a `RandomBytes` that gives each of them once."""
-
-    def __init__(self, drawn: bytes) -> None:
-        self._left = drawn
-
-    def __call__(self, count: int) -> bytes:
-        part, self._left = self._left[:count], self._left[count:]
-        assert len(part) == count, "as many were drawn as an entry needs"
-        return part
 
 
 def shown_fields(body: Body, opened: Collection[str]) -> tuple[FieldLeaf | bytes, ...]:

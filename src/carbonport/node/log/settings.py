@@ -15,7 +15,8 @@ class LogSettings:
     """Defaults suit a node with one witness near by.
 
     `max_waiting`: appends that may wait at once; the next is refused (`log-queue-full`). `max_batch`: entries
-    of one transaction. `witness_timeout_s`: how long a batch waits for cosignatures before its receipts leave
+    of one transaction. `worker_from`: from the first batch of so many entries on, entries are prepared in a process
+    of its own (0: never). `witness_timeout_s`: how long a batch waits for cosignatures before its receipts leave
     as provisional. `quorum_patience_s`: after so long without a quorum nothing is appended any more (no
     quorum stops egress). `retention_s`: age at which bodies may be erased; `operational_retention_s`: age at
     which operational logs are dropped.
@@ -23,6 +24,7 @@ class LogSettings:
 
     max_waiting: int = 4096
     max_batch: int = 1024
+    worker_from: int = 4
     witness_timeout_s: int = 5
     quorum_patience_s: int = 900
     retention_s: int = 6 * YEAR_S
