@@ -5,7 +5,7 @@ whether its indirect emissions count. Names are compared without case, plural an
 """
 
 import re
-from functools import cache
+from functools import lru_cache
 
 from carbonport.footprint.cbam.scope import ELECTRICITY
 from carbonport.footprint.ledger import ProductionProcess
@@ -24,7 +24,8 @@ ALIASES = {
 
 def category_entry(name: str, tables: RuleTables) -> ScopeEntry | None:
     """A good of the category called `name`, for its sector and scope; None when no category is called so."""
-    return _entries(tables.versions["goods"], tuple(tables.goods.values())).get(_folded(name))
+    wanted = _folded(name)
+    return next((entry for category, entry in tables.categories.items() if _folded(category) == wanted), None)
 
 
 def same_category(one: str, other: str) -> bool:
@@ -38,15 +39,7 @@ def makes_electricity(process: ProductionProcess, tables: RuleTables) -> bool:
     return entry is not None and entry.sector == ELECTRICITY
 
 
-@cache
-def _entries(version: str, goods: tuple[ScopeEntry, ...]) -> dict[str, ScopeEntry]:
-    del version  # only part of the key of the cache
-    entries: dict[str, ScopeEntry] = {}
-    for entry in goods:
-        entries.setdefault(_folded(entry.category), entry)
-    return entries
-
-
+@lru_cache(maxsize=256)
 def _folded(name: str) -> str:
     words = re.sub(r"[^a-z0-9]+", " ", name.casefold()).split()
     folded = " ".join(word.removesuffix("s") for word in words)

@@ -25,7 +25,7 @@ from carbonport.footprint.intake.template_installation import (
     read_period,
     read_process_names,
 )
-from carbonport.footprint.intake.template_map import ANCHORS, BALANCE, INPUTS, SHEETS
+from carbonport.footprint.intake.template_map import ANCHORS, BALANCE, INPUTS, SHEETS, WORD_SHEETS
 from carbonport.footprint.intake.template_other_methods import read_measured, read_perfluorocarbons
 from carbonport.footprint.intake.template_precursors import read_flows, read_purchased
 from carbonport.footprint.intake.template_processes import (
@@ -51,7 +51,7 @@ def read_communication_template(path: Path, catalogue: Catalogue) -> Reading:
     _check_layout(workbook)
     cells = TemplateCells(workbook)
     keeper = RecordKeeper(cells, catalogue, cells.derived_text(BALANCE, "R40"))
-    words = TemplateWords(cells)
+    words = TemplateWords(lambda: read_workbook_cells(path, WORD_SHEETS))
     name, country = read_installation(cells, keeper)
     period = read_period(cells, keeper)
     named = read_process_names(cells, words)

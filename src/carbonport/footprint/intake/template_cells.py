@@ -38,7 +38,7 @@ class TemplateCells:
         self._refused: list[str] = []
         self._looked_at: set[tuple[str, str]] = set()
         self.notes: list[str] = []
-        self.unused: list[str] = []
+        self._unused: dict[tuple[str, str], list[str]] = {}
 
     def source(self, sheet: str, cell: str) -> Source:
         """The cell as a record's source (`B_EmInst!F17`)."""
@@ -66,11 +66,6 @@ class TemplateCells:
         found = self._cell(sheet, cell)
         return "" if found is None or found.kind == "uncached" else self.text(sheet, cell)
 
-    def listed_text(self, sheet: str, cell: str) -> str:
-        """A word of the template's own lists; empty when the sheet or the word is not there."""
-        found = self._cells.sheets.get(sheet, {}).get(cell)
-        return found.text if found is not None and found.kind == "text" else ""
-
     def listed_value(self, sheet: str, cell: str) -> str:
         """A text, number or truth value that was chosen from a list, as text; empty when blank."""
         found = self._cell(sheet, cell)
@@ -80,9 +75,16 @@ class TemplateCells:
 
     def leave(self, sheet: str, cells: list[str], why: str) -> None:
         """Lists filled-in cells that the calculation has no use for, each by name."""
-        kept = self.filled(sheet, cells)
-        if kept:
-            self.unused.append(f"{sheet}!{', '.join(kept)}: {why}")
+        self._name(sheet, self.filled(sheet, cells), why)
+
+    @property
+    def unused(self) -> tuple[str, ...]:
+        """The cells listed so far, those of one sheet and reason in one line."""
+        return tuple(f"{sheet}!{', '.join(cells)}: {why}" for (sheet, why), cells in self._unused.items())
+
+    def _name(self, sheet: str, cells: Sequence[str], why: str) -> None:
+        if cells:
+            self._unused.setdefault((sheet, why), []).extend(cells)
 
     def number(self, sheet: str, cell: str) -> Decimal | None:
         """The cell's number of either sign, the shortest decimal of its binary64; None when blank."""
@@ -256,7 +258,7 @@ class TemplateCells:
             ]
             self.leave(sheet, left, "no result depends on it")
         for sheet, places in self._cells.stray.items():
-            self.unused.append(f"{sheet}!{', '.join(places)}: outside the template")
+            self._name(sheet, places, "outside the template")
 
     def _cell(self, sheet: str, cell: str) -> Cell | None:
         self._looked_at.add((sheet, cell))

@@ -78,6 +78,11 @@ SHEETS = (
         optional=True,
     ),
     SheetRequest(PROCESS_SUMMARY, "A1:AO522", INPUTS[PROCESS_SUMMARY], optional=True),
+    SheetRequest(PRODUCTS, "A1:BO314", (*INPUTS[PRODUCTS], "C10:C109")),
+)
+"""The sheets that are read, where the template has cells in them, and the areas that are wanted."""
+
+WORD_SHEETS = (
     SheetRequest(PARAMETERS, "A1:CN3000", ("B56:D57", "B69:D69", "A89:A106"), optional=True),
     SheetRequest(
         TRANSLATIONS,
@@ -102,9 +107,8 @@ SHEETS = (
         ),
         optional=True,
     ),
-    SheetRequest(PRODUCTS, "A1:BO314", (*INPUTS[PRODUCTS], "C10:C109")),
 )
-"""The sheets that are read, where the template has cells in them, and the areas that are wanted."""
+"""The template's lists and their translations: read only for a word that is not English."""
 
 ANCHORS = (
     (INSTALLATION, "D83", "P1"),

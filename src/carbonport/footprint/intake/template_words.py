@@ -6,10 +6,11 @@ language column of the sheet Translations; without these sheets, in English. Com
 spaces.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import cached_property
 
-from carbonport.footprint.intake.template_cells import TemplateCells
 from carbonport.footprint.intake.template_map import PARAMETERS, TRANSLATIONS
+from carbonport.footprint.intake.workbook_cells import WorkbookCells
 
 LANGUAGE_COLUMNS = "CDEFGHIJKLM"
 
@@ -61,43 +62,53 @@ CATEGORIES: Mapping[str, Places] = {
 
 
 class TemplateWords:
-    """The words of one workbook."""
+    """The words of one workbook. `lists` reads the template's own lists, a third of all its cells: it is called
+    when a word is met that is not English.
+    """
 
-    def __init__(self, cells: TemplateCells) -> None:
-        self._cells = cells
-        self._methods = self._known(METHODS)
-        self._pfc = self._known(PFC_METHODS)
-        self._bases = self._known(BASES)
-        self._categories = self._known(CATEGORIES)
+    def __init__(self, lists: Callable[[], WorkbookCells]) -> None:
+        self._lists = lists
 
     def method(self, text: str) -> str:
         """The method of a source stream, or empty."""
-        return self._methods.get(_folded(text), "")
+        return self._meaning(METHODS, text)
 
     def pfc_method(self, text: str) -> str:
         """The method of perfluorocarbons, or empty."""
-        return self._pfc.get(_folded(text), "")
+        return self._meaning(PFC_METHODS, text)
 
     def basis(self, text: str) -> str:
         """What a precursor's value rests on: measured, default, unknown, or empty."""
-        return self._bases.get(_folded(text), "")
+        return self._meaning(BASES, text)
 
     def category(self, text: str) -> str:
         """The English name of a goods category, or empty."""
-        return self._categories.get(_folded(text), "")
+        return self._meaning(CATEGORIES, text)
 
-    def _known(self, places: Mapping[str, Places]) -> dict[str, str]:
-        words: dict[str, str] = {}
-        for meaning, (cell, rows, english) in places.items():
-            texts = [*english, self._cells.listed_text(PARAMETERS, cell)]
-            for row in rows:
-                texts += [
-                    self._cells.listed_text(TRANSLATIONS, f"{column}{row}") for column in LANGUAGE_COLUMNS
-                ]
-            for text in texts:
-                if text:
-                    words.setdefault(_folded(text), meaning)
-        return words
+    def _meaning(self, places: Mapping[str, Places], text: str) -> str:
+        folded = _folded(text)
+        for meaning, (_, _, english) in places.items():
+            if folded in map(_folded, english):
+                return meaning
+        if not folded:
+            return ""
+        for meaning, (cell, rows, _) in places.items():
+            listed = [self._listed(PARAMETERS, cell)]
+            listed += [
+                self._listed(TRANSLATIONS, f"{column}{row}") for row in rows for column in LANGUAGE_COLUMNS
+            ]
+            if folded in filter(None, map(_folded, listed)):
+                return meaning
+        return ""
+
+    @cached_property
+    def _read(self) -> WorkbookCells:
+        return self._lists()
+
+    def _listed(self, sheet: str, cell: str) -> str:
+        """A word of the lists; empty when the sheet or the word is not there."""
+        found = self._read.sheets.get(sheet, {}).get(cell)
+        return found.text if found is not None and found.kind == "text" else ""
 
 
 def _folded(text: str) -> str:

@@ -9,7 +9,7 @@ import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from types import MappingProxyType
 
@@ -64,7 +64,7 @@ class CogenerationReference:
     electricity: PublishedNumber
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class RuleTables:
     """Everything the rules look up. `versions` names each table and its version."""
 
@@ -91,6 +91,14 @@ class RuleTables:
             electricity=_electricity(table, packaged.country_names),
             versions=MappingProxyType({**packaged.versions, "electricity_factors": table.version}),
         )
+
+    @cached_property
+    def categories(self) -> Mapping[str, ScopeEntry]:
+        """A good of each aggregated goods category, by the category's name in the table."""
+        found: dict[str, ScopeEntry] = {}
+        for entry in self.goods.values():
+            found.setdefault(entry.category, entry)
+        return MappingProxyType(found)
 
     def country(self, text: str) -> Country | None:
         """The country that `text` names by code or name, or None."""

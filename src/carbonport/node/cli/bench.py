@@ -1,5 +1,6 @@
 """`carbonport bench`: measure a part of the program on this machine, beside its yardstick."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -7,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from carbonport.node.bench.figures import machine_facts, plain
+from carbonport.node.bench.footprint import bench_footprint
 from carbonport.node.bench.registry import BENCHES, find_bench
 from carbonport.node.cli.home_options import JsonOption, print_json
 
@@ -22,10 +24,14 @@ def register(app: typer.Typer) -> None:
 def bench(
     name: Annotated[str, typer.Argument(help=f"What to measure: {', '.join(sorted(BENCHES))}.")],
     seconds: Annotated[float, typer.Option(min=0.1, max=3600, help="Measured time.")] = DEFAULT_SECONDS,
+    workbook: Annotated[
+        Path | None, typer.Option(help="For `footprint`: a filled template in place of an invented one.")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Measure a part of the program on this machine. Every figure stands beside a yardstick of the same run."""
-    figures = find_bench(name)(seconds)
+    measure = find_bench(name)
+    figures = bench_footprint(seconds, workbook) if measure is bench_footprint else measure(seconds)
     machine = dict(machine_facts())
     if as_json:
         print_json({"bench": name, "figures": [figure.as_json() for figure in figures], "machine": machine})
