@@ -6,16 +6,15 @@ another version is refused. Whose key it is, is the trust list's matter.
 """
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from carbonport.attestation.participants import PARTICIPANT_ID
 from carbonport.attestation.strict_fields import StrictFields
 from carbonport.crypto.canonical import Json, canonical_bytes, parse_canonical
 from carbonport.crypto.jws import Jwk, SigningKey, peek_header, sign_jws, verify_jws
-from carbonport.errors import Malformed
 from carbonport.federated.cells import Cells
 from carbonport.federated.features import OTHER, Category
+from carbonport.federated.model_card import ModelCard, malformed_model, read_card, require
 from carbonport.federated.plausibility_tasks import INDEPENDENT_TASK, RECALCULATION_TASK, ROUTE
 from carbonport.federated.quantiles import FINE, GRID_BINS
 from carbonport.federated.recalculation import RecalculationModel
@@ -30,41 +29,7 @@ MODEL_VERSION = "plausibility/v1"
 MAX_MODEL_BYTES = 1 << 20
 """The largest model file that is read; ours have some 3 KB."""
 
-MAX_LINES = 40
-"""Lines of a list in a card."""
-
 _INTEGER = re.compile(r"-?[0-9]{1,30}")
-_SCORE = re.compile(r"[0-9.]{1,12}")
-
-
-@dataclass(frozen=True, slots=True)
-class ModelCard:
-    """What a reader has to know before believing a score.
-
-    `view` are the columns that participants let the tasks read, `participants` and `rows` what stands behind the
-    model, `privacy` what protected them, `scores` figures on participants that were held out (beside `default_...`,
-    the plain default's), `limits` what the model does not tell.
-    """
-
-    view: tuple[str, ...]
-    participants: int
-    rows: int
-    minimum_cohort: int
-    privacy: str
-    scores: Mapping[str, str]
-    limits: tuple[str, ...]
-
-    def as_json(self) -> dict[str, Json]:
-        """As the file holds it."""
-        return {
-            "view": self.view,
-            "participants": self.participants,
-            "rows": self.rows,
-            "minimum_cohort": self.minimum_cohort,
-            "privacy": self.privacy,
-            "scores": dict(self.scores),
-            "limits": self.limits,
-        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,53 +76,53 @@ def verify_model(token: str, jwk: Jwk) -> PlausibilityModel:
 
 def _require_size(token: str) -> None:
     if len(token) > MAX_MODEL_BYTES:
-        raise _malformed(f"a file of {len(token)} characters", f"at most {MAX_MODEL_BYTES}")
+        raise malformed_model(f"a file of {len(token)} characters", f"at most {MAX_MODEL_BYTES}")
 
 
 def _read(payload: bytes) -> PlausibilityModel:
     fields = StrictFields(parse_canonical(payload, max_bytes=MAX_MODEL_BYTES), "model")
     if fields.text("version") != MODEL_VERSION:
-        raise _malformed("a model of another version", MODEL_VERSION)
+        raise malformed_model("a model of another version", MODEL_VERSION)
     model = PlausibilityModel(
         issuer=fields.text("issuer", pattern=PARTICIPANT_ID),
         number=fields.integer("number", minimum=1),
         issued_at=fields.integer("issued_at"),
         recalculation=_read_recalculation(fields.nested("recalculation")),
         independent=_read_ridge(fields.nested("independent")),
-        card=_read_card(fields.nested("card")),
+        card=read_card(fields.nested("card")),
     )
     fields.finish()
     return model
 
 
 def _read_recalculation(fields: StrictFields) -> RecalculationModel:
-    _require(fields.text("kind") == "recalculation", "another kind of model", "recalculation")
-    _require(fields.integer("grid_parts") == GRID_BINS * FINE, "another grid", f"{GRID_BINS * FINE} parts")
+    require(fields.text("kind") == "recalculation", "another kind of model", "recalculation")
+    require(fields.integer("grid_parts") == GRID_BINS * FINE, "another grid", f"{GRID_BINS * FINE} parts")
     cells = _read_cells(fields.nested("cells"), RECALCULATION_TASK.category)
     offsets = _positions(fields.items("offsets", max_items=len(cells.groups)))
-    _require(len(offsets) == len(cells.groups), "offsets of other cells", "an offset for each cell")
+    require(len(offsets) == len(cells.groups), "offsets of other cells", "an offset for each cell")
     quartiles: tuple[int, int] | None = None
     if fields.value("quartiles") is not None:
         lower, upper = _positions(fields.items("quartiles", max_items=2), count=2)
-        _require(lower <= upper, "quartiles in another order", "the lower one first")
+        require(lower <= upper, "quartiles in another order", "the lower one first")
         quartiles = (lower, upper)
     fields.finish()
     return RecalculationModel(RECALCULATION_TASK, cells, offsets, quartiles)
 
 
 def _read_ridge(fields: StrictFields) -> RidgeModel:
-    _require(fields.text("kind") == "ridge", "another kind of model", "ridge")
+    require(fields.text("kind") == "ridge", "another kind of model", "ridge")
     cells = _read_cells(fields.nested("cells"), INDEPENDENT_TASK.categories[ROUTE])
     count, numbers = len(cells.groups), len(INDEPENDENT_TASK.numbers)
     fields.integer("weight_fraction_bits", minimum=24, maximum=24)
     weights = _large(fields.items("weights", max_items=1000))
     deviations = _large(fields.items("deviations", max_items=count))
     means = tuple(_positions(_list(item), limit=1 << 13, low=-(1 << 13)) for item in fields.items("means"))
-    _require(
+    require(
         len(weights) == 1 + count + numbers * (1 + count), "weights of another task", "one for each feature"
     )
-    _require(len(deviations) == len(means) == count, "figures of other cells", "one for each cell")
-    _require(all(len(mean) == numbers for mean in means), "means of other numbers", "one for each number")
+    require(len(deviations) == len(means) == count, "figures of other cells", "one for each cell")
+    require(all(len(mean) == numbers for mean in means), "means of other numbers", "one for each number")
     rows = fields.integer("rows", minimum=0)
     fields.finish()
     return RidgeModel(INDEPENDENT_TASK, {ROUTE: cells}, weights, rows, deviations, means)
@@ -170,26 +135,8 @@ def _read_cells(fields: StrictFields, category: Category) -> Cells:
     fields.finish()
     values = [value for group in groups for value in group]
     known = set(values) <= {*category.values, OTHER} and len(set(values)) == len(values)
-    _require(known and all(groups), "cells of other values", "each listed value in one cell at most")
+    require(known and all(groups), "cells of other values", "each listed value in one cell at most")
     return Cells(groups)
-
-
-def _read_card(fields: StrictFields) -> ModelCard:
-    scores = fields.value("scores")
-    _require(isinstance(scores, dict) and len(scores) <= MAX_LINES, "scores in another form", "a few figures")
-    assert isinstance(scores, dict), "required above"
-    read = StrictFields(scores, "model: card: scores")
-    card = ModelCard(
-        view=fields.texts("view", max_items=MAX_LINES),
-        participants=fields.integer("participants"),
-        rows=fields.integer("rows"),
-        minimum_cohort=fields.integer("minimum_cohort"),
-        privacy=fields.text("privacy"),
-        scores={name: read.text(name, pattern=_SCORE) for name in sorted(scores)},
-        limits=fields.texts("limits", max_items=MAX_LINES),
-    )
-    fields.finish()
-    return card
 
 
 def _positions(
@@ -198,31 +145,17 @@ def _positions(
     good = all(
         isinstance(item, int) and not isinstance(item, bool) and low <= item <= limit for item in items
     )
-    _require(good and (count is None or len(items) == count), "numbers out of range", f"{low} to {limit}")
+    require(good and (count is None or len(items) == count), "numbers out of range", f"{low} to {limit}")
     return tuple(int(str(item)) for item in items)
 
 
 def _large(items: list[Json]) -> tuple[int, ...]:
     good = all(isinstance(item, str) and _INTEGER.fullmatch(item) for item in items)
-    _require(good, "weights in another form", "integers as text")
+    require(good, "weights in another form", "integers as text")
     return tuple(int(str(item)) for item in items)
 
 
 def _list(item: Json) -> list[Json]:
-    _require(isinstance(item, list), "something that is no list", "a list")
+    require(isinstance(item, list), "something that is no list", "a list")
     assert isinstance(item, list), "required above"
     return item
-
-
-def _require(holds: bool, found: str, expected: str) -> None:
-    if not holds:
-        raise _malformed(found, expected)
-
-
-def _malformed(found: str, expected: str) -> Malformed:
-    return Malformed(
-        "model-malformed",
-        found=found,
-        expected=expected,
-        remedy="Ask the model's issuer for the file again, or for one of this version.",
-    )

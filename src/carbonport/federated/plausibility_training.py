@@ -9,8 +9,8 @@ import numpy as np
 
 from carbonport.federated.features import Floats, Rows
 from carbonport.federated.judgement import auc_understated
+from carbonport.federated.model_card import ModelCard
 from carbonport.federated.plausibility import INTERVAL_DEVIATIONS
-from carbonport.federated.plausibility_model import ModelCard
 from carbonport.federated.plausibility_tasks import (
     CLAIM,
     INDEPENDENT_TASK,

@@ -69,7 +69,7 @@ class Question:
 def integers_of(stated: Json) -> list[int]:
     """A list of integers in a question's parameters; large ones stand there as text."""
     assert isinstance(stated, list | tuple), "made by a task of ours"
-    return [int(str(value)) for value in stated]
+    return [value if isinstance(value, int) else int(str(value)) for value in stated]
 
 
 Sums: TypeAlias = tuple[int, ...]

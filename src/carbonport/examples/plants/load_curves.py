@@ -13,6 +13,12 @@ from random import Random
 SLOTS_PER_DAY = 96
 """Readings of a day."""
 
+SLOTS_PER_SHIFT = SLOTS_PER_DAY // 3
+"""Three shifts of eight hours."""
+
+LATE_SHARE = 0.2
+"""How often a shift's first batch starts a quarter of an hour late."""
+
 CURVE_COLUMNS = ("exporter", "day", "slot", "kwh")
 """Columns of a reading as text."""
 
@@ -61,18 +67,19 @@ def draw_habits(random: Random) -> LoadHabits:
 def draw_load_curve(habits: LoadHabits, days: int, random: Random) -> Iterator[Reading]:
     """The readings of `days` days, in order."""
     cycle = habits.on_slots + habits.off_slots
-    offset = random.randrange(cycle)
     level = 1.0
+    started = 0
     for day in range(days):
         weekday = day % 7
         resting = weekday == habits.maintenance_weekday and (day // 7) % habits.maintenance_weeks == 0
         day_share = habits.weekend_share if weekday >= 5 else 1.0
-        # Heats lengthen and shorten a little: the cycle drifts from day to day.
-        offset += random.choice((0, 0, 0, 1))
         for slot in range(SLOTS_PER_DAY):
+            if slot % SLOTS_PER_SHIFT == 0:
+                # Each shift starts its first batch when it begins, or a little later.
+                started = slot + (random.random() < LATE_SHARE)
             level = 1 + 0.9 * (level - 1) + random.gauss(0, 0.02)
-            shift = habits.shift_shares[slot * 3 // SLOTS_PER_DAY]
-            running = (day * SLOTS_PER_DAY + slot + offset) % cycle < habits.on_slots
+            shift = habits.shift_shares[slot // SLOTS_PER_SHIFT]
+            running = slot >= started and (slot - started) % cycle < habits.on_slots
             drawn = habits.base_kwh * (0.5 + 0.5 * day_share)
             if resting and 24 <= slot < 72:
                 drawn *= 0.6

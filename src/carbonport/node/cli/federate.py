@@ -1,6 +1,5 @@
 """`carbonport federate`: models trained over participants that keep their rows."""
 
-import importlib.util
 from contextlib import nullcontext
 from enum import StrEnum
 from pathlib import Path
@@ -15,6 +14,7 @@ from carbonport.crypto.jws import SigningKey
 from carbonport.errors import Misuse
 from carbonport.examples.plants.routes import COHORT
 from carbonport.examples.plants.written import CURVES_FILE, LEDGER_FOLDER, TABLE_FILE, write_plants
+from carbonport.node.cli import federate_gaps
 from carbonport.node.cli.home_options import (
     HomeOption,
     JsonOption,
@@ -24,17 +24,16 @@ from carbonport.node.cli.home_options import (
     read_input,
     shown,
 )
+from carbonport.node.cli.training_extra import require_extra
 from carbonport.node.file_problem import require_place
 from carbonport.node.identity.key_ring import KeyUse
-
-EXTRA = "federated"
-"""The extra that brings what these commands need."""
 
 
 class ModelKind(StrEnum):
     """Kinds of models that `evaluate` knows."""
 
     RIDGE = "ridge"
+    BOOSTING = "boosting"
 
 
 def register(app: typer.Typer) -> None:
@@ -45,6 +44,7 @@ def register(app: typer.Typer) -> None:
     group.command("evaluate")(evaluate_command)
     group.command("train")(train_command)
     group.command("example")(example_command)
+    federate_gaps.register(group)
 
     @group.callback()
     def _group() -> None:
@@ -79,6 +79,7 @@ def evaluate_command(
     require_extra()
     # Only here, so that the rest of the program starts without numpy and works without the extra.
     from carbonport.federated import evaluation_table
+    from carbonport.federated.boosting import BoostingTask
     from carbonport.federated.evaluation import evaluate
     from carbonport.federated.features import PublicRange
     from carbonport.federated.ridge import RidgeTask
@@ -93,7 +94,8 @@ def evaluate_command(
         stated[name] = PublicRange(low, high, "log" if name == target and low > 0 else "linear")
     content = read_input(data, max_bytes=evaluation_table.MAX_TABLE_BYTES)
     table = evaluation_table.read_evaluation_table(content, columns, stated, data.name)
-    task = RidgeTask(table.numbers, table.categories, table.target, minimum_cohort=minimum_cohort)
+    kind: type[RidgeTask] | type[BoostingTask] = RidgeTask if model is ModelKind.RIDGE else BoostingTask
+    task = kind(table.numbers, table.categories, table.target, minimum_cohort=minimum_cohort)
     with Progress(
         TextColumn("splits"),
         BarColumn(),
@@ -231,17 +233,6 @@ def example_command(
         f"{written.plants} plants in [bold]{shown(out)}[/bold]: {written.ledgers} ledgers ({LEDGER_FOLDER}), "
         f"{TABLE_FILE} with a row for each, {written.readings} meter readings ({CURVES_FILE})"
     )
-
-
-def require_extra() -> None:
-    """Misuse (`extra-missing`) when the packages of the extra are not installed."""
-    if importlib.util.find_spec("numpy") is None:
-        raise Misuse(
-            "extra-missing",
-            found="an installation without numpy",
-            expected=f"carbonport[{EXTRA}]",
-            remedy=f"Install it with: pip install 'carbonport[{EXTRA}]'",
-        )
 
 
 def _range_parts(text: str) -> tuple[str, float, float]:

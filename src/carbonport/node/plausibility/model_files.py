@@ -1,6 +1,8 @@
 """A plausibility model on disk: written by whoever trained it, believed when a listed participant signed it."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Protocol, TypeVar
 
 from carbonport.attestation.trust_store import TrustStore
 from carbonport.crypto.jws import Jwk, SigningKey
@@ -19,6 +21,21 @@ from carbonport.node.plausibility.received import MODEL_NAME
 TRAINING_ROLES = frozenset({"coordinator", "verifier", "regulator"})
 """Roles whose model others believe; besides, everybody believes their own. An exporter judged by its own model would be
 its own judge."""
+
+
+class IssuedModel(Protocol):
+    """What every model file says of itself."""
+
+    @property
+    def issuer(self) -> str:
+        """Who signs for it."""
+
+    @property
+    def issued_at(self) -> int:
+        """When, in unix seconds."""
+
+
+ModelT = TypeVar("ModelT", bound=IssuedModel)
 
 
 def write_model(path: Path, model: PlausibilityModel, key: SigningKey) -> None:
@@ -41,7 +58,15 @@ def model_path(home: Path | None, named: Path | None) -> Path:
 
 
 def read_listed_model(path: Path, store: TrustStore, *, own: str, now: int) -> PlausibilityModel:
-    """The model, signed by a listed coordinator, verifier or regulator, or by `own`, the reader's own participant."""
+    """The plausibility model, signed by a listed coordinator, verifier or regulator, or by `own`, the reader's own
+    participant."""
+    return read_listed(path, store, verify_model, own=own, now=now)
+
+
+def read_listed(
+    path: Path, store: TrustStore, verify: Callable[[str, Jwk], ModelT], *, own: str, now: int
+) -> ModelT:
+    """A model of any kind that `verify` reads, under the same rule."""
     token = _token(path)
     kid = model_kid(token)
     for held in store.held_lists():
@@ -49,7 +74,7 @@ def read_listed_model(path: Path, store: TrustStore, *, own: str, now: int) -> P
             key = participant.key(kid, "seal")
             if key is None:
                 continue
-            model = verify_model(token, key.jwk)
+            model = verify(token, key.jwk)
             if model.issuer != participant.id:
                 raise _not_believed(f"a model of {model.issuer} under a key of {participant.id}", path)
             if participant.id != own and not TRAINING_ROLES & set(participant.roles):
