@@ -12,6 +12,8 @@ def test_sums_stand_beside_plain_shamir_and_paillier(capsys: pytest.CaptureFixtu
     figures = {figure.name: figure for figure in bench_aggregate(0.0)}
     assert figures["sum-2x2"].yardstick == "shamir-2x2"
     assert figures["sum-2x2"].unit == figures["shamir-2x2"].unit == "s of processor"
+    assert figures["sum-2x2-carried"].yardstick == "shamir-2x2-carried"
+    assert figures["sum-2x2-bytes"].median > figures["shamir-2x2-bytes"].median
     assert "shamir-40x4096" in figures
     assert {"contribution-16", "contribution-64", "stream-4", "stream-4-memory"} <= figures.keys()
     for name in ("final-check-4", "full-check-4"):

@@ -11,10 +11,12 @@ import time
 from collections.abc import Sequence
 from functools import partial
 
+from carbonport.crypto.sums.attested import AttestedValue
 from carbonport.crypto.sums.bfv_worker import BfvWorker
 from carbonport.node.bench.figures import Figure
 from carbonport.node.bench.large_sum import large_sum
 from carbonport.node.bench.sum_case import BITS, THRESHOLD, FullSum, case_parameters, contribute, drawn_values
+from carbonport.node.bench.sum_network import carried_seconds, shamir_messages, sum_messages
 from carbonport.node.bench.sum_yardsticks import (
     PAILLIER,
     PAILLIER_KEY_BITS,
@@ -38,6 +40,9 @@ ROSTER, SMALL_ROSTER = 1000, 4
 LONG_BENCH_S = 5.0
 """Measured time from which everything has its full size: making 1,000 contributions takes some 20 seconds on two
 cores."""
+
+CARRIED_ROUNDS = 3
+"""Turns of carrying all messages."""
 
 STATISTICS_MEMBERS, STATISTICS = 40, 4096
 """A fast sum as training makes them."""
@@ -70,6 +75,7 @@ def _end_to_end(worker: BfvWorker, members: int, stop: float) -> list[Figure]:
     size = f"{members}x{METRICS}"
     shamir = Figure.of(f"shamir-{size}", [shamir_seconds(values) for _ in range(MAX_ROUNDS)], PROCESSOR)
     figures = [shamir, Figure.of(f"sum-{size}", sums, PROCESSOR, yardstick=shamir)]
+    figures += _carried(worker, rows, size)
     _tell(f"the same by Paillier with keys of {PAILLIER_KEY_BITS} bits")
     paillier = paillier_seconds(values)
     if paillier is None:
@@ -77,6 +83,20 @@ def _end_to_end(worker: BfvWorker, members: int, stop: float) -> list[Figure]:
     else:
         figures.append(Figure.of(f"paillier-{size}", [paillier], PROCESSOR, yardstick=shamir))
     return figures
+
+
+def _carried(worker: BfvWorker, rows: Sequence[Sequence[AttestedValue]], size: str) -> list[Figure]:
+    """The messages of both over the same network path."""
+    _tell("carrying the messages of both")
+    ours, theirs = sum_messages(worker, rows), shamir_messages(len(rows), METRICS)
+    rounds = carried_seconds(*[theirs, ours] * CARRIED_ROUNDS)
+    shamir = Figure.of(f"shamir-{size}-carried", rounds[::2], "s")
+    return [
+        shamir,
+        Figure.of(f"sum-{size}-carried", rounds[1::2], "s", yardstick=shamir),
+        Figure.of(f"shamir-{size}-bytes", [float(sum(map(len, theirs)))], "bytes"),
+        Figure.of(f"sum-{size}-bytes", [float(sum(map(len, ours)))], "bytes"),
+    ]
 
 
 def _wide_contribution(worker: BfvWorker, metrics: int, stop: float) -> Figure:

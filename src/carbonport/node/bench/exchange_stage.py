@@ -54,7 +54,7 @@ def exchange_scene(folder: Path) -> Iterator[ExchangeScene]:
     with NodeProcesses() as nodes:
         nodes.start({part.key: stage.home(part).path for part in CAST if part.serves})
         answered = asyncio.run(_attest(stage, folder, document, ledger))
-        with _echo_server(stage.home(EXPORTER).path) as endpoint:
+        with echo_server(stage.home(EXPORTER).path) as endpoint:
             yield ExchangeScene(stage, str(answered["request"]), str(answered["attestation"]), endpoint)
 
 
@@ -91,8 +91,8 @@ async def _operate(
 
 
 @contextmanager
-def _echo_server(home: Path) -> Iterator[str]:
-    """The yardstick's process; gives its endpoint."""
+def echo_server(home: Path) -> Iterator[str]:
+    """A bare echo's process under this home's identity; gives its endpoint."""
     command = [sys.executable, "-m", "carbonport.node.bench.echo_server", str(home)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdin is not None, "it was started with a pipe"
