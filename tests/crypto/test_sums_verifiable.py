@@ -179,6 +179,17 @@ def test_answers_of_fewer_than_k_or_under_another_index_are_not_combined(
         assert caught.value.id == "sum-answers"
 
 
+def test_an_answer_of_nobody_is_no_answer(
+    roster: RosterCommitments, answers: dict[int, HolderAnswer]
+) -> None:
+    result = combine_answers(PARAMETERS, roster, answers)
+    at_zero = HolderAnswer(0, tuple(zip(result.values, result.blindings, strict=True)))
+    for nobody in (at_zero, HolderAnswer(4, answers[3].shares)):
+        with pytest.raises(Misuse) as caught:
+            combine_answers(PARAMETERS, roster, {1: answers[1], nobody.holder: nobody})
+        assert caught.value.id == "sum-holder-index"
+
+
 def test_another_result_than_the_sum_fails_the_public_check(
     roster: RosterCommitments, answers: dict[int, HolderAnswer]
 ) -> None:

@@ -102,6 +102,7 @@ def check_answer(parameters: SumParameters, roster: RosterCommitments, answer: H
     A holder calls it on its own decryption before it votes: a failure means that the coordinator added something else,
     or that a share is false. Anyone calls it on an answer: a failure means that this holder lies.
     """
+    parameters.threshold.check_index(answer.holder)
     parameters.check_count(answer.shares, "shares")
     for metric, points, (f, g) in zip(parameters.metrics, roster.sums, answer.shares, strict=True):
         if commit_scalars(f, g) != value_in_exponent(points, answer.holder):
