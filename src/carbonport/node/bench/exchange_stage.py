@@ -35,6 +35,7 @@ class ExchangeScene:
     """Running nodes, the query that was answered, and where the yardstick listens."""
 
     stage: Stage
+    query: Mapping[str, Json]
     request: str
     attestation: str
     echo_endpoint: str
@@ -53,12 +54,29 @@ def exchange_scene(folder: Path) -> Iterator[ExchangeScene]:
     stage = set_stage(folder, tuple(groups))
     with NodeProcesses() as nodes:
         nodes.start({part.key: stage.home(part).path for part in CAST if part.serves})
-        answered = asyncio.run(_attest(stage, folder, document, ledger))
+        query = _query(ledger)
+        answered = asyncio.run(_attest(stage, folder, document, query))
         with echo_server(stage.home(EXPORTER).path) as endpoint:
-            yield ExchangeScene(stage, str(answered["request"]), str(answered["attestation"]), endpoint)
+            attestation = str(answered["attestation"])
+            yield ExchangeScene(stage, query, str(answered["request"]), attestation, endpoint)
 
 
-async def _attest(stage: Stage, folder: Path, document: Path, ledger: Ledger) -> Mapping[str, Json]:
+def _query(ledger: Ledger) -> Mapping[str, Json]:
+    return {
+        "exporter": EXPORTER.id,
+        "purpose": "cbam-declaration",
+        "cn": ledger.goods[0].cn,
+        "period_start": ledger.period.start.isoformat(),
+        "period_end": ledger.period.end.isoformat(),
+        "consignment": "BENCH-1",
+        "net_mass_t": NET_MASS_T,
+        "items": [],
+    }
+
+
+async def _attest(
+    stage: Stage, folder: Path, document: Path, query: Mapping[str, Json]
+) -> Mapping[str, Json]:
     """Commit, sign, ask: the way to an issued attestation."""
     openings, statement = folder / "openings.sealed", folder / "statement.json"
     home = stage.home(EXPORTER)
@@ -69,16 +87,6 @@ async def _attest(stage: Stage, folder: Path, document: Path, ledger: Ledger) ->
     await _operate(stage, VERIFIER, "sign", signing)
     openings.unlink()
     await _operate(stage, EXPORTER, "statement-add", {"path": str(statement)})
-    query: Mapping[str, Json] = {
-        "exporter": EXPORTER.id,
-        "purpose": "cbam-declaration",
-        "cn": ledger.goods[0].cn,
-        "period_start": ledger.period.start.isoformat(),
-        "period_end": ledger.period.end.isoformat(),
-        "consignment": "BENCH-1",
-        "net_mass_t": NET_MASS_T,
-        "items": [],
-    }
     return await _operate(stage, IMPORTER, "query", query)
 
 

@@ -1,9 +1,10 @@
 """`bench proofs`: what it costs to prove and to check, beside raw multiplications of the same size in the same run.
 
 Results of a good with 20 inputs and open factors, one, two and three at once; one 64-bit range, alone and in a batch on
-every core; the last consignment of a large lot, on every core. What is measured is taken in turns, so that whatever
-else the machine does meets all of it. What one process does is given in processor time, which other programs disturb
-least, and what several do in time that passes. Every proof that is timed holds.
+every core; the last consignment of a large lot, on every core; and, when it may take long enough, what callers of a
+node notice while it proves. What is measured is taken in turns, so that whatever else the machine does meets all of it.
+What one process does is given in processor time, which other programs disturb least, and what several do in time that
+passes. Every proof that is timed holds.
 """
 
 import os
@@ -23,6 +24,7 @@ from carbonport.crypto.proofs.ranges import prove_openings, verify_range_claims
 from carbonport.node.bench.figures import Figure
 from carbonport.node.bench.group_yardsticks import NATIVE, native_range_proof, raw_multiplication
 from carbonport.node.bench.lot_case import Spread, lot_check
+from carbonport.node.bench.proving_load import proving_load
 from carbonport.node.bench.result_case import result_cases
 from carbonport.node.range_processes import RangeProcesses
 
@@ -77,17 +79,18 @@ def bench_proofs(seconds: float) -> Sequence[Figure]:
     """Measure for about `seconds`; setting up comes on top."""
     with RangeProcesses() as checkers:
         if seconds < LONG_BENCH_S:
-            return _Bench(map, checkers, seconds).run()
+            return _Bench(map, checkers, seconds, is_long=False).run()
         with ProcessPoolExecutor(len(os.sched_getaffinity(0)), get_context("spawn")) as pool:
-            return _Bench(pool.map, checkers, seconds).run()
+            figures = _Bench(pool.map, checkers, seconds / 2, is_long=True).run()
+    _tell("running nodes under load")
+    return (*figures, *proving_load(seconds / 2))
 
 
 class _Bench:
     """What is measured, by the name of its figure."""
 
-    def __init__(self, spread: Spread, checkers: RangeProcesses, seconds: float) -> None:
-        self._spread, self._checkers, self._seconds = spread, checkers, seconds
-        self._is_long = seconds >= LONG_BENCH_S
+    def __init__(self, spread: Spread, checkers: RangeProcesses, seconds: float, *, is_long: bool) -> None:
+        self._spread, self._checkers, self._seconds, self._is_long = spread, checkers, seconds, is_long
         self._measured: dict[str, _Measured] = {}
         self._sizes: dict[str, int] = {}
         self._add_results()
