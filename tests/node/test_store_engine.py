@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import Connection, insert, inspect, select, text
 
 from carbonport.errors import CarbonportError, FailedVerification, Malformed, Misuse, Unavailable
-from carbonport.node.store import Store, exchange_schema, lot_schema
+from carbonport.node.store import Store, exchange_schema, lot_schema, threshold_schema
 from carbonport.node.store.facts import read_fact, write_fact
 from carbonport.node.store.location import locate
 from carbonport.node.store.migrations import MIGRATIONS, migrate
@@ -32,7 +32,8 @@ def facts(store: Store) -> dict[str, str]:
 
 
 def test_migrations_make_the_tables_that_the_program_uses(store: Store) -> None:
-    assert exchange_schema.ledgers.metadata is lot_schema.lots.metadata is metadata
+    tables = (exchange_schema.ledgers, lot_schema.lots, threshold_schema.threshold_claims)
+    assert all(table.metadata is metadata for table in tables)
     with store.reading() as connection:
         found = inspect(connection)
         for table in metadata.sorted_tables:

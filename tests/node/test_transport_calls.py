@@ -37,7 +37,7 @@ class RefusingExchange:
     async def RequestAttestation(self, request: Any, context: Any) -> Any:
         raise Refused("exchange-nothing", found="secret 1234567", expected="e", remedy="r", where="/private")
 
-    GetRequest = FetchAttestation = RequestAttestation
+    RequestThreshold = GetRequest = FetchAttestation = RequestAttestation
 
 
 class Scene:

@@ -10,12 +10,11 @@ from collections.abc import Mapping
 from carbonport.attestation.bundle import Bundle, read_bundle
 from carbonport.attestation.bundled_lot import LotSteps
 from carbonport.attestation.credential import Attestation, attestation_kid, verify_attestation
-from carbonport.attestation.evidence import OpeningEvidence, check_evidence
 from carbonport.attestation.listed_log import receipt_log_key
 from carbonport.attestation.lots.consignment_check import VerifyRanges
 from carbonport.attestation.lots.stated_lots import stated_lot
 from carbonport.attestation.presentation import Presentation
-from carbonport.attestation.proof_evidence import ProofBinding, ProofEvidence
+from carbonport.attestation.result_steps import attested_values, published_threshold, result_proof
 from carbonport.attestation.statement import (
     MISSTATED,
     Statement,
@@ -35,10 +34,6 @@ from carbonport.errors import CarbonportError, FailedVerification
 
 NO_QUORUM_ID = "witness-quorum"
 """The error of a checkpoint whose cosignatures do not suffice."""
-
-
-HELD_ELSEWHERE = frozenset({"cn", "period", "consignment", "verification_opinion"})
-"""Items that are no results and yet held against something: the statement, or the reader's own word."""
 
 
 class BundleVerification:
@@ -219,6 +214,8 @@ class BundleVerification:
         return found
 
     def consignment_binding(self) -> str:
+        if self._attestation.bounds and self._consignment is None:
+            return "none: a claim about the good, whatever consignment"
         found = self._attestation.text("consignment")
         if self._consignment is not None and found != self._consignment:
             raise _differs("attestation consignment", found, self._consignment)
@@ -316,51 +313,18 @@ class BundleVerification:
         return f"{statement.installation}, {period}, {statement.scope}, {header.process}/{cn}"
 
     def attested_values(self) -> str:
-        attestation = self._attestation
-        if "see_direct" not in attestation.results:
-            raise FailedVerification(
-                "attestation-no-result",
-                found="no see_direct",
-                expected="specific direct embedded emissions",
-                remedy="Ask the exporter for a complete attestation.",
-            )
-        shown = ", ".join(f"{name} {value}" for name, value in attestation.results.items())
-        stated = sorted(attestation.items.keys() - attestation.results.keys() - HELD_ELSEWHERE)
-        return shown + (f"; on the exporter's word alone: {', '.join(stated)}" if stated else "")
+        return attested_values(self._attestation)
+
+    def published_threshold(self) -> str:
+        return published_threshold(self._attestation, self._statement)
 
     def result_proof(self) -> str:
-        """Takes from the exporter nothing but the results and the proof; says which kind of evidence held."""
-        attestation, evidence = self._attestation, self._presentation.evidence
-        header = attestation.header
-        found = check_evidence(
-            evidence,
-            self._statement,
-            process=header.process,
-            cn=attestation.text("cn"),
-            results=attestation.results,
-            binding=ProofBinding(
-                statement_digest=header.statement.digest,
-                issuer=header.issuer,
-                purpose=header.purpose,
-                importer=header.importer,
-                consignment=attestation.text("consignment"),
-            ),
-        )
-        results = ", ".join(attestation.results)
-        if isinstance(evidence, ProofEvidence) and found is not None:
-            opened = ", ".join(f"{path} {value}" for path, value in found.opened.items())
-            return (
-                f"proved: {results} follow from {found.closed} closed commitments by the signed graph "
-                f"({found.profile}, {len(evidence.proof)} bytes)" + (f"; opened: {opened}" if opened else "")
-            )
-        assert isinstance(evidence, OpeningEvidence), "there are two kinds"
-        return (
-            f"not proved but opened: {results} are what the verifier signed; no proof for {evidence.reason}"
-        )
+        return result_proof(self._attestation, self._statement, self._presentation.evidence)
 
     def lot_entries(self) -> str:
         statement, header = self._statement, self._attestation.header
-        stated = stated_lot(statement, header.statement.digest, header.process)
+        is_claim = bool(self._attestation.bounds)
+        stated = None if is_claim else stated_lot(statement, header.statement.digest, header.process)
         self._lot = LotSteps(self._bundle.lot, stated, self._attestation, self._store, self._now)
         return self._lot.entries()
 

@@ -30,6 +30,9 @@ from carbonport.crypto.canonical import Json
 from carbonport.crypto.notes import SignedNote, VerifierKey
 from carbonport.errors import FailedVerification
 
+NO_SALE = "a claim about the good sells nothing"
+"""Found by the checks of the lot of a claim."""
+
 NO_LOT = "the statement names no lot for this process: nothing is said of how often its tonnes are sold"
 """Found by the checks of a lot that does not exist."""
 
@@ -78,7 +81,8 @@ def lot_note_keys(store: TrustStore, stated: StatedLot, *, now: int) -> list[Ver
 
 @dataclass
 class LotSteps:
-    """The check of a bundle's lot, step by step; `stated` is from the verified statement, None when it names no lot."""
+    """The check of a bundle's lot, step by step; `stated` is from the verified statement, None when it names no lot and
+    for a claim about the good, which sells nothing."""
 
     bundled: BundledLot | None
     stated: StatedLot | None
@@ -87,12 +91,16 @@ class LotSteps:
     now: int
     _view: LotView | None = field(default=None, repr=False)
 
+    @property
+    def _nothing(self) -> str:
+        return NO_SALE if self.attestation.bounds else NO_LOT
+
     def entries(self) -> str:
         """The lot's entries are what its log signed, and nobody unknown signed with it."""
         if self.stated is None:
             if self.bundled is not None:
                 raise _superfluous()
-            return NO_LOT
+            return self._nothing
         shown = self._shown()
         known = lot_note_keys(self.store, self.stated, now=self.now)
         _require_known_lines(shown.note, known)
@@ -103,7 +111,7 @@ class LotSteps:
     def own_entry(self) -> str:
         """Entry k is this importer's alone, over this consignment and quantity."""
         if self.stated is None:
-            return NO_LOT
+            return self._nothing
         shown, key = self._shown(), self.bundled.key if self.bundled is not None else b""
         own = OwnConsignment(
             importer=self.attestation.header.importer,
@@ -117,7 +125,7 @@ class LotSteps:
     def within_production(self, verify_ranges: VerifyRanges) -> str:
         """Nothing in the lot is negative, and together it is no more than the verified production."""
         if self.stated is None:
-            return NO_LOT
+            return self._nothing
         claims = range_claims(self._seen().history, self._shown(), self.stated)
         verify_ranges(claims)
         return f"{len(claims) - 1} sold so far, and what remains of the production: none negative"
@@ -125,7 +133,7 @@ class LotSteps:
     def standing(self) -> str:
         """The lot's quorum has seen it, and the consignment was neither returned nor superseded."""
         if self.stated is None:
-            return NO_LOT
+            return self._nothing
         find = partial(self.store.participant, now=self.now)
         time = require_counting(self._seen(), self._shown().k, self.stated, find)
         return f"cosigned by {self.stated.terms.quorum} of {len(self.stated.terms.witnesses)} witnesses at {time}"

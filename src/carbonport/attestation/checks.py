@@ -136,6 +136,12 @@ _STEPS = (
         ("statement-scope",),
     ),
     _Step(
+        "published-threshold",
+        "bounds, where there are any, that stand so in a published table",
+        BundleVerification.published_threshold,
+        ("attested-values",),
+    ),
+    _Step(
         "result-proof",
         "results that follow from what the verifier signed, by a proof made for exactly this attestation",
         BundleVerification.result_proof,

@@ -21,6 +21,7 @@ from carbonport.crypto.canonical import Json
 from carbonport.crypto.jws import Jwk, SigningKey, peek_header
 from carbonport.crypto.sdjwt import issue, verify
 from carbonport.errors import Malformed, Misuse
+from carbonport.footprint.obligation.published_values import PublishedTable, PublishedValue
 
 ATTESTATION_VCT = "urn:carbonport:vct:cbam-attestation:1"
 """The `vct` of an attestation."""
@@ -96,7 +97,28 @@ class Attestation:
     @property
     def results(self) -> Mapping[str, str]:
         """The items that the verifier signed as outputs: plain decimals by name."""
-        return {name: self.text(name) for name in sorted(ATTESTED_RESULTS & self.items.keys())}
+        return {
+            name: self.text(name)
+            for name in sorted(ATTESTED_RESULTS & self.items.keys())
+            if not isinstance(self.items[name], Mapping)
+        }
+
+    @property
+    def bounds(self) -> Mapping[str, PublishedValue]:
+        """The published values that results are attested not to exceed, in the place of these results."""
+        return {
+            name: _bound(item)
+            for name in sorted(ATTESTED_RESULTS & self.items.keys())
+            if isinstance(item := self.items[name], Mapping)
+        }
+
+    @property
+    def claimed(self) -> tuple[Mapping[str, str], str]:
+        """What evidence has to show: results by name, or bounds and the published place that they are from."""
+        bounds = self.bounds
+        if not bounds:
+            return self.results, ""
+        return {name: bound.value for name, bound in bounds.items()}, next(iter(bounds.values())).place
 
     @property
     def period(self) -> str:
@@ -176,6 +198,23 @@ def verify_attestation(credential: str, jwk: Jwk) -> Attestation:
     pointer.finish()
     fields.finish()
     return Attestation(header, items)
+
+
+def _bound(item: Json) -> PublishedValue:
+    fields = StrictFields(item, "attestation: bound")
+    table = fields.text("table")
+    if table not in set(PublishedTable):
+        raise Malformed(
+            "attestation-bound-table",
+            found="a bound from an unknown table",
+            expected=" or ".join(PublishedTable),
+            remedy="Ask the exporter for a claim against a published table.",
+        )
+    value = PublishedValue(
+        PublishedTable(table), fields.text("version"), fields.text("row"), fields.text("at_most")
+    )
+    fields.finish()
+    return value
 
 
 def _require_size(credential: str) -> None:

@@ -49,13 +49,15 @@ SEALED = "sealed"
 @dataclass(frozen=True, slots=True)
 class ProofBinding:
     """What a proof is bound to beside the statement: the statement's token digest (hex), who attests, to whom, what
-    for and which consignment, all as the attestation states them."""
+    for and which consignment, all as the attestation states them. Where `threshold` is not empty the results are upper
+    bounds, and it is the published table, version and row that they are from."""
 
     statement_digest: str
     issuer: str
     purpose: str
     importer: str
     consignment: str
+    threshold: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,6 +292,7 @@ def _claim(
         importer=binding.importer,
         consignment=binding.consignment,
         results=results,
+        threshold=binding.threshold,
     )
 
 

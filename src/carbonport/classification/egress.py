@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from carbonport.classification.field_classes import FieldClass
 from carbonport.classification.forms import Form, Purpose, Role
 from carbonport.classification.grades import Grade
+from carbonport.classification.thresholds import Threshold
 from carbonport.crypto.canonical import Json
 from carbonport.errors import Refused
 
@@ -45,7 +46,8 @@ class OpenedFigure:
 @dataclass(frozen=True, slots=True)
 class EgressRequest:
     """One request to let items leave. `approval` is the reference of a stored approval, or empty; `opened` are figures
-    that a proof of the items opens, decided like them.
+    that a proof of the items opens, decided like them. With `threshold` the form is banded: of the one result it tells
+    that it is at most the published value; a name has no band, so everything else is decided, and told, as it stands.
 
     `named_by_recipient`: the consignment's name and mass are the recipient's own words, which tell it nothing; whether
     they resemble something protected must not show in the answer.
@@ -59,6 +61,13 @@ class EgressRequest:
     approval: str = ""
     named_by_recipient: bool = False
     opened: tuple[OpenedFigure, ...] = ()
+    threshold: Threshold | None = None
+
+    def form_of(self, name: str) -> Form:
+        """The form in which an item would leave."""
+        if self.threshold is None:
+            return self.form
+        return Form.BANDED if name == self.threshold.item else Form.RAW
 
 
 @dataclass(frozen=True, slots=True)

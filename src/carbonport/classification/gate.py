@@ -9,15 +9,17 @@ Refuses closed: an unknown item, a missing attribute, a value that cannot be wri
 does not hold, an error anywhere, and the whole request is refused, with a decision to record. One refused
 item refuses all.
 
-Composes raw values only. A proof is made of composed claims by its own room; which figures it opens is decided here,
-and they count as items that cross. Commitments, aggregates and model updates are decided with `assess`. Not covered:
-what several disclosures tell together.
+Composes raw values, and one interval: that a result is at most a published value (`thresholds`). A proof is made
+of composed claims by its own room; which figures it opens is decided here, and they count as items that cross.
+Commitments, aggregates and model updates are decided with `assess`. Not covered: what several disclosures tell
+together.
 """
 
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from decimal import Decimal
 
 from carbonport.classification.approvals import approval_problem, no_approvals
 from carbonport.classification.derivability import tells_closed
@@ -46,6 +48,7 @@ from carbonport.classification.items import (
 )
 from carbonport.classification.policy import Policy
 from carbonport.classification.results import Results
+from carbonport.classification.thresholds import Admitted, Threshold, no_memory, threshold_problem
 from carbonport.crypto.ambient import Clock, RandomBytes
 from carbonport.crypto.canonical import Json, canonical_bytes
 from carbonport.errors import CarbonportError, Misuse
@@ -74,7 +77,9 @@ RECIPIENTS_OWN_ITEMS = ("consignment", "net_mass")
 
 ALLOWED = "Every item may leave."
 REFUSED = "At least one item may not leave."
-NOT_COMPOSED = "This gate writes raw values only; other forms come from the rooms that make them."
+NOT_COMPOSED = "This gate writes raw values and thresholds; other forms come from the rooms that make them."
+ABOVE_THRESHOLD = "The result is above the published value."
+FORM_OF_THRESHOLD = "A threshold is asked for in the banded form."
 HIDDEN_IN_TEXT = "A name in it carries the digits of a protected value."
 HIDDEN_IN_PAYLOAD = "The message would show the digits of a protected value."
 NO_MESSAGE = "No message of a permitted size came back from the signer."
@@ -83,7 +88,8 @@ NO_MESSAGE = "No message of a permitted size came back from the signer."
 class Gate:
     """The gate over one graded ledger and its results. Immutable but for what it remembers of pure decisions.
 
-    `home` is the node's own jurisdiction, as the trust list writes it; `approvals` looks up stored approvals.
+    `home` is the node's own jurisdiction, as the trust list writes it; `approvals` looks up stored approvals,
+    `admitted` the thresholds that a recipient was ever admitted to ask about the good in question.
     """
 
     def __init__(
@@ -96,6 +102,7 @@ class Gate:
         clock: Clock,
         random_bytes: RandomBytes,
         approvals: Approvals = no_approvals,
+        admitted: Admitted = no_memory,
     ) -> None:
         """Raises `Misuse` when policy, ledger and results are not of one piece."""
         if results.graded.plant is not graded.plant or graded.table.data != policy.table.data or not home:
@@ -107,7 +114,8 @@ class Gate:
             )
         self._policy, self._results = policy, results
         self._source = ItemSource(graded, results)
-        self._clock, self._random_bytes, self._approvals = clock, random_bytes, approvals
+        self._clock, self._random_bytes = clock, random_bytes
+        self._approvals, self._admitted = approvals, admitted
         self._decider = ItemDecider(policy, self._source, home=home)
 
     def release(self, request: EgressRequest, seal: Seal | None = None) -> Disclosure:
@@ -125,7 +133,7 @@ class Gate:
         decision = self._decided(request, counted=False)
         if not decision.allowed:
             raise EgressRefused(decision)
-        if request.form is not Form.RAW:
+        if request.form is not Form.RAW and request.threshold is None:
             raise EgressRefused(_turned_down(decision, NOT_COMPOSED))
         with _refusing(decision):
             return self._composed(request, decision)
@@ -233,6 +241,9 @@ class Gate:
             try:
                 if request.approval and not as_if_approved:
                     problem = approval_problem(request, self._approvals, now, counted=counted)
+                if request.threshold is not None and not problem:
+                    before = self._admitted(request.recipient.id)
+                    problem = threshold_problem(request.threshold, request.items, before)
                 items = self._decider.decide(request, "" if problem else approval)
             except Exception as error:  # noqa: BLE001 - an error in a check is a refusal
                 problem = f"A check failed: {type(error).__name__}."
@@ -260,10 +271,13 @@ class Gate:
         items = [self._source.find(name, request.subject) for name in request.items]
         found = [item for item in items if item is not None]
         hidden = self._results.hidden_from(request.recipient.role, approved=bool(decision.approval))
-        values: Mapping[str, Json] = {item.name: item.read() for item in found}  # bounded and checked first
+        values: dict[str, Json] = {item.name: item.read() for item in found}  # bounded and checked first
+        published: tuple[str, ...] = ()
+        if request.threshold is not None:
+            published = _bound(values, request.threshold, decision)
         # What the recipient wrote itself is not searched: a refusal would answer its guesses, one after the other.
         own_items = RECIPIENTS_OWN_ITEMS if request.named_by_recipient else ()
-        own_words = tuple(str(values[name]) for name in own_items if name in values)
+        own_words = (*(str(values[name]) for name in own_items if name in values), *published)
         if _carries_text([item for item in found if item.name not in own_items], hidden.in_text):
             raise EgressRefused(_turned_down(decision, HIDDEN_IN_TEXT))
         if hidden.in_payload(canonical_bytes(values), own_words=own_words):
@@ -276,6 +290,14 @@ class Gate:
             "items": values,
         }
         return Composed(request, decision, claims, own_words)
+
+
+def _bound(values: dict[str, Json], threshold: Threshold, decision: Decision) -> tuple[str, ...]:
+    """Put the bound in the place of the result, or refuse; gives the texts in it, which are published."""
+    if Decimal(str(values[threshold.item])) > Decimal(threshold.value.value):
+        raise EgressRefused(_turned_down(decision, ABOVE_THRESHOLD))
+    values[threshold.item] = threshold.as_item()
+    return (threshold.value.value, threshold.value.version, threshold.value.row)
 
 
 @contextmanager
@@ -306,6 +328,8 @@ def _request_problem(request: EgressRequest) -> str:
         return "The role or the purpose is not one that the policy knows."
     if request.form not in FORMS:
         return "The form is not one that the policy knows."
+    if request.threshold is not None and request.form is not Form.BANDED:
+        return FORM_OF_THRESHOLD
     if not (RECIPIENT_ID.fullmatch(recipient.id) and JURISDICTION.fullmatch(recipient.jurisdiction)):
         return "The recipient's id or jurisdiction is missing or is not one."
     if not request.items or len(request.items) > MAX_ITEMS:

@@ -44,6 +44,7 @@ class ItemDecider:
             request.subject,
             request.items,
             request.opened,
+            request.threshold,
             approval,
         )
         known = self._remembered.get(key)
@@ -67,7 +68,7 @@ class ItemDecider:
 
     def _item(self, shown: str, name: str, request: EgressRequest, approval: str) -> ItemDecision:
         item = self._source.find(name, request.subject)
-        return self._decision(shown, item, request, request.form, approval)
+        return self._decision(shown, item, request, request.form_of(name), approval)
 
     def _decision(
         self, name: str, item: Item | None, request: EgressRequest, form: Form, approval: str

@@ -39,6 +39,7 @@ OPERATIONS: Mapping[str, Operation] = MappingProxyType(
         "refuse": exporter.refuse,
         "revoke": exporter.revoke,
         "query": importer.query,
+        "query-threshold": importer.query_threshold,
         "fetch": importer.fetch,
         "refresh": importer.refresh,
         "give-back": give_back,

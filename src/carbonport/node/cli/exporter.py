@@ -163,14 +163,16 @@ def requests(
     """Show the inbox: what importers ask for."""
 
     def words(result: dict[str, Any], console: Console) -> None:
-        table = Table("request", "state", "importer", "CN", "consignment", "t", "attestation or reason")
+        table = Table(
+            "request", "state", "importer", "CN", "consignment or bound", "t", "attestation or reason"
+        )
         for item in result["requests"]:
             table.add_row(
                 item["request"],
                 item["state"],
                 shown(item["importer"]),
                 item["cn"],
-                shown(item["consignment"]),
+                f"at most {item['threshold']}" if item["threshold"] else shown(item["consignment"]),
                 item["net_mass_t"],
                 item["attestation"] or item["reason"],
             )

@@ -16,7 +16,9 @@ from carbonport.attestation.check_report import Report
 from carbonport.attestation.checks import ALLOWED_STALENESS_SECONDS, verify_bundle
 from carbonport.attestation.trust_store import Anchors
 from carbonport.crypto.ambient import system_clock
+from carbonport.crypto.canonical import Json
 from carbonport.errors import Misuse
+from carbonport.footprint.obligation.published_values import PublishedTable
 from carbonport.node.aggregation.result_file_form import MAX_RESULT_FILE_BYTES, is_result_file
 from carbonport.node.bounded_file import read_bounded
 from carbonport.node.cli.home_options import (
@@ -52,8 +54,17 @@ def query(
     exporter: Annotated[str, typer.Argument(help="The exporter: <jurisdiction>/<LEI> in the trust list.")],
     cn: Annotated[str, typer.Option(help="CN-8 code of the good.")],
     period: Annotated[str, typer.Option(help="Reporting period, YYYY-MM-DD/YYYY-MM-DD.")],
-    consignment: Annotated[str, typer.Option(help="Your own name for the consignment.")],
-    net_mass_t: Annotated[str, typer.Option("--net-mass-t", help="Net mass of the consignment in tonnes.")],
+    consignment: Annotated[str, typer.Option(help="Your own name for the consignment.")] = "",
+    net_mass_t: Annotated[
+        str, typer.Option("--net-mass-t", help="Net mass of the consignment in tonnes.")
+    ] = "",
+    claim_at_most: Annotated[
+        PublishedTable | None,
+        typer.Option(
+            help="Instead of an attestation, ask for a proof that the good's direct emissions are at most the value of "
+            "this published table; without consignment and mass. Once for a good and period.",
+        ),
+    ] = None,
     purpose: Annotated[str, typer.Option(help="What the data are for.")] = "cbam-declaration",
     item: Annotated[
         list[str] | None, typer.Option(help="An item beyond the minimal set; repeatable.")
@@ -63,7 +74,7 @@ def query(
     passphrase_file: PassphraseFileOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Ask an exporter to attest a good for a consignment. Exit code 3 when it is refused."""
+    """Ask an exporter to attest a good for a consignment, or to prove a bound. Exit code 3 when it is refused."""
     match = PERIOD.fullmatch(period)
     if match is None:
         raise Misuse(
@@ -77,20 +88,43 @@ def query(
         outcome = result["attestation"] or result["reason"]
         console.print(f"request [bold]{result['request']}[/bold]: {result['state']} {shown(outcome)}")
 
-    arguments = {
+    arguments: dict[str, Json] = {
         "exporter": exporter,
         "cn": cn,
         "period_start": match[1],
         "period_end": match[2],
-        "consignment": consignment,
-        "net_mass_t": net_mass_t,
         "purpose": purpose,
-        "items": list(item or []),
         "request_id": request_id,
     }
-    result = perform_and_print("query", arguments, words, home, passphrase_file, as_json)
+    _require_one_question(claim_at_most, consignment, net_mass_t, item)
+    if claim_at_most is None:
+        operation = "query"
+        arguments |= {"consignment": consignment, "net_mass_t": net_mass_t, "items": list(item or [])}
+    else:
+        operation = "query-threshold"
+        arguments["table"] = str(claim_at_most)
+    result = perform_and_print(operation, arguments, words, home, passphrase_file, as_json)
     if result["state"] == "refused":
         sys.exit(3)
+
+
+def _require_one_question(
+    claim_at_most: PublishedTable | None, consignment: str, net_mass_t: str, items: list[str] | None
+) -> None:
+    if claim_at_most is None and not (consignment and net_mass_t):
+        raise Misuse(
+            "query-consignment",
+            found="no consignment, or no net mass",
+            expected="--consignment and --net-mass-t, or --claim-at-most with neither",
+            remedy="Name the consignment and its mass in tonnes.",
+        )
+    if claim_at_most is not None and (consignment or net_mass_t or items):
+        raise Misuse(
+            "query-claim",
+            found="a consignment, a mass or an item beside --claim-at-most",
+            expected="a claim about the good alone",
+            remedy="Leave --consignment, --net-mass-t and --item out.",
+        )
 
 
 def fetch(

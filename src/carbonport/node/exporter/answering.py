@@ -4,13 +4,18 @@ The gate composes the items, the signer turns them into a credential, and exactl
 stored. Where the statement names a lot, the consignment is sold from it. All that an answer leaves behind (the
 attestation, the settled request, the lot's entry with its opening) is written in the transaction of its log entry:
 after a crash there is all of it or nothing, and a repeated request finds what the first one did.
+
+A threshold claim is counted once policy and person admit it, before the gate looks at the result. One that does not
+hold is refused in the words and after the time of one that the policy refuses.
 """
 
 import asyncio
+from collections.abc import Awaitable, Callable
 
 from sqlalchemy import Connection
 
 from carbonport.classification.egress import Decision, Disclosure, EgressRefused
+from carbonport.classification.thresholds import Threshold
 from carbonport.crypto.log_entry import EntryType, FieldName
 from carbonport.errors import CarbonportError, Misuse, Refused, Unavailable
 from carbonport.node.exporter import inbox, issued
@@ -20,6 +25,7 @@ from carbonport.node.exporter.log_fields import refusal_fields
 from carbonport.node.exporter.lots.lot_desk import CLOSED_FOR_NOW, MAX_TRIES, LotDesk, Sale
 from carbonport.node.exporter.lots.lot_rows import MOVED
 from carbonport.node.exporter.sealing import issue_fields, presentation_seal
+from carbonport.node.exporter.threshold_history import claimed_good, count_admitted
 from carbonport.node.log.draft import Draft
 from carbonport.node.log.exchange_log import ExchangeLog
 from carbonport.node.participant import Participant
@@ -27,6 +33,10 @@ from carbonport.node.proving.result_evidence import EvidenceMaker
 
 BY_PERSON = "person"
 """Setting `[exchange] approval`: every request waits for a person."""
+
+CLAIM_REFUSAL_S = 1.0
+"""A refused claim is answered so long after the gate was asked: far longer than counting and looking take, so that the
+time does not tell whether the result was looked at."""
 
 
 class AnswerDesk:
@@ -45,6 +55,8 @@ class AnswerDesk:
         self._composer = composer
         self._evidence = evidence
         self._lots = lots
+        self.pause: Callable[[float], Awaitable[None]] = asyncio.sleep
+        """How a refused claim waits, in seconds."""
         self._under_way: dict[tuple[str, str, bytes], asyncio.Task[InboxEntry]] = {}
 
     async def answer(self, request: AttestationRequest) -> InboxEntry:
@@ -80,14 +92,40 @@ class AnswerDesk:
             raise
         except CarbonportError as error:
             return await self.refuse(entry, reason=error.id)
+        begun = asyncio.get_running_loop().time()
         gate, egress = composition.gate, composition.egress
         at_best = gate.assess(egress, as_if_approved=True)
         if not at_best.allowed:
-            return await self.refuse(entry, reason="egress-refused", decision=at_best)
+            return await self._turn_down(entry, at_best, begun)
         by_person = self._participant.config.exchange.approval == BY_PERSON
         if approval is None and (by_person or not gate.assess(egress).allowed):
             return entry
-        return await self._issue(entry, composition)
+        if egress.threshold is not None and not self._counted(request, egress.threshold):
+            # Another value was admitted at the same moment: the gate's memory has it now.
+            return await self._turn_down(entry, gate.assess(egress), begun)
+        return await self._issue(entry, composition, begun)
+
+    async def refuse_by_person(self, entry: InboxEntry, said: str) -> InboxEntry:
+        """A person's no, for the log in the words of `said`.
+
+        Of a claim it reads like one of the gate and like a result above the value, and it counts as they do: whoever
+        could ask about the next value would know that this one was not looked at.
+        """
+        if not entry.request.threshold:
+            return await self.refuse(entry, reason="request-refused-by-exporter", said=said)
+        composition = await self._composer.compose(entry.request, None)
+        egress = composition.egress
+        if egress.threshold is not None:
+            self._counted(entry.request, egress.threshold)
+        decision = composition.gate.assess(egress)
+        return await self.refuse(entry, reason="egress-refused", decision=decision, said=said)
+
+    def _counted(self, request: AttestationRequest, threshold: Threshold) -> bool:
+        """Count, before anybody looks at the result; False when the buyer has asked about another value before."""
+        with self._participant.store.writing() as connection:
+            return count_admitted(
+                connection, claimed_good(request), threshold.value, now=self._participant.clock()
+            )
 
     async def refuse(
         self, entry: InboxEntry, *, reason: str, decision: Decision | None = None, said: str = ""
@@ -116,12 +154,22 @@ class AnswerDesk:
         )
         return self._settled(request)
 
-    async def _issue(self, entry: InboxEntry, composition: Composition) -> InboxEntry:
+    async def _turn_down(self, entry: InboxEntry, decision: Decision, begun: float) -> InboxEntry:
+        """Refuse for the gate, which was first asked at `begun` (seconds of the event loop)."""
+        if entry.request.threshold:
+            passed = asyncio.get_running_loop().time() - begun
+            await self.pause(max(0.0, CLAIM_REFUSAL_S - passed))
+            stands = self._settled(entry.request)
+            if stands.state is not RequestState.PENDING:
+                return stands
+        return await self.refuse(entry, reason="egress-refused", decision=decision)
+
+    async def _issue(self, entry: InboxEntry, composition: Composition, begun: float) -> InboxEntry:
         """Everything that takes time comes first, the proof above all; then one transaction, or nothing."""
         try:
             claims = await self._evidence.make(composition)
         except EgressRefused as refusal:
-            return await self.refuse(entry, reason="egress-refused", decision=refusal.decision)
+            return await self._turn_down(entry, refusal.decision, begun)
         attestation_id = self._participant.new_id()
         with self._participant.store.reading() as connection:
             stands = inbox.entry_of(connection, entry.request.importer, entry.request.id)
@@ -143,12 +191,10 @@ class AnswerDesk:
         try:
             disclosure = composition.gate.finish(claims.composed, seal)
         except EgressRefused as refusal:
-            return await self.refuse(entry, reason="egress-refused", decision=refusal.decision)
+            return await self._turn_down(entry, refusal.decision, begun)
         for tries_left in reversed(range(MAX_TRIES)):
             try:
-                sale = await self._lots.sale(
-                    entry.request, composition.prepared, composition.egress.subject.process
-                )
+                sale = await self._sale(entry.request, composition)
             except (Refused, Misuse) as refusal:
                 if refusal.id in CLOSED_FOR_NOW:
                     raise
@@ -161,6 +207,12 @@ class AnswerDesk:
                 if error.id != MOVED or not tries_left:
                     raise
         return self._settled(entry.request)
+
+    async def _sale(self, request: AttestationRequest, composition: Composition) -> Sale | None:
+        """The consignment sold from its lot; none where the statement names no lot, and none for a claim."""
+        if request.threshold:
+            return None
+        return await self._lots.sale(request, composition.prepared, composition.egress.subject.process)
 
     async def _write(
         self,

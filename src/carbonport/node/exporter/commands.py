@@ -175,6 +175,7 @@ async def list_requests(node: OpenNode, arguments: Arguments) -> Json:
                 "net_mass_t": entry.request.net_mass_t,
                 "purpose": entry.request.purpose,
                 "items": list(entry.request.items),
+                "threshold": entry.request.threshold,
                 "state": entry.state.value,
                 "attestation": entry.attestation,
                 "decision": entry.decision,
@@ -245,7 +246,7 @@ async def refuse(node: OpenNode, arguments: Arguments) -> Json:
     with node.participant.store.reading() as connection:
         entry = inbox.pending_request(connection, str(arguments["request"]))
     said = f"{arguments['by']}: {arguments['reason']}"
-    settled = await node.answers.refuse(entry, reason="request-refused-by-exporter", said=said)
+    settled = await node.answers.refuse_by_person(entry, said)
     return {"request": entry.request.id, "state": settled.state.value, "reason": settled.reason}
 
 

@@ -6,6 +6,7 @@ Issuing and releasing both start here, so that a fetch is decided over exactly w
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from decimal import Decimal
 
 from carbonport.classification.egress import (
@@ -20,12 +21,19 @@ from carbonport.classification.forms import Form, Purpose, Role
 from carbonport.classification.gate import Gate
 from carbonport.classification.items import DECLARATION_ITEMS
 from carbonport.classification.policy import Policy
+from carbonport.classification.thresholds import CLAIM_ITEMS, Threshold
 from carbonport.errors import CarbonportError, Refused
+from carbonport.footprint.obligation.published_values import PublishedTable, published_value
 from carbonport.node.exporter import inbox
 from carbonport.node.exporter.inbox import AttestationRequest, StoredApproval
 from carbonport.node.exporter.prepared_statement import PreparedStatement, prepare
 from carbonport.node.exporter.statement_versions import StatementVersion, current_versions
+from carbonport.node.exporter.threshold_history import admitted_places, claimed_good
 from carbonport.node.participant import Participant
+from carbonport.node.restored import LOST, read_restore
+
+FORGOTTEN = "what was asked before the store was restored from a backup is not known"
+"""Stands for a value that a buyer may have asked about in the time that a restore lost: no other may follow it."""
 
 MAX_PREPARED = 8
 """Statements kept ready: importers may ask for several periods in turn, and preparing one takes seconds."""
@@ -67,9 +75,26 @@ class Composer:
                 remedy="State the purpose for which the data will be used.",
             )
         subject = Subject(process, request.cn, request.consignment)
-        graded = prepared.graded.with_consignment(
-            request.consignment, Decimal(request.net_mass_t), f"request {request.id}"
-        ).with_certificate("verification_opinion", prepared.statement.opinion, "verification statement")
+        graded = prepared.graded.with_certificate(
+            "verification_opinion", prepared.statement.opinion, "verification statement"
+        )
+        if not request.threshold:
+            graded = graded.with_consignment(
+                request.consignment, Decimal(request.net_mass_t), f"request {request.id}"
+            )
+        egress = EgressRequest(
+            recipient=Recipient(request.importer, Role.DECLARANT, request.importer.partition("/")[0]),
+            purpose=purposes[request.purpose],
+            form=Form.RAW,
+            subject=subject,
+            items=request.items,
+            approval=approval.reference if approval is not None else "",
+            named_by_recipient=True,
+        )
+        if request.threshold:
+            egress = replace(
+                egress, form=Form.BANDED, items=CLAIM_ITEMS, threshold=_threshold(request, prepared)
+            )
         gate = Gate(
             self.policy,
             graded,
@@ -77,17 +102,12 @@ class Composer:
             home=self._participant.config.name.jurisdiction,
             clock=self._participant.clock,
             random_bytes=self._participant.random_bytes,
-            approvals=self._approvals(request, subject),
+            approvals=self._approvals(request, egress),
+            admitted=lambda _: self._admitted(request),
         )
-        egress = EgressRequest(
-            recipient=Recipient(request.importer, Role.DECLARANT, request.importer.partition("/")[0]),
-            purpose=purposes[request.purpose],
-            form=Form.RAW,
-            subject=subject,
-            items=tuple(dict.fromkeys((*gate.declaration_items(subject), *request.items))),
-            approval=approval.reference if approval is not None else "",
-            named_by_recipient=True,
-        )
+        if not request.threshold:
+            items = (*gate.declaration_items(subject), *request.items)
+            egress = replace(egress, items=tuple(dict.fromkeys(items)))
         return Composition(gate, egress, prepared)
 
     async def _good_of(self, request: AttestationRequest) -> tuple[PreparedStatement, str]:
@@ -134,8 +154,19 @@ class Composer:
         """Drop what was derived from ledger and period key: they may be gone."""
         self._prepared = {}
 
+    def _admitted(self, request: AttestationRequest) -> Sequence[str]:
+        """The gate's memory of claims: what this buyer was ever admitted to ask about the good and period."""
+        with self._participant.store.reading() as connection:
+            known = admitted_places(connection, claimed_good(request))
+            restore = read_restore(connection)
+        if not known and restore is not None and restore.decided == LOST:
+            restored = datetime.fromtimestamp(restore.at, UTC).date().isoformat()
+            if request.period_start <= restored:
+                return (FORGOTTEN,)
+        return known
+
     def _approvals(
-        self, request: AttestationRequest, subject: Subject
+        self, request: AttestationRequest, egress: EgressRequest
     ) -> Callable[[str], Sequence[Approval]]:
         """The gate's lookup: the stored approval of this request, as an envelope over what was asked."""
 
@@ -149,8 +180,8 @@ class Composer:
                     reference=stored.reference,
                     recipient=stored.importer,
                     purpose=Purpose(stored.purpose),
-                    form=Form.RAW,
-                    subject=subject,
+                    form=egress.form,
+                    subject=egress.subject,
                     items=frozenset((*DECLARATION_ITEMS, *request.items)),
                     expires=stored.expires_at,
                     max_uses=stored.uses_allowed,
@@ -159,3 +190,10 @@ class Composer:
             )
 
         return look_up
+
+
+def _threshold(request: AttestationRequest, prepared: PreparedStatement) -> Threshold:
+    """What is asked: table and good name the value, nobody chooses it."""
+    ledger = prepared.stored.ledger
+    table = PublishedTable(request.threshold)
+    return Threshold(published_value(table, request.cn, ledger.country, ledger.period.end.year))

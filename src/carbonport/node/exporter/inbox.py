@@ -35,7 +35,11 @@ class RequestState(StrEnum):
 @dataclass(frozen=True, slots=True)
 class AttestationRequest:
     """What an importer asked for. `net_mass_t` is a plain decimal in tonnes; `items` go beyond the minimal set;
-    `consignment_key` is the public key (hex) that the importer made for this one consignment."""
+    `consignment_key` is the public key (hex) that the importer made for this one consignment.
+
+    With `threshold` (the name of a published table) it asks for a claim that the good's emissions do not exceed that
+    table's value: a claim is about no consignment, and the fields of one are empty.
+    """
 
     id: str
     importer: str
@@ -47,10 +51,11 @@ class AttestationRequest:
     net_mass_t: str
     items: tuple[str, ...]
     consignment_key: str = ""
+    threshold: str = ""
 
     def to_json(self) -> Json:
         """The request as the store keeps it."""
-        return {
+        content: dict[str, Json] = {
             "id": self.id,
             "importer": self.importer,
             "purpose": self.purpose,
@@ -62,6 +67,8 @@ class AttestationRequest:
             "items": list(self.items),
             "consignment_key": self.consignment_key,
         }
+        # Requests from before there were claims keep the digest they had.
+        return {**content, "threshold": self.threshold} if self.threshold else content
 
     @property
     def subject(self) -> tuple[str, str, str, str]:

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from sqlalchemy import Connection
+
 from carbonport.attestation.check_report import Report
 from carbonport.attestation.presentation import Presentation
 from carbonport.crypto.canonical import Json
@@ -21,6 +23,7 @@ from carbonport.node.plausibility.received import received_plausibility
 from carbonport.wire.v1 import exchange_pb2
 
 REQUEST = "/carbonport.wire.v1.ExchangeService/RequestAttestation"
+THRESHOLD = "/carbonport.wire.v1.ExchangeService/RequestThreshold"
 GET_REQUEST = "/carbonport.wire.v1.ExchangeService/GetRequest"
 FETCH = "/carbonport.wire.v1.ExchangeService/FetchAttestation"
 
@@ -63,12 +66,7 @@ async def query(node: OpenNode, arguments: Arguments) -> Json:
             now=participant.clock(),
         )
         content["consignment_key"] = key.hex()
-        request_id = str(
-            arguments.get("request_id")
-            or queries.unanswered(connection, exporter, content)
-            or participant.new_id()
-        )
-        queries.keep_query(connection, request_id, exporter, content, now=participant.clock())
+        request_id = _kept_query(node, connection, exporter, content, arguments)
     asked: dict[str, Json] = {name: value for name, value in content.items() if name != "consignment_key"}
     message = exchange_pb2.RequestAttestationRequest(
         request_id=request_id,
@@ -77,6 +75,30 @@ async def query(node: OpenNode, arguments: Arguments) -> Json:
     )
     answer = await node.peers.ask(exporter, REQUEST, message, exchange_pb2.RequestAttestationResponse)
     return _keep_answer(node, exporter, request_id, answer.request)
+
+
+async def query_threshold(node: OpenNode, arguments: Arguments) -> Json:
+    """Ask an exporter whether a good's specific direct emissions are at most the value of a published table."""
+    participant = node.participant
+    participant.require_role(Role.IMPORTER)
+    exporter = str(arguments["exporter"])
+    fields = ("purpose", "cn", "period_start", "period_end", "table")
+    content = {field: str(arguments[field]) for field in fields}
+    with participant.store.writing() as connection:
+        request_id = _kept_query(node, connection, exporter, content, arguments)
+    message = exchange_pb2.RequestThresholdRequest(request_id=request_id, **content)
+    answer = await node.peers.ask(exporter, THRESHOLD, message, exchange_pb2.RequestThresholdResponse)
+    return _keep_answer(node, exporter, request_id, answer.request)
+
+
+def _kept_query(
+    node: OpenNode, connection: Connection, exporter: str, content: Json, arguments: Arguments
+) -> str:
+    """Keep a query before it is sent, under the id of the one that it repeats, or a fresh one; gives the id."""
+    repeated = str(arguments.get("request_id") or "") or queries.unanswered(connection, exporter, content)
+    request_id = repeated or node.participant.new_id()
+    queries.keep_query(connection, request_id, exporter, content, now=node.participant.clock())
+    return request_id
 
 
 async def fetch(node: OpenNode, arguments: Arguments) -> Json:

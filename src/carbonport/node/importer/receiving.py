@@ -197,7 +197,9 @@ class Receiver:
                 remedy="Nothing was kept. Fetch the newest trust lists, then ask the exporter.",
             )
         statement = verify_statement(presentation.statement, seal.jwk)
-        stated = stated_lot(statement, statement_digest(presentation.statement), attestation.header.process)
+        digest, process = statement_digest(presentation.statement), attestation.header.process
+        # A claim is about the good: it sells nothing.
+        stated = None if attestation.bounds else stated_lot(statement, digest, process)
         lot, kept = (None, None) if stated is None else await self._lot(asked, attestation.header.id, stated)
         known = only_known_signatures(Receipt.decode(receipt), known_note_keys(participant.trust))
         bundle = Bundle(
@@ -291,8 +293,9 @@ def _require_asked(asked: Query, attestation: Attestation) -> None:
         "purpose": content["purpose"],
         "cn": content["cn"],
         "period": f"{content['period_start']}/{content['period_end']}",
-        "consignment": content["consignment"],
-        "net mass": _tonnes(str(content["net_mass_t"])),
+        "consignment": content.get("consignment", ""),
+        "net mass": _tonnes(str(content.get("net_mass_t", ""))),
+        "threshold": content.get("table", ""),
     }
     found = {
         "attestation": header.id,
@@ -300,8 +303,9 @@ def _require_asked(asked: Query, attestation: Attestation) -> None:
         "purpose": header.purpose,
         "cn": attestation.text("cn"),
         "period": attestation.period,
-        "consignment": attestation.text("consignment"),
-        "net mass": _tonnes(attestation.text("net_mass")),
+        "consignment": attestation.items.get("consignment", ""),
+        "net mass": _tonnes(str(attestation.items.get("net_mass", ""))),
+        "threshold": " ".join(bound.table for bound in attestation.bounds.values()),
     }
     other = [name for name, value in expected.items() if found[name] != value]
     if other:

@@ -4,9 +4,12 @@ The gate decides what a proof may open and composes the claims, and the proof is
 its own. In the `sealed` profile only the sealed graph is shown; in the `open` profile the whole one, and the sealed one
 where the whole cannot be proved. A graph that cannot be proved is not a failure: its results are opened, which rests on
 the verifier's computation instead of mathematics.
+
+A threshold claim is proved or refused, never opened: from the sealed graph where there is one, and of the figures below
+the result it opens none.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from carbonport.attestation.credential import ATTESTED_RESULTS
@@ -15,7 +18,8 @@ from carbonport.attestation.presentation import MAX_EVIDENCE_BYTES
 from carbonport.attestation.proof_evidence import OPEN, ProofBinding, evidence_task
 from carbonport.attestation.signed_figures import SignedGood
 from carbonport.attestation.strict_fields import StrictFields
-from carbonport.classification.egress import Composed
+from carbonport.classification.egress import Composed, EgressRefused
+from carbonport.classification.thresholds import Threshold
 from carbonport.crypto.canonical import parse_canonical
 from carbonport.errors import Refused
 from carbonport.footprint.graph import Graph
@@ -59,6 +63,8 @@ class EvidenceMaker:
     async def make(self, composition: Composition) -> EvidencedClaims:
         """Compose and prove. `EgressRefused` when the gate refuses the request, `Unavailable` when no proof can be made
         now."""
+        if composition.egress.threshold is not None:
+            return await self._bounded(composition, composition.egress.threshold)
         prepared, subject = composition.prepared, composition.egress.subject
         reason = ""
         for graph in self._graphs(prepared.figures.good(subject.process, subject.cn)):
@@ -79,6 +85,28 @@ class EvidenceMaker:
         )
         return EvidencedClaims(composed, evidence)
 
+    async def _bounded(self, composition: Composition, threshold: Threshold) -> EvidencedClaims:
+        """A proof that the result is at most the published value. What cannot be proved is refused as what does not
+        hold is: the recipient learns the same of either."""
+        prepared, egress, gate = composition.prepared, composition.egress, composition.gate
+        composed = gate.compose(egress)
+        good = prepared.figures.good(egress.subject.process, egress.subject.cn)
+        reason = "proof-not-sealed"
+        for graph in reversed(list(self._graphs(good))):
+            try:
+                # What a figure may be opened for does not matter: whether it may be proved about does.
+                gate.opened_in_proof(egress, graph, [threshold.item], prepared.figures.sources)
+                bounds = {threshold.item: threshold.value.value}
+                evidence = await self._evidence(composition, graph, bounds, threshold=threshold.value.place)
+                return EvidencedClaims(composed, evidence)
+            except Refused as refusal:
+                if refusal.id not in UNPROVABLE:
+                    raise
+                reason = refusal.id
+        raise EgressRefused(
+            replace(composed.decision, allowed=False, reason=f"It could not be proved: {reason}.")
+        )
+
     def _graphs(self, good: SignedGood) -> Iterator[Graph]:
         if self.profile == OPEN:
             yield good.open
@@ -90,6 +118,22 @@ class EvidenceMaker:
         results = sorted(ATTESTED_RESULTS & set(egress.items))
         opened = gate.opened_in_proof(egress, graph, results, prepared.figures.sources)
         composed = gate.compose(replace(egress, opened=opened))
+        evidence = await self._evidence(
+            composition, graph, _stated(composed), open_paths=[figure.place for figure in opened]
+        )
+        return EvidencedClaims(composed, evidence)
+
+    async def _evidence(
+        self,
+        composition: Composition,
+        graph: Graph,
+        results: Mapping[str, str],
+        *,
+        open_paths: Sequence[str] = (),
+        threshold: str = "",
+    ) -> Evidence:
+        """The proof, made in the other process, of `results` or of bounds from the place `threshold`."""
+        prepared, egress = composition.prepared, composition.egress
         task = evidence_task(
             prepared.openings,
             graph,
@@ -100,17 +144,17 @@ class EvidenceMaker:
                 purpose=str(egress.purpose),
                 importer=egress.recipient.id,
                 consignment=egress.subject.consignment,
+                threshold=threshold,
             ),
             process=egress.subject.process,
             cn=egress.subject.cn,
-            results=_stated(composed),
-            open_paths=[figure.place for figure in opened],
+            results=results,
+            open_paths=open_paths,
             nonce_secret=prepared.nonce_secret,
             tree=prepared.tree,
         )
         answer = await self.worker.run(EVIDENCE, task)
-        evidence = read_evidence(parse_canonical(answer, max_bytes=MAX_EVIDENCE_BYTES))
-        return EvidencedClaims(composed, evidence)
+        return read_evidence(parse_canonical(answer, max_bytes=MAX_EVIDENCE_BYTES))
 
 
 def _stated(composed: Composed) -> dict[str, str]:

@@ -39,6 +39,25 @@ class ExchangeService(exchange_pb2_grpc.ExchangeServiceServicer):
         entry = await self._node.answers.answer(asked)
         return exchange_pb2.RequestAttestationResponse(request=_message(entry))
 
+    async def RequestThreshold(  # noqa: N802
+        self, request: exchange_pb2.RequestThresholdRequest, context: object
+    ) -> exchange_pb2.RequestThresholdResponse:
+        """Answer a request for a claim against a published value; a claim is about no consignment."""
+        asked = AttestationRequest(
+            id=request.request_id,
+            importer=caller().id,
+            purpose=request.purpose,
+            cn=request.cn,
+            period_start=request.period_start,
+            period_end=request.period_end,
+            consignment="",
+            net_mass_t="",
+            items=(),
+            threshold=request.table,
+        )
+        entry = await self._node.answers.answer(asked)
+        return exchange_pb2.RequestThresholdResponse(request=_message(entry))
+
     async def GetRequest(  # noqa: N802
         self, request: exchange_pb2.GetRequestRequest, context: object
     ) -> exchange_pb2.GetRequestResponse:

@@ -13,6 +13,7 @@ from carbonport.attestation.lots.consignment_key import GIVE_BACK_BYTES, KEY_BYT
 from carbonport.attestation.lots.lot_leaves import MAX_LOT_ENTRIES
 from carbonport.attestation.statement_draft import MAX_GOODS
 from carbonport.crypto.receipt import MAX_RECEIPT_BYTES
+from carbonport.footprint.obligation.published_values import PublishedTable
 from carbonport.node.identity.names import Role
 from carbonport.node.transport.door import (
     Door,
@@ -20,6 +21,7 @@ from carbonport.node.transport.door import (
     iso_date,
     matching,
     number,
+    one_of,
     plain_decimal,
     repeated,
     request_id,
@@ -60,6 +62,8 @@ class MethodRule:
     max_request_bytes: int = SMALL_REQUEST_BYTES
 
 
+_purpose = matching(r"[a-z][a-z0-9-]{0,63}", "a purpose in small letters")
+_cn = matching(r"[0-9]{8}", "a CN code of eight digits")
 _item = matching(r"[a-z0-9][a-z0-9_./-]{0,127}", "the name of an item")
 _attestation_id = matching(r"[A-Za-z0-9][A-Za-z0-9:/._-]{0,199}", "an attestation id")
 _uri = matching(r"[!-~]{1,512}", "a URI of at most 512 visible characters")
@@ -89,8 +93,8 @@ METHODS: Mapping[str, MethodRule] = {
             exchange_pb2.RequestAttestationRequest,
             {
                 "request_id": request_id,
-                "purpose": matching(r"[a-z][a-z0-9-]{0,63}", "a purpose in small letters"),
-                "cn": matching(r"[0-9]{8}", "a CN code of eight digits"),
+                "purpose": _purpose,
+                "cn": _cn,
                 "period_start": iso_date,
                 "period_end": iso_date,
                 "consignment": text(max_characters=128),
@@ -101,6 +105,21 @@ METHODS: Mapping[str, MethodRule] = {
         ),
         exchange_pb2.RequestAttestationRequest,
         max_request_bytes=32 * 1024,
+    ),
+    "/carbonport.wire.v1.ExchangeService/RequestThreshold": _rule(
+        frozenset({Role.IMPORTER}),
+        Door(
+            exchange_pb2.RequestThresholdRequest,
+            {
+                "request_id": request_id,
+                "purpose": _purpose,
+                "cn": _cn,
+                "period_start": iso_date,
+                "period_end": iso_date,
+                "table": one_of(*PublishedTable),
+            },
+        ),
+        exchange_pb2.RequestThresholdRequest,
     ),
     "/carbonport.wire.v1.ExchangeService/GetRequest": _rule(
         frozenset({Role.IMPORTER}),

@@ -120,6 +120,65 @@ class RequestAttestationResponse(_message.Message):
 Global___RequestAttestationResponse: _TypeAlias = RequestAttestationResponse  # noqa: Y015
 
 @_typing.final
+class RequestThresholdRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    PURPOSE_FIELD_NUMBER: _builtins.int
+    CN_FIELD_NUMBER: _builtins.int
+    PERIOD_START_FIELD_NUMBER: _builtins.int
+    PERIOD_END_FIELD_NUMBER: _builtins.int
+    TABLE_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """16 bytes in lowercase hex, drawn by the client."""
+    purpose: _builtins.str
+    """Why the data are wanted: `cbam-declaration`."""
+    cn: _builtins.str
+    """CN-8 code of the good."""
+    period_start: _builtins.str
+    """First and last day of the reporting period, ISO 8601."""
+    period_end: _builtins.str
+    table: _builtins.str
+    """The published table, `default-values` or `benchmarks`: table, good and period name the value."""
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        purpose: _builtins.str = ...,
+        cn: _builtins.str = ...,
+        period_start: _builtins.str = ...,
+        period_end: _builtins.str = ...,
+        table: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cn", b"cn", "period_end", b"period_end", "period_start", b"period_start", "purpose", b"purpose", "request_id", b"request_id", "table", b"table"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RequestThresholdRequest: _TypeAlias = RequestThresholdRequest  # noqa: Y015
+
+@_typing.final
+class RequestThresholdResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def request(self) -> Global___Request: ...
+    def __init__(
+        self,
+        *,
+        request: Global___Request | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["request", b"request"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["request", b"request"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RequestThresholdResponse: _TypeAlias = RequestThresholdResponse  # noqa: Y015
+
+@_typing.final
 class GetRequestRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 

@@ -41,6 +41,11 @@ class ExchangeServiceStub:
                 request_serializer=carbonport_dot_wire_dot_v1_dot_exchange__pb2.RequestAttestationRequest.SerializeToString,
                 response_deserializer=carbonport_dot_wire_dot_v1_dot_exchange__pb2.RequestAttestationResponse.FromString,
                 _registered_method=True)
+        self.RequestThreshold = channel.unary_unary(
+                '/carbonport.wire.v1.ExchangeService/RequestThreshold',
+                request_serializer=carbonport_dot_wire_dot_v1_dot_exchange__pb2.RequestThresholdRequest.SerializeToString,
+                response_deserializer=carbonport_dot_wire_dot_v1_dot_exchange__pb2.RequestThresholdResponse.FromString,
+                _registered_method=True)
         self.GetRequest = channel.unary_unary(
                 '/carbonport.wire.v1.ExchangeService/GetRequest',
                 request_serializer=carbonport_dot_wire_dot_v1_dot_exchange__pb2.GetRequestRequest.SerializeToString,
@@ -60,6 +65,14 @@ class ExchangeServiceServicer:
 
     def RequestAttestation(self, request, context):
         """Ask for an attestation of one good for one consignment. Repeating a request_id gives the same answer.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RequestThreshold(self, request, context):
+        """Ask for a claim that a good's specific direct emissions do not exceed a published value, without learning them.
+        One for a buyer, good and period; what does not hold is answered as what is not admitted.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -87,6 +100,11 @@ def add_ExchangeServiceServicer_to_server(servicer, server):
                     servicer.RequestAttestation,
                     request_deserializer=carbonport_dot_wire_dot_v1_dot_exchange__pb2.RequestAttestationRequest.FromString,
                     response_serializer=carbonport_dot_wire_dot_v1_dot_exchange__pb2.RequestAttestationResponse.SerializeToString,
+            ),
+            'RequestThreshold': grpc.unary_unary_rpc_method_handler(
+                    servicer.RequestThreshold,
+                    request_deserializer=carbonport_dot_wire_dot_v1_dot_exchange__pb2.RequestThresholdRequest.FromString,
+                    response_serializer=carbonport_dot_wire_dot_v1_dot_exchange__pb2.RequestThresholdResponse.SerializeToString,
             ),
             'GetRequest': grpc.unary_unary_rpc_method_handler(
                     servicer.GetRequest,
@@ -128,6 +146,33 @@ class ExchangeService:
             '/carbonport.wire.v1.ExchangeService/RequestAttestation',
             carbonport_dot_wire_dot_v1_dot_exchange__pb2.RequestAttestationRequest.SerializeToString,
             carbonport_dot_wire_dot_v1_dot_exchange__pb2.RequestAttestationResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RequestThreshold(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/carbonport.wire.v1.ExchangeService/RequestThreshold',
+            carbonport_dot_wire_dot_v1_dot_exchange__pb2.RequestThresholdRequest.SerializeToString,
+            carbonport_dot_wire_dot_v1_dot_exchange__pb2.RequestThresholdResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -37,6 +37,10 @@ class ExchangeServiceStub:
     def __new__(cls, channel: _aio.Channel) -> ExchangeServiceAsyncStub: ...
     RequestAttestation: _grpc.UnaryUnaryMultiCallable[_exchange_pb2.RequestAttestationRequest, _exchange_pb2.RequestAttestationResponse]
     """Ask for an attestation of one good for one consignment. Repeating a request_id gives the same answer."""
+    RequestThreshold: _grpc.UnaryUnaryMultiCallable[_exchange_pb2.RequestThresholdRequest, _exchange_pb2.RequestThresholdResponse]
+    """Ask for a claim that a good's specific direct emissions do not exceed a published value, without learning them.
+    One for a buyer, good and period; what does not hold is answered as what is not admitted.
+    """
     GetRequest: _grpc.UnaryUnaryMultiCallable[_exchange_pb2.GetRequestRequest, _exchange_pb2.GetRequestResponse]
     """What became of a request."""
     FetchAttestation: _grpc.UnaryUnaryMultiCallable[_exchange_pb2.FetchAttestationRequest, _exchange_pb2.FetchAttestationResponse]
@@ -53,6 +57,10 @@ class ExchangeServiceAsyncStub(ExchangeServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     RequestAttestation: _aio.UnaryUnaryMultiCallable[_exchange_pb2.RequestAttestationRequest, _exchange_pb2.RequestAttestationResponse]  # type: ignore[assignment]
     """Ask for an attestation of one good for one consignment. Repeating a request_id gives the same answer."""
+    RequestThreshold: _aio.UnaryUnaryMultiCallable[_exchange_pb2.RequestThresholdRequest, _exchange_pb2.RequestThresholdResponse]  # type: ignore[assignment]
+    """Ask for a claim that a good's specific direct emissions do not exceed a published value, without learning them.
+    One for a buyer, good and period; what does not hold is answered as what is not admitted.
+    """
     GetRequest: _aio.UnaryUnaryMultiCallable[_exchange_pb2.GetRequestRequest, _exchange_pb2.GetRequestResponse]  # type: ignore[assignment]
     """What became of a request."""
     FetchAttestation: _aio.UnaryUnaryMultiCallable[_exchange_pb2.FetchAttestationRequest, _exchange_pb2.FetchAttestationResponse]  # type: ignore[assignment]
@@ -72,6 +80,16 @@ class ExchangeServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_exchange_pb2.RequestAttestationResponse, _abc.Awaitable[_exchange_pb2.RequestAttestationResponse]]:
         """Ask for an attestation of one good for one consignment. Repeating a request_id gives the same answer."""
+
+    @_abc_1.abstractmethod
+    def RequestThreshold(
+        self,
+        request: _exchange_pb2.RequestThresholdRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_exchange_pb2.RequestThresholdResponse, _abc.Awaitable[_exchange_pb2.RequestThresholdResponse]]:
+        """Ask for a claim that a good's specific direct emissions do not exceed a published value, without learning them.
+        One for a buyer, good and period; what does not hold is answered as what is not admitted.
+        """
 
     @_abc_1.abstractmethod
     def GetRequest(

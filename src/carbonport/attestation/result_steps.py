@@ -1,0 +1,82 @@
+"""Steps of a bundle's check that are about results: what is attested, whether a bound is published, the evidence.
+
+A threshold claim attests no result but a bound of one. Its value comes from the packaged tables and from what the
+verifier signed of the good (CN code, country, year of the period), never from the exporter: with a value of its own
+choice an exporter could be made to answer any question.
+"""
+
+from datetime import date
+
+from carbonport.attestation.credential import Attestation
+from carbonport.attestation.evidence import Evidence, OpeningEvidence, check_evidence
+from carbonport.attestation.proof_evidence import ProofBinding, ProofEvidence
+from carbonport.attestation.statement import Statement
+from carbonport.errors import FailedVerification
+from carbonport.footprint.obligation.published_values import require_published
+
+HELD_ELSEWHERE = frozenset({"cn", "period", "consignment", "verification_opinion"})
+"""Items that are no results and yet held against something: the statement, or the reader's own word."""
+
+
+def attested_values(attestation: Attestation) -> str:
+    """Direct emissions or a bound of them are attested; says what stands on the exporter's word alone."""
+    claimed, threshold = attestation.claimed
+    if "see_direct" not in claimed or (threshold and (attestation.results or len(claimed) > 1)):
+        raise FailedVerification(
+            "attestation-no-result",
+            found="no see_direct, or results beside a bound of it",
+            expected="specific direct embedded emissions, or a published value that they do not exceed",
+            remedy="Ask the exporter for a complete attestation.",
+        )
+    verb = "at most " if threshold else ""
+    shown = ", ".join(f"{name} {verb}{value}" for name, value in claimed.items())
+    stated = sorted(attestation.items.keys() - claimed.keys() - HELD_ELSEWHERE)
+    return shown + (f"; on the exporter's word alone: {', '.join(stated)}" if stated else "")
+
+
+def published_threshold(attestation: Attestation, statement: Statement) -> str:
+    """Each bound is one of a published table; says so when there are none."""
+    found = []
+    year = date.fromisoformat(statement.period.partition("/")[2]).year
+    for name, bound in attestation.bounds.items():
+        require_published(bound, attestation.text("cn"), statement.country, year)
+        found.append(f"{name} at most {bound.value}, {bound.place}")
+    return ", ".join(found) or "none: results are stated"
+
+
+def result_proof(attestation: Attestation, statement: Statement, evidence: Evidence) -> str:
+    """Takes from the exporter nothing but the results (or bounds) and the proof; says which kind of evidence held."""
+    header = attestation.header
+    claimed, threshold = attestation.claimed
+    if threshold and not isinstance(evidence, ProofEvidence):
+        # Openings would show a value, and not this one.
+        raise FailedVerification(
+            "threshold-unproved",
+            found="a bound without a proof",
+            expected="a proof that the result does not exceed the published value",
+            remedy="Do not rely on the claim; ask the exporter for one that it proves.",
+        )
+    found = check_evidence(
+        evidence,
+        statement,
+        process=header.process,
+        cn=attestation.text("cn"),
+        results=claimed,
+        binding=ProofBinding(
+            statement_digest=header.statement.digest,
+            issuer=header.issuer,
+            purpose=header.purpose,
+            importer=header.importer,
+            consignment="" if threshold else attestation.text("consignment"),
+            threshold=threshold,
+        ),
+    )
+    results = ("bounds of " if threshold else "") + ", ".join(claimed)
+    if isinstance(evidence, ProofEvidence) and found is not None:
+        opened = ", ".join(f"{path} {value}" for path, value in found.opened.items())
+        return (
+            f"proved: {results} follow from {found.closed} closed commitments by the signed graph "
+            f"({found.profile}, {len(evidence.proof)} bytes)" + (f"; opened: {opened}" if opened else "")
+        )
+    assert isinstance(evidence, OpeningEvidence), "there are two kinds"
+    return f"not proved but opened: {results} are what the verifier signed; no proof for {evidence.reason}"
