@@ -105,3 +105,28 @@ async def test_a_companion_of_the_same_batch_is_not_seen_by_a_condition_before_i
         await log.append(conditional(3, "revoked"))
     assert log.size == 2
     await log.close()
+
+
+async def test_a_condition_sees_the_companions_before_it_in_its_own_batch(
+    world: LogWorld, store: Store
+) -> None:
+    log = await world.open(store)
+    await log.append(conditional(0, "revoked"))
+    published = len(world.witness.requests)
+
+    def revoke(connection: Connection, _index: int) -> None:
+        write_fact(connection, "revoked", "1")
+
+    answers = await asyncio.gather(
+        log.append(conditional(1, "revoked")),
+        log.append(crossing(2, write=revoke)),
+        log.append(conditional(3, "revoked")),
+        log.append(conditional(0, "revoked")),
+        log.append(conditional(4, "something else")),
+        return_exceptions=True,
+    )
+    assert [isinstance(answer, Refused) for answer in answers] == [False, False, True, True, False]
+    assert len(world.witness.requests) == published + 1, "all came in one batch"
+    assert log.size == 4
+    await log.check()
+    await log.close()

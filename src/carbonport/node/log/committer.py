@@ -6,7 +6,7 @@ from the store again before the next batch, because a connection that broke duri
 it happened.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -160,12 +160,13 @@ class Committer:
         completed = frontier.extend(each.tree_leaf for _, _, each in fresh)
         root = frontier.root()
         with self._writer.writing() as connection:
-            _require_conditions(connection, drafts, prepared)
+            conditions = _Conditions(connection, drafts)
+            conditions.require(placed)
             if fresh:
                 _insert(connection, state.log, fresh)
                 insert_nodes(connection, state.log, completed)
                 advance_head(connection, state.log, state.frontier.size, frontier.size, root)
-                _run_companions(connection, placed, fresh)
+                _run_companions(connection, drafts, placed, conditions)
             if note is not None:
                 keep_note(connection, state.log, note.size, note.note)
         self._state = _State(state.log, frontier, root)
@@ -257,25 +258,34 @@ def _insert(connection: Connection, log: int, fresh: _Fresh) -> None:
     )
 
 
-def _require_conditions(
-    connection: Connection, drafts: Sequence[Draft], prepared: Mapping[int, PreparedEntry]
-) -> None:
-    """Look at every condition once, before anything is written; also of drafts that find an earlier entry."""
-    answers: dict[Condition, Exception | None] = {}
-    for place in prepared:
-        condition = drafts[place].condition
-        if condition is not None and condition not in answers:
-            answers[condition] = _problem(condition, connection)
-    failed: dict[int, Exception] = {}
-    for place in prepared:
-        condition = drafts[place].condition
-        if condition is not None and (problem := answers[condition]) is not None:
-            failed[place] = problem
-    if failed:
-        raise _DraftsFailedError(failed)
+class _Conditions:
+    """Answers of conditions in one transaction, each asked for once while nothing is written that could change it."""
+
+    def __init__(self, connection: Connection, drafts: Sequence[Draft]) -> None:
+        self._connection = connection
+        self._drafts = drafts
+        self._answers: dict[Condition, Exception | None] = {}
+
+    def require(self, places: Iterable[int]) -> None:
+        """Raise for all of these drafts whose condition does not hold; also of those that find an earlier entry."""
+        failed = {place: problem for place in places if (problem := self._problem(place)) is not None}
+        if failed:
+            raise _DraftsFailedError(failed)
+
+    def forget(self) -> None:
+        """Something was written: ask again."""
+        self._answers = {}
+
+    def _problem(self, place: int) -> Exception | None:
+        condition = self._drafts[place].condition
+        if condition is None:
+            return None
+        if condition not in self._answers:
+            self._answers[condition] = _answer(condition, self._connection)
+        return self._answers[condition]
 
 
-def _problem(condition: Condition, connection: Connection) -> Exception | None:
+def _answer(condition: Condition, connection: Connection) -> Exception | None:
     try:
         with store_failures("a condition"):
             condition.require(connection)
@@ -284,17 +294,18 @@ def _problem(condition: Condition, connection: Connection) -> Exception | None:
     return None
 
 
-def _run_companions(connection: Connection, placed: Mapping[int, Outcome], fresh: _Fresh) -> None:
-    places = {
-        outcome.index: place
-        for place, outcome in placed.items()
-        if isinstance(outcome, Committed) and outcome.prepared is not None
-    }
-    for index, draft, _ in fresh:
-        if draft.write is None:
+def _run_companions(
+    connection: Connection, drafts: Sequence[Draft], placed: Mapping[int, Outcome], conditions: _Conditions
+) -> None:
+    """The drafts' own writes in the order of the batch; a condition sees those of the drafts before it."""
+    for place, outcome in placed.items():
+        conditions.require((place,))
+        write = drafts[place].write
+        if write is None or not isinstance(outcome, Committed) or outcome.prepared is None:
             continue
         try:
             with store_failures("a companion write"):
-                draft.write(connection, index)
+                write(connection, outcome.index)
         except Exception as error:  # noqa: BLE001 - whatever it is belongs to this draft alone
-            raise _DraftsFailedError({places[index]: error}) from None
+            raise _DraftsFailedError({place: error}) from None
+        conditions.forget()

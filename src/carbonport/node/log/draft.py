@@ -24,8 +24,8 @@ class Condition(Protocol):
     def __hash__(self) -> int: ...
 
     def require(self, connection: Connection) -> None:
-        """Raise unless it holds, reading in the entry's transaction; as quick and as careful as
-        `CompanionWrite`."""
+        """Raise unless it holds, reading in the entry's transaction, after the writes of the drafts before it; as
+        quick and as careful as `CompanionWrite`."""
 
 
 @dataclass(frozen=True, slots=True)
