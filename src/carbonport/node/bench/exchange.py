@@ -5,7 +5,8 @@ its own, cosigned by the regulator's process, and answered with the receipt. The
 them back from a bare gRPC server in a process of the same kind. Nodes, echo and client share the machine's cores.
 
 The figures are believed only when the exporter's log grew by at least what was counted, and when the answers that were
-kept verify as an importer verifies them. What a client spends on that is a separate figure.
+kept verify as an importer verifies them. What a client spends on that is a separate figure, and so is the processor
+time of exporter and witness a fetch, which other work on the machine changes less than the rate.
 """
 
 import json
@@ -14,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -28,9 +29,10 @@ from carbonport.crypto.notes import VerifierKey
 from carbonport.crypto.receipt import Receipt, verify_receipt
 from carbonport.errors import FailedVerification, Unavailable
 from carbonport.node.bench.exchange_client import Counted, Order
-from carbonport.node.bench.exchange_stage import ExchangeScene, exchange_scene
+from carbonport.node.bench.exchange_stage import ECHO, ExchangeScene, exchange_scene
 from carbonport.node.bench.figures import Figure
-from carbonport.node.demo.cast import EXPORTER, IMPORTER
+from carbonport.node.bench.processor_time import processor_seconds
+from carbonport.node.demo.cast import EXPORTER, IMPORTER, REGULATOR
 from carbonport.node.log.stored_log import StoredLog
 from carbonport.node.store import Store
 from carbonport.wire.v1 import exchange_pb2
@@ -56,8 +58,9 @@ def bench_exchange(seconds: float) -> Sequence[Figure]:
     with tempfile.TemporaryDirectory(prefix="carbonport-bench-") as name:
         folder = Path(name)
         with exchange_scene(folder) as scene:
-            before = _log_size(scene)
+            before, spent_before = _log_size(scene), processor_seconds(scene.pids)
             counted = _load(scene, seconds)
+            spent = processor_seconds(scene.pids)
             _require_logged(counted, _log_size(scene) - before)
             _require_sound(scene, counted)
             bundle = folder / "bundle.json"
@@ -70,6 +73,22 @@ def bench_exchange(seconds: float) -> Sequence[Figure]:
         Figure.of("receive", received, "ms"),
         Figure.of("verify-bundle", verified, "ms"),
         Figure.of("answer-size", [counted.answer_bytes], "bytes"),
+        *_processor_figures(counted, {name: spent[name] - spent_before[name] for name in spent}),
+    )
+
+
+def _processor_figures(counted: Counted, spent: Mapping[str, float]) -> Sequence[Figure]:
+    """Microseconds of processor time a call: the echo's process an echo; exporter and witness a fetch."""
+    if not spent:
+        return ()
+    echo = Figure.of("cpu-echo", [1e6 * spent[ECHO] / counted.echoed], "us/call")
+    parts = {"cpu-exporter": EXPORTER.key, "cpu-witness": REGULATOR.key}
+    return (
+        echo,
+        *(
+            Figure.of(name, [1e6 * spent[key] / counted.fetched], "us/call", yardstick=echo)
+            for name, key in parts.items()
+        ),
     )
 
 

@@ -55,11 +55,12 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """Calls a second of each window; the number of fetches in all; and answers that were kept, as (fetch id, answer
-    in base64)."""
+    """Calls a second of each window; the number of echoes and fetches in all; and answers that were kept, as (fetch id,
+    answer in base64)."""
 
     echoes: list[float]
     fetches: list[float]
+    echoed: int
     fetched: int
     answer_bytes: int
     kept: list[tuple[str, str]]
@@ -100,8 +101,12 @@ async def run_order(order: Order) -> Counted:
         payload = fetcher.kept[0][1]
         echo_call = cast("BytesCall", bare.channel(order.exporter).unary_unary(ECHO))
 
+        echoed = 0
+
         async def echo() -> None:
+            nonlocal echoed
             await echo_call(payload, timeout=DEADLINE_S)
+            echoed += 1
 
         echoes: list[float] = []
         fetches: list[float] = []
@@ -114,7 +119,7 @@ async def run_order(order: Order) -> Counted:
         await nodes.close()
         await bare.close()
     kept = [(fetch_id, b64_encode(answer)) for fetch_id, answer in fetcher.kept]
-    return Counted(echoes, fetches, fetcher.count, len(payload), kept)
+    return Counted(echoes, fetches, echoed, fetcher.count, len(payload), kept)
 
 
 async def _window(call: Call, seconds: float) -> float:

@@ -26,19 +26,23 @@ EXAMPLE = "steelworks.yaml"
 NET_MASS_T = "1000.000"
 """Net mass of the consignment in tonnes."""
 
+ECHO = "echo"
+"""Name of the yardstick's process among those of the scene."""
+
 ECHO_STOP_SECONDS = 10.0
 """How long the echo's process may take to end."""
 
 
 @dataclass(frozen=True)
 class ExchangeScene:
-    """Running nodes, the query that was answered, and where the yardstick listens."""
+    """Running nodes, the query that was answered, where the yardstick listens, and the ids of their processes."""
 
     stage: Stage
     query: Mapping[str, Json]
     request: str
     attestation: str
     echo_endpoint: str
+    pids: Mapping[str, int]
 
     def operate(self, part: Part, operation: str, arguments: Mapping[str, Json]) -> Mapping[str, Json]:
         """Have a node's process run an operation."""
@@ -56,9 +60,10 @@ def exchange_scene(folder: Path) -> Iterator[ExchangeScene]:
         nodes.start({part.key: stage.home(part).path for part in CAST if part.serves})
         query = _query(ledger)
         answered = asyncio.run(_attest(stage, folder, document, query))
-        with echo_server(stage.home(EXPORTER).path) as endpoint:
-            attestation = str(answered["attestation"])
-            yield ExchangeScene(stage, query, str(answered["request"]), attestation, endpoint)
+        with echo_server(stage.home(EXPORTER).path) as (endpoint, echo):
+            request, attestation = str(answered["request"]), str(answered["attestation"])
+            pids = {**nodes.pids(), ECHO: echo}
+            yield ExchangeScene(stage, query, request, attestation, endpoint, pids)
 
 
 def _query(ledger: Ledger) -> Mapping[str, Json]:
@@ -99,14 +104,14 @@ async def _operate(
 
 
 @contextmanager
-def echo_server(home: Path) -> Iterator[str]:
-    """A bare echo's process under this home's identity; gives its endpoint."""
+def echo_server(home: Path) -> Iterator[tuple[str, int]]:
+    """A bare echo's process under this home's identity; gives its endpoint and its id."""
     command = [sys.executable, "-m", "carbonport.node.bench.echo_server", str(home)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdin is not None, "it was started with a pipe"
         assert process.stdout is not None, "it was started with a pipe"
         try:
-            yield f"127.0.0.1:{_port(process.stdout)}"
+            yield f"127.0.0.1:{_port(process.stdout)}", process.pid
         finally:
             process.stdin.close()
             try:

@@ -52,7 +52,7 @@ def carried_seconds(*lots: Sequence[bytes]) -> list[float]:
     """Time that passes until all messages of a lot are carried, for each lot."""
     with tempfile.TemporaryDirectory(prefix="carbonport-bench-") as folder:
         stage = set_stage(Path(folder), ())
-        with echo_server(stage.home(EXPORTER).path) as endpoint:
+        with echo_server(stage.home(EXPORTER).path) as (endpoint, _):
             home = stage.home(IMPORTER)
             peers = Peers(
                 home.identity,
