@@ -11,7 +11,13 @@ import pytest
 from sqlalchemy import Connection, insert, inspect, select, text
 
 from carbonport.errors import CarbonportError, FailedVerification, Malformed, Misuse, Unavailable
-from carbonport.node.store import Store, exchange_schema, lot_schema, threshold_schema
+from carbonport.node.store import (
+    Store,
+    aggregation_schema,
+    exchange_schema,
+    lot_schema,
+    threshold_schema,
+)
 from carbonport.node.store.facts import read_fact, write_fact
 from carbonport.node.store.location import locate
 from carbonport.node.store.migrations import MIGRATIONS, migrate
@@ -32,7 +38,12 @@ def facts(store: Store) -> dict[str, str]:
 
 
 def test_migrations_make_the_tables_that_the_program_uses(store: Store) -> None:
-    tables = (exchange_schema.ledgers, lot_schema.lots, threshold_schema.threshold_claims)
+    tables = (
+        exchange_schema.ledgers,
+        lot_schema.lots,
+        threshold_schema.threshold_claims,
+        aggregation_schema.aggregation_records,
+    )
     assert all(table.metadata is metadata for table in tables)
     with store.reading() as connection:
         found = inspect(connection)

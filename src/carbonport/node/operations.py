@@ -11,6 +11,7 @@ from types import MappingProxyType
 from carbonport.crypto.canonical import Json
 from carbonport.errors import Misuse
 from carbonport.node import control
+from carbonport.node.aggregation.network import commands as aggregation
 from carbonport.node.exporter import commands as exporter
 from carbonport.node.exporter.lots.lot_listing import list_lots
 from carbonport.node.exporter.lots.lot_restore import restore_lot
@@ -51,6 +52,12 @@ OPERATIONS: Mapping[str, Operation] = MappingProxyType(
         "reissue": verifier.reissue,
         "withdraw": verifier.withdraw,
         "audit": regulator.audit,
+        "aggregate-plan": aggregation.plan,
+        "aggregate-run": aggregation.run,
+        "aggregate-sessions": aggregation.sessions,
+        "aggregate-join": aggregation.join,
+        "aggregate-hold": aggregation.hold,
+        "aggregate-result": aggregation.result,
         "log-export": regulator.export_log,
         "log-checkpoint": operator.checkpoint,
         "log-erase": operator.erase,

@@ -16,7 +16,8 @@ from carbonport.node.aggregation.local.row_table import read_table
 from carbonport.node.aggregation.local.session import LocalOrder, run_local
 from carbonport.node.aggregation.plan import COHORT_SIZE, RULES
 from carbonport.node.cli.aggregate_report import Wanted, show_checked
-from carbonport.node.cli.home_options import JsonOption
+from carbonport.node.cli.aggregate_sessions import OnceOption, attach, run_session
+from carbonport.node.cli.home_options import HomeOption, JsonOption, PassphraseFileOption
 from carbonport.node.identity.private_files import write_public
 
 aggregate_app = typer.Typer(no_args_is_help=True, help="Sums over several parties that anyone can check.")
@@ -24,16 +25,20 @@ aggregate_app = typer.Typer(no_args_is_help=True, help="Sums over several partie
 
 def register(app: typer.Typer) -> None:
     """Attach the commands of this module to the program."""
+    if not aggregate_app.registered_commands[1:]:
+        attach(aggregate_app)
     app.add_typer(aggregate_app, name="aggregate")
 
 
 @aggregate_app.command("run")
 def run(
     local: Annotated[
-        Path,
+        Path | None,
         typer.Option(help="Table (CSV), each row a contributor; all parties are played on this machine."),
-    ],
-    sums: Annotated[list[str], typer.Option("--sum", help="Column to sum; repeatable.")],
+    ] = None,
+    sums: Annotated[
+        list[str] | None, typer.Option("--sum", help="With --local: column to sum; repeatable.")
+    ] = None,
     by: Annotated[str, typer.Option(help="Column that says which group a row is in.")] = "",
     total: Annotated[bool, typer.Option("--total", help="Also the sum over everyone.")] = False,
     consent: Annotated[
@@ -75,12 +80,45 @@ def run(
     out: Annotated[
         Path | None, typer.Option(help="Write the result with everything to check it to this file.")
     ] = None,
+    session: Annotated[
+        str, typer.Option(help="As a coordinator: take this session between nodes to its end.")
+    ] = "",
+    without_absent: Annotated[
+        bool,
+        typer.Option("--without-absent", help="With --session: go on without those who did not contribute."),
+    ] = False,
+    leave_out: Annotated[
+        list[str] | None, typer.Option(help="With --session: a contributor to leave out; repeatable.")
+    ] = None,
+    once: OnceOption = False,
+    home: HomeOption = None,
+    passphrase_file: PassphraseFileOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Sum a table as its rows' owners would together: encrypted, checked, nobody's figure shown.
+    """Run a sum: over a table with every party played on this machine (--local), or a session between nodes
+    (--session).
 
-    A local verifier signs the rows as they are given, and the result says so.
+    With --local a verifier of this machine signs the rows as they are given, and the result says so.
     """
+    if (local is None) == (not session):
+        raise Misuse(
+            "aggregate-run",
+            found="neither or both of --local and --session",
+            expected="--local TABLE.csv --sum COLUMN, or --session NAME",
+            remedy="Say which of the two is meant.",
+        )
+    if local is None:
+        run_session(
+            session,
+            go_without=without_absent,
+            left_out=leave_out or [],
+            once=once,
+            home=home,
+            passphrase_file=passphrase_file,
+            as_json=as_json,
+        )
+        return
+    sums = sums or []
     now = system_clock()
     wanted = Wanted.read(sums, balance=balance, ratios=ratio or (), shares=shares)
     order = LocalOrder(

@@ -115,7 +115,7 @@ def print_aggregate(checked: CheckedResult, wanted: Wanted, console: Console) ->
     if remark:
         console.print(f"[yellow]local[/yellow]: {shown(remark)}")
     if checked.plan is not None and not checked.plan.content.holder_threshold.absent_tolerated:
-        console.print("every holder's vote was needed; with --holders 5 --threshold 2 one may be absent")
+        console.print("every holder's vote was needed; of 5 holders with threshold 2 one may be absent")
 
 
 def _print_sums(sums: Sums, members: Mapping[str, int], wanted: Wanted, console: Console) -> None:

@@ -38,9 +38,21 @@ def demo(
     workbook: Annotated[
         Path | None, typer.Option(help="Your own filled communication template (.xlsx) or YAML ledger.")
     ] = None,
+    aggregate: Annotated[
+        bool,
+        typer.Option("--aggregate", help="A sum of five steelworks that nobody's figure can be read from."),
+    ] = False,
+    holders: Annotated[
+        int, typer.Option(min=2, max=7, help="With --aggregate: key holders (n); 5 tolerate one absent.")
+    ] = 3,
+    threshold: Annotated[
+        int, typer.Option(min=2, max=7, help="With --aggregate: holders that together read a sum (k).")
+    ] = 2,
     as_json: JsonOption = False,
 ) -> None:
-    """Watch the whole exchange happen: exporter, verifier, importer and regulator as processes, TLS between them."""
+    """Watch the whole exchange happen: exporter, verifier, importer and regulator as processes, TLS between them; or,
+    with --aggregate, exporters, key holders and a coordinator.
+    """
     # Whoever ends the demo politely ends its nodes with it.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED_EXIT_CODE))
     folder = _fresh_folder(directory)
@@ -52,6 +64,13 @@ def demo(
             f"[dim]{time.monotonic() - started:5.1f} s[/dim]  [bold]{heading:8}[/bold] {shown(sentence)}"
         )
 
+    if aggregate:
+        # The exchange needs nothing of what adds up under encryption.
+        from carbonport.node.cli.demo_of_a_sum import show_sum
+
+        console.print("[bold]Carbonport[/bold]: a sum that anyone can check, of figures that nobody sees.\n")
+        show_sum(folder, tell, console, holders=holders, threshold=threshold, as_json=as_json)
+        return
     document = workbook or Path(str(files("carbonport") / "examples" / "steelworks.yaml"))
     console.print(
         f"[bold]Carbonport[/bold]: a data port for carbon. The plant's data: {shown(document.name)}\n"

@@ -90,7 +90,7 @@ def set_stage(
 
     `stores` gives single parts, by key, a database URL other than SQLite in their own folder.
     """
-    ports = dict(zip([part.key for part in CAST], _free_ports(len(CAST)), strict=True))
+    ports = dict(zip([part.key for part in CAST], free_ports(len(CAST)), strict=True))
     for part in CAST:
         make_home(folder / part.key, _config(part, ports[part.key], stores.get(part.key)), passphrase=None)
     homes = {part.key: open_home(folder / part.key, environ={}) for part in CAST}
@@ -156,7 +156,7 @@ def _config(part: Part, port: int, store: str | None) -> NodeConfig:
     )
 
 
-def _free_ports(count: int) -> list[int]:
+def free_ports(count: int) -> list[int]:
     """Ports that are free now; all are held until all are chosen, so that none is chosen twice."""
     held = [socket.socket() for _ in range(count)]
     try:

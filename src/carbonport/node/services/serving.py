@@ -19,6 +19,7 @@ from carbonport.node.open_node import OpenNode, RunningService
 from carbonport.node.operational_log import OperationalHandler, OperationalLog
 from carbonport.node.operations import run_operation
 from carbonport.node.participant import Participant
+from carbonport.node.services.aggregation_service import AggregationService
 from carbonport.node.services.exchange_service import ExchangeService
 from carbonport.node.services.log_services import LogService, WitnessService
 from carbonport.node.services.lot_service import LotService
@@ -27,6 +28,8 @@ from carbonport.node.status_lists import StatusLists
 from carbonport.node.transport.echo import EchoServicer
 from carbonport.node.transport.server import NodeServer
 from carbonport.wire.v1 import (
+    aggregation_pb2,
+    aggregation_pb2_grpc,
     echo_pb2,
     echo_pb2_grpc,
     exchange_pb2,
@@ -100,6 +103,12 @@ async def serve(home: NodeHome, ready: Ready) -> None:
             lots_pb2_grpc.add_LotServiceServicer_to_server,
             LotService(node.lots),
             lots_pb2.DESCRIPTOR.services_by_name["LotService"],
+        )
+    if Role.COORDINATOR in home.config.roles:
+        server.add(
+            aggregation_pb2_grpc.add_AggregationServiceServicer_to_server,
+            AggregationService(node),
+            aggregation_pb2.DESCRIPTOR.services_by_name["AggregationService"],
         )
     control_server = None
     service = RunningService(started_at=participant.clock(), counters=server.counters)

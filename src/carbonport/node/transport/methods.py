@@ -13,9 +13,16 @@ from carbonport.attestation.lots.consignment_key import GIVE_BACK_BYTES, KEY_BYT
 from carbonport.attestation.lots.lot_leaves import MAX_LOT_ENTRIES
 from carbonport.attestation.statement_draft import MAX_GOODS
 from carbonport.crypto.receipt import MAX_RECEIPT_BYTES
+from carbonport.crypto.sums.bfv_constants import (
+    MAX_CIPHERTEXT_BYTES,
+    MAX_PUBLIC_CONTEXT_BYTES,
+    MIN_CIPHERTEXT_BYTES,
+)
+from carbonport.crypto.sums.threshold import MAX_HOLDERS
 from carbonport.footprint.obligation.published_values import PublishedTable
 from carbonport.node.identity.names import Role
 from carbonport.node.transport.door import (
+    Check,
     Door,
     data,
     iso_date,
@@ -27,7 +34,7 @@ from carbonport.node.transport.door import (
     request_id,
     text,
 )
-from carbonport.wire.v1 import echo_pb2, exchange_pb2, log_pb2, lots_pb2, status_pb2
+from carbonport.wire.v1 import aggregation_pb2, echo_pb2, exchange_pb2, log_pb2, lots_pb2, status_pb2
 
 EVERYONE = frozenset(Role)
 """Any participant that a current trust list names, whatever its role."""
@@ -46,6 +53,11 @@ MAX_ITEMS = 200
 
 MAX_SHOWN_BYTES = 6 * 2**20
 """Longest statement that a witness is shown; with its receipt it fits a message of the default size."""
+MAX_DOCUMENT_CHARACTERS = 3 * 2**20
+"""Longest signed document of an aggregation session in a request."""
+
+DOCUMENT_REQUEST_BYTES = 7 * 2**20
+"""Largest request that brings documents, contexts or ciphertexts of a session."""
 
 MAX_ENTRIES = 10_000
 """Most log entries one answer is asked for."""
@@ -68,6 +80,11 @@ _item = matching(r"[a-z0-9][a-z0-9_./-]{0,127}", "the name of an item")
 _attestation_id = matching(r"[A-Za-z0-9][A-Za-z0-9:/._-]{0,199}", "an attestation id")
 _uri = matching(r"[!-~]{1,512}", "a URI of at most 512 visible characters")
 _lot_origin = matching(r"[!-*,-~]{1,255}", "the origin of a log or of a lot")
+_session = matching(r"[0-9a-f]{64}", "the name of a session: 32 bytes in lowercase hex")
+_participant = matching(r"[A-Z]{2}/[A-Z0-9]{4,35}", "a participant id")
+_attempt = number(0, 2)
+_token = text(max_characters=MAX_DOCUMENT_CHARACTERS)
+_optional_token = text(max_characters=MAX_DOCUMENT_CHARACTERS, min_characters=0)
 
 
 def _rule(
@@ -78,6 +95,60 @@ def _rule(
     max_request_bytes: int = SMALL_REQUEST_BYTES,
 ) -> MethodRule:
     return MethodRule(roles, True, request, door, max_request_bytes)
+
+
+def _aggregation_rules() -> Mapping[str, MethodRule]:
+    """A coordinator's methods: what contributors and holders may bring and ask for."""
+    exporter, holder = frozenset({Role.EXPORTER}), frozenset({Role.KEY_HOLDER})
+    pb, both = aggregation_pb2, frozenset({Role.EXPORTER, Role.KEY_HOLDER})
+    of_attempt: dict[str, Check] = {"session": _session, "attempt": _attempt}
+    context = data(min_bytes=1, max_bytes=MAX_PUBLIC_CONTEXT_BYTES)
+    ciphertext = data(min_bytes=MIN_CIPHERTEXT_BYTES, max_bytes=MAX_CIPHERTEXT_BYTES)
+    contribution: dict[str, Check] = {"contribution": _token, "statement": _token}
+    words: dict[str, Check] = dict.fromkeys(("vote", "answer", "closing"), _optional_token)
+    rules: tuple[tuple[str, frozenset[Role], type[Message], dict[str, Check]], ...] = (
+        ("ListSessions", both, pb.ListSessionsRequest, {}),
+        (
+            "SubmitHolderKeys",
+            holder,
+            pb.SubmitHolderKeysRequest,
+            {"session": _session, "announcement": _token, "context": context},
+        ),
+        ("GetPlan", both, pb.GetPlanRequest, {"session": _session}),
+        (
+            "GetHolderContext",
+            both,
+            pb.GetHolderContextRequest,
+            {"session": _session, "holder": _participant},
+        ),
+        ("SubmitConsent", exporter, pb.SubmitConsentRequest, {"session": _session, "consent": _token}),
+        ("SubmitContribution", exporter, pb.SubmitContributionRequest, {**of_attempt, **contribution}),
+        (
+            "SubmitCiphertext",
+            exporter,
+            pb.SubmitCiphertextRequest,
+            {**of_attempt, "holder": number(1, MAX_HOLDERS), "ciphertext": ciphertext},
+        ),
+        ("GetProposal", holder, pb.GetProposalRequest, {**of_attempt, "start": number(0, 2**20)}),
+        ("GetTotal", holder, pb.GetTotalRequest, {**of_attempt, "cohort": text(max_characters=64)}),
+        ("SubmitWords", holder, pb.SubmitWordsRequest, {**of_attempt, **words}),
+        ("GetBallot", both, pb.GetBallotRequest, of_attempt),
+        (
+            "GetResult",
+            EVERYONE,
+            pb.GetResultRequest,
+            {"session": _session, "offset": number(0, 2**40)},
+        ),
+    )
+    return {
+        f"/carbonport.wire.v1.AggregationService/{name}": _rule(
+            roles,
+            Door(request, checks),
+            request,
+            max_request_bytes=DOCUMENT_REQUEST_BYTES if name.startswith("Submit") else SMALL_REQUEST_BYTES,
+        )
+        for name, roles, request, checks in rules
+    }
 
 
 METHODS: Mapping[str, MethodRule] = {
@@ -209,6 +280,7 @@ METHODS: Mapping[str, MethodRule] = {
         Door(status_pb2.GetStatusListRequest, {"uri": _uri}),
         status_pb2.GetStatusListRequest,
     ),
+    **_aggregation_rules(),
 }
 """The whole table. All are idempotent: what has an effect carries a request id."""
 

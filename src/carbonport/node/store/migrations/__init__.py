@@ -15,10 +15,11 @@ from carbonport.node.store.migrations.m0001_exchange_log import EXCHANGE_LOG
 from carbonport.node.store.migrations.m0002_exchange import EXCHANGE
 from carbonport.node.store.migrations.m0003_lots import LOTS
 from carbonport.node.store.migrations.m0004_threshold_claims import THRESHOLD_CLAIMS
+from carbonport.node.store.migrations.m0005_aggregation import AGGREGATION
 from carbonport.node.store.migrations.migration import WORDS, Migration
 from carbonport.node.store.schema import store_migrations
 
-MIGRATIONS: tuple[Migration, ...] = (EXCHANGE_LOG, EXCHANGE, LOTS, THRESHOLD_CLAIMS)
+MIGRATIONS: tuple[Migration, ...] = (EXCHANGE_LOG, EXCHANGE, LOTS, THRESHOLD_CLAIMS, AGGREGATION)
 """Append only; a released migration is never edited."""
 
 _VERSION_TABLE = (

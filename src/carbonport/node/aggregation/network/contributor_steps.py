@@ -1,0 +1,308 @@
+"""How a contributor takes part in a session: look, consent, contribute once, fetch the result.
+
+Looking changes nothing. A contribution is made and kept whole before anything of it leaves; its crossing is logged
+with the gate's decision in the transaction that enters its quantities into the register; then it is sent, as often as
+it takes.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import date
+
+from carbonport.classification.egress import EgressRefused
+from carbonport.crypto.canonical import Json, b64url_decode, b64url_encode, canonical_bytes, parse_canonical
+from carbonport.crypto.log_entry import EntryType, FieldName
+from carbonport.crypto.sums.bfv_worker import BfvWorker
+from carbonport.crypto.sums.contributing import make_contribution
+from carbonport.crypto.tuplehash import kmac256
+from carbonport.errors import FailedVerification, Refused
+from carbonport.node.aggregation.consent import CONSENT
+from carbonport.node.aggregation.contribute_once import Quantity
+from carbonport.node.aggregation.contribution import CONTRIBUTION
+from carbonport.node.aggregation.contributor import Contributor, ContributorState
+from carbonport.node.aggregation.network.coordinator_client import CoordinatorClient
+from carbonport.node.aggregation.network.given_leaves import GivenLeaves, given_leaves
+from carbonport.node.aggregation.network.opened_plan import OpenedPlan, current_keys, opened_plan
+from carbonport.node.aggregation.network.records import Record, all_of, find, keep
+from carbonport.node.aggregation.network.register_rows import MayContribute, close_attempt
+from carbonport.node.aggregation.network.session_log import PURPOSE, keep_logged
+from carbonport.node.aggregation.plan import MAX_ATTEMPTS, SignedPlan
+from carbonport.node.aggregation.result_check import check_result_file
+from carbonport.node.identity.key_ring import KeyUse
+from carbonport.node.log.draft import Draft
+from carbonport.node.open_node import OpenNode
+from carbonport.node.own_log import own_key
+
+NONCE_DOMAIN = b"carbonport/aggregation-nonces/v1"
+"""Domain of the secret that hedges the nonces of proofs."""
+
+MAX_PREPARED_BYTES = 8 * 1024 * 1024
+"""Longest prepared contribution: statement, envelope and decision; ciphertexts are records of their own."""
+
+
+async def contributor_step(
+    node: OpenNode, coordinator: str, session: str, *, agree: bool, small_cohorts: Sequence[str] = ()
+) -> dict[str, Json]:
+    """One step. Without `agree`, or a consent given before, it only looks and tells what the plan is."""
+    client = CoordinatorClient(node.peers, coordinator)
+    parcel = await client.plan(session)
+    opened = await opened_plan(node, client, session)
+    steps = _Steps(node, client, session, opened)
+    state, phase = parcel.state, parcel.state.phase
+    said: dict[str, Json] = {}
+    if steps.consented or agree:
+        await steps.consent(small_cohorts)
+        if phase == "contributing":
+            await steps.contribute(state.attempt)
+            said = {"said": "contribution"}
+        elif phase == "done":
+            said = {"said": "result", **await steps.result()}
+    return {
+        "session": session,
+        "phase": phase if steps.consented else "invited",
+        "attempt": state.attempt,
+        "done": phase in ("done", "failed", "expired"),
+        "plan": plan_json(opened.plan),
+        **said,
+    }
+
+
+class _Steps:
+    def __init__(self, node: OpenNode, client: CoordinatorClient, session: str, opened: OpenedPlan) -> None:
+        self._node, self._client, self._session, self._opened = node, client, session, opened
+        self._participant = node.participant
+        self._contributor = Contributor(self._participant.id, self._participant.signing_key(KeyUse.SEAL))
+
+    @property
+    def consented(self) -> bool:
+        """Whether this node has consented to this plan."""
+        with self._participant.store.reading() as connection:
+            return find(connection, self._session, "consent", self._contributor.id) is not None
+
+    async def consent(self, small_cohorts: Sequence[str]) -> None:
+        """Consent once, and bring it; a consent that was given stands."""
+        with self._participant.store.reading() as connection:
+            kept = find(connection, self._session, "consent", self._contributor.id)
+        if kept is None:
+            # Whether there is anything to give, and the gate lets it, is known before anything is promised.
+            await self._given()
+            state = self._contributor.join(
+                self._opened.plan, small_cohorts=small_cohorts, now=self._participant.clock()
+            )
+            kept = state.consent.token.encode()
+            await self._crossing([Record("consent", self._contributor.id, kept)])
+        await self._client.submit_consent(self._session, kept.decode())
+
+    async def contribute(self, attempt: int) -> None:
+        """The attempt's contribution: made once, logged, brought."""
+        with self._participant.store.reading() as connection:
+            prepared = find(connection, self._session, f"prepared:{attempt}")
+        if prepared is None:
+            prepared = await self._prepare(attempt)
+        token, statement, fields, condition = _read_prepared(prepared)
+        may = MayContribute(*condition)
+        await self._crossing(
+            [Record(f"contribution:{attempt}", self._contributor.id, token.encode())], fields=fields, may=may
+        )
+        await self._client.submit_contribution(self._session, attempt, token, statement)
+        with self._participant.store.reading() as connection:
+            ciphertexts = all_of(connection, self._session, f"ciphertext:{attempt}")
+        for index, data in ciphertexts.items():
+            await self._client.submit_ciphertext(self._session, attempt, int(index), data)
+
+    async def result(self) -> dict[str, Json]:
+        """The result, fetched, checked with this node's own trust lists, and kept."""
+        with self._participant.store.reading() as connection:
+            data = find(connection, self._session, "result")
+        if data is None:
+            data = await self._client.result(self._session)
+            now = self._participant.clock()
+            checked = await asyncio.to_thread(check_result_file, data, now=now, store=self._participant.trust)
+            if (
+                not checked.report.ok
+                or checked.plan is None
+                or checked.plan.digest != self._opened.plan.digest
+            ):
+                raise FailedVerification(
+                    "aggregation-result-refused",
+                    found=f"a result whose checks fail: {', '.join(checked.report.failed()) or 'another plan'}",
+                    expected="the result of this plan, every check of which holds",
+                    remedy="Keep the file and show it to the holders; do not use the sums.",
+                    where=self._client.coordinator,
+                )
+            await keep_logged(
+                self._node,
+                EntryType.ARRIVAL,
+                self._session,
+                [Record("result", "", data)],
+                sender=self._client.coordinator,
+                counterparty=self._client.coordinator,
+            )
+        return {"result_bytes": len(data)}
+
+    async def _prepare(self, attempt: int) -> bytes:
+        """Make a contribution and keep all of it, before anything leaves."""
+        plan = self._opened.plan
+        state = await self._state(attempt)
+        given = await self._given()
+        may = MayContribute(given.quantities, plan.digest, attempt)
+        with self._participant.store.reading() as connection:
+            may.require(connection)
+
+        def make() -> tuple[bytes, dict[int, bytes]]:
+            with BfvWorker() as worker:
+                for index, context in self._opened.contexts.items():
+                    worker.open_context(index, context)
+                made, _ = make_contribution(
+                    plan.content.parameters(plan.digest),
+                    self._contributor.id,
+                    given.values,
+                    worker.encrypt,
+                    nonce_secret=kmac256(
+                        own_key(self._participant), self._session.encode(), 32, NONCE_DOMAIN
+                    ),
+                    random_bytes=self._participant.random_bytes,
+                )
+            _, signed = self._contributor.contribute(
+                state,
+                attempt,
+                statement=given.statement,
+                given=given.metrics,
+                made=made,
+                now=self._participant.clock(),
+            )
+            return _prepared(signed.token, given, may), dict(made.ciphertexts)
+
+        prepared, ciphertexts = await asyncio.to_thread(make)
+        now = self._participant.clock()
+        with self._participant.store.writing() as connection:
+            for index, data in ciphertexts.items():
+                keep(connection, self._session, Record(f"ciphertext:{attempt}", str(index), data), now=now)
+            keep(connection, self._session, Record(f"prepared:{attempt}", "", prepared), now=now)
+        return prepared
+
+    async def _state(self, attempt: int) -> ContributorState:
+        """The state before this attempt: consent, earlier contributions, and their closing certificates, checked."""
+        plan, keys, own = self._opened.plan, current_keys(self._node), self._contributor.id
+        with self._participant.store.reading() as connection:
+            consent = find(connection, self._session, "consent", own)
+            tokens = {
+                number: find(connection, self._session, f"contribution:{number}", own)
+                for number in range(MAX_ATTEMPTS)
+            }
+        assert consent is not None, "consent comes first"
+        contributions = {
+            number: CONTRIBUTION.open(token.decode(), own, keys)
+            for number, token in tokens.items()
+            if token is not None
+        }
+        state = ContributorState(plan, CONSENT.open(consent.decode(), own, keys), contributions)
+        for number in range(attempt):
+            _, certificate = await self._client.ballot(self._session, number)
+            if certificate is None:
+                raise Refused(
+                    "aggregation-no-certificate",
+                    found=f"no closing certificate of attempt {number}",
+                    expected="proof that the attempt before can never be answered",
+                    remedy="Do not contribute again without it.",
+                    where=self._client.coordinator,
+                )
+            state = self._contributor.close(state, number, certificate, keys)
+            with self._participant.store.writing() as connection:
+                close_attempt(connection, plan.digest, number)
+        return state
+
+    async def _given(self) -> GivenLeaves:
+        """What the plan asks for, if the gate lets it; a refusal is logged."""
+        try:
+            return await given_leaves(self._node, self._opened.plan)
+        except EgressRefused as refusal:
+            await self._node.log.append(
+                Draft(
+                    type=EntryType.REFUSAL,
+                    exchange=self._session[:32],
+                    request_digest=bytes.fromhex(self._opened.plan.digest),
+                    fields={
+                        FieldName.RECIPIENT: self._client.coordinator.encode(),
+                        FieldName.PURPOSE: PURPOSE.encode(),
+                        FieldName.REASON: refusal.decision.reason.encode(),
+                        FieldName.DECISION: refusal.decision.id.encode(),
+                    },
+                )
+            )
+            raise
+
+    async def _crossing(
+        self,
+        records: Sequence[Record],
+        *,
+        fields: dict[str, bytes] | None = None,
+        may: MayContribute | None = None,
+    ) -> None:
+        await keep_logged(
+            self._node,
+            EntryType.CROSSING,
+            self._session,
+            records,
+            sender=self._contributor.id,
+            counterparty=self._client.coordinator,
+            fields=fields,
+            write=None if may is None else may.enter,
+            condition=may,
+        )
+
+
+def plan_json(plan: SignedPlan) -> Json:
+    """A plan for a person to decide about."""
+    content, threshold = plan.content, plan.content.holder_threshold
+    return {
+        "digest": plan.digest,
+        "coordinator": plan.issuer,
+        "purpose": content.purpose,
+        "period": content.period,
+        "expires": content.expires,
+        "metrics": [f"{metric.name} [{metric.unit}] from {metric.source}" for metric in content.metrics],
+        "invited": list(content.invited),
+        "cohorts": {name: len(members) for name, members in content.cohorts.items()},
+        "minimum_cohort": content.minimum_cohort,
+        "holders": [holder.id for holder in content.holders],
+        "threshold": threshold.threshold,
+        "votes_needed": threshold.votes_needed,
+        "absent_tolerated": threshold.absent_tolerated,
+    }
+
+
+def _prepared(token: str, given: GivenLeaves, may: MayContribute) -> bytes:
+    return canonical_bytes(
+        {
+            "contribution": token,
+            "statement": given.statement,
+            "fields": {name: b64url_encode(value) for name, value in given.log_fields().items()},
+            "plan": may.plan,
+            "attempt": may.attempt,
+            "quantities": [
+                [one.installation, one.path, one.start.isoformat(), one.end.isoformat()]
+                for one in may.quantities
+            ],
+        }
+    )
+
+
+def _read_prepared(
+    content: bytes,
+) -> tuple[str, str, dict[str, bytes], tuple[tuple[Quantity, ...], str, int]]:
+    value = parse_canonical(content, max_bytes=2 * MAX_PREPARED_BYTES)
+    assert isinstance(value, dict), "this module wrote it"
+    fields, quantities = value["fields"], value["quantities"]
+    assert isinstance(fields, dict), "this module wrote it"
+    assert isinstance(quantities, list), "this module wrote it"
+    read = tuple(
+        Quantity(installation, path, date.fromisoformat(start), date.fromisoformat(end))
+        for installation, path, start, end in quantities
+    )
+    return (
+        str(value["contribution"]),
+        str(value["statement"]),
+        {name: b64url_decode(str(text)) for name, text in fields.items()},
+        (read, str(value["plan"]), int(str(value["attempt"]))),
+    )

@@ -1,0 +1,269 @@
+"""What contributors and holders bring to a coordinator: checked, logged, kept; and where each session stands.
+
+Everything that comes is signed, and must come from its signer. The coordinator checks contributions as holders will, so
+that a bad one is refused at the door and not found by a holder.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+from carbonport.crypto.log_entry import EntryType
+from carbonport.crypto.sums.bfv_constants import MAX_PUBLIC_CONTEXT_BYTES
+from carbonport.crypto.sums.contribution import check_ciphertext, decode_head
+from carbonport.crypto.sums.contribution_proofs import verify_heads
+from carbonport.errors import Misuse, Refused
+from carbonport.node.aggregation.answers import ANSWER, holder_answers
+from carbonport.node.aggregation.ballots import CLOSING_STATEMENT, VOTE
+from carbonport.node.aggregation.consent import CONSENT, check_consent
+from carbonport.node.aggregation.contribution import CONTRIBUTION, check_contribution
+from carbonport.node.aggregation.holder_keys import HOLDER_KEYS
+from carbonport.node.aggregation.network.plan_file import PlanDraft, read_draft
+from carbonport.node.aggregation.network.records import (
+    Record,
+    all_of,
+    find,
+    keep,
+    names_of,
+    sessions_with,
+)
+from carbonport.node.aggregation.network.session_log import keep_logged
+from carbonport.node.aggregation.plan import MAX_ATTEMPTS, PLAN, SignedPlan
+from carbonport.node.aggregation.roster import ROSTER, SignedRoster
+from carbonport.node.aggregation.signed_document import SealKeys
+from carbonport.node.aggregation.trust_lookups import listed_statements, seal_keys
+from carbonport.node.open_node import OpenNode
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where a session stands: `phase` is one of keys, contributing, voting, answering, closing, done, failed,
+    expired."""
+
+    phase: str
+    attempt: int = 0
+
+
+class CoordinatorSession:
+    """A coordinator's view of one session: its documents out of the records, opened with the keys valid now."""
+
+    def __init__(self, node: OpenNode, session: str) -> None:
+        """Raises `Misuse` (`aggregation-session-unknown`) for a session that this node does not coordinate."""
+        self.node, self.session = node, session
+        with self.reading() as connection:
+            draft = find(connection, session, "draft")
+        if draft is None:
+            raise unknown_session()
+        self.draft: PlanDraft = read_draft(draft)
+
+    @property
+    def keys(self) -> SealKeys:
+        """Seal keys as of now."""
+        participant = self.node.participant
+        return seal_keys(participant.trust, at=participant.clock(), now=participant.clock())
+
+    def plan(self) -> SignedPlan | None:
+        """The plan, once all holders made their keys."""
+        with self.reading() as connection:
+            token = find(connection, self.session, "plan")
+        return None if token is None else PLAN.open(token.decode(), self.node.participant.id, self.keys)
+
+    def planned(self) -> SignedPlan:
+        """The plan, which must exist by now."""
+        plan = self.plan()
+        if plan is None:
+            raise wrong_phase("keys", "a plan")
+        return plan
+
+    def roster(self, attempt: int) -> SignedRoster | None:
+        """The roster of an attempt, once it was proposed."""
+        with self.reading() as connection:
+            token = find(connection, self.session, f"roster:{attempt}")
+        return None if token is None else ROSTER.open(token.decode(), self.node.participant.id, self.keys)
+
+    def standing(self) -> Standing:
+        """Where the session stands by what was said in it."""
+        plan = self.plan()
+        with self.reading() as connection:
+            attempt = len(names_of(connection, self.session, "certificate"))
+            done = find(connection, self.session, "result") is not None
+            votes = all_of(connection, self.session, f"vote:{attempt}")
+        if plan is None:
+            return Standing("keys")
+        if done:
+            return Standing("done", max(0, attempt))
+        if self.node.participant.clock() >= plan.content.expires:
+            return Standing("expired", min(attempt, MAX_ATTEMPTS - 1))
+        if attempt >= MAX_ATTEMPTS:
+            return Standing("failed", MAX_ATTEMPTS - 1)
+        roster = self.roster(attempt)
+        if roster is None:
+            return Standing("contributing", attempt)
+        choices = [
+            VOTE.open(token.decode(), holder, self.keys).content.choice for holder, token in votes.items()
+        ]
+        needed = plan.content.holder_threshold.votes_needed
+        if choices.count(roster.digest) >= needed:
+            return Standing("answering", attempt)
+        lost = sum(choice != roster.digest for choice in choices)
+        if len(plan.content.holders) - lost < needed:
+            return Standing("closing", attempt)
+        return Standing("voting", attempt)
+
+    def names(self, participant: str) -> bool:
+        """Whether the session is this participant's matter."""
+        return participant in (*self.draft.holders, *self.draft.invited)
+
+    def reading(self) -> AbstractContextManager[Connection]:
+        """A snapshot of the store."""
+        return self.node.participant.store.reading()
+
+    # ---- what is brought ----
+
+    async def take_holder_keys(self, holder: str, announcement: str, context: bytes) -> None:
+        """A holder's announcement for this session's nonce, with its context."""
+        if holder not in self.draft.holders:
+            raise not_yours()
+        opened = HOLDER_KEYS.open(announcement, holder, self.keys)
+        digest = hashlib.sha256(context).hexdigest()
+        if (
+            opened.content.nonce.hex() != self.session
+            or opened.content.context != digest
+            or len(context) > MAX_PUBLIC_CONTEXT_BYTES
+        ):
+            raise wrong_document("keys that were made for another session or context")
+        await self._arrived(
+            holder, Record("keys", holder, announcement.encode()), Record("context", holder, context)
+        )
+
+    async def take_consent(self, contributor: str, consent: str) -> None:
+        """A contributor's consent."""
+        plan = self.planned()
+        check_consent(plan, CONSENT.open(consent, contributor, self.keys))
+        await self._arrived(contributor, Record("consent", contributor, consent.encode()))
+
+    async def take_contribution(
+        self, contributor: str, attempt: int, contribution: str, statement: str
+    ) -> None:
+        """A contribution with its statement; its ciphertexts follow."""
+        plan = self.planned()
+        with self.reading() as connection:
+            consented = find(connection, self.session, "consent", contributor) is not None
+            repeated = find(connection, self.session, f"contribution:{attempt}", contributor)
+        if not consented:
+            raise wrong_phase("a contribution", "the contributor's consent first")
+        if repeated is None:
+            self._require("contributing", attempt)
+            opened = CONTRIBUTION.open(contribution, contributor, self.keys)
+            participant = self.node.participant
+            now = participant.clock()
+            statement_of = listed_statements({contributor: statement}, participant.trust, at=now, now=now)
+            submitted = check_contribution(
+                plan, attempt, opened, statement_of(contributor, opened.content.statement)
+            )
+            verify_heads(plan.content.parameters(plan.digest), [submitted])
+        await self._arrived(
+            contributor,
+            Record(f"contribution:{attempt}", contributor, contribution.encode()),
+            Record(f"statement:{attempt}", contributor, statement.encode()),
+        )
+
+    def take_ciphertext(self, contributor: str, attempt: int, holder: int, ciphertext: bytes) -> None:
+        """A ciphertext whose hash the contribution's signed head names."""
+        plan = self.planned()
+        with self.reading() as connection:
+            token = find(connection, self.session, f"contribution:{attempt}", contributor)
+        if token is None:
+            raise wrong_phase("a ciphertext", "its contribution first")
+        parameters = plan.content.parameters(plan.digest)
+        opened = CONTRIBUTION.open(token.decode(), contributor, self.keys)
+        head = decode_head(parameters, contributor, opened.content.head)
+        check_ciphertext(parameters, head, holder, ciphertext)
+        self.keep(Record(f"ciphertext:{attempt}:{holder}", contributor, ciphertext))
+
+    async def take_words(self, holder: str, attempt: int, *, vote: str, answer: str, closing: str) -> None:
+        """A holder's words on an attempt; each is checked to be about it."""
+        plan = self.planned()
+        plan.content.holder_index(holder)
+        about = (plan.digest, attempt)
+        if vote:
+            cast = VOTE.open(vote, holder, self.keys).content
+            if (cast.plan, cast.attempt) != about:
+                raise wrong_document("a vote about another plan or attempt")
+            await self._arrived(holder, Record(f"vote:{attempt}", holder, vote.encode()))
+        if answer:
+            roster = self.roster(attempt)
+            if roster is None:
+                raise wrong_phase("an answer", "a roster")
+            holder_answers(plan, roster, ANSWER.open(answer, holder, self.keys))
+            await self._arrived(holder, Record(f"answer:{attempt}", holder, answer.encode()))
+        if closing:
+            word = CLOSING_STATEMENT.open(closing, holder, self.keys).content
+            if (word.plan, word.attempt) != about:
+                raise wrong_document("a closing statement about another plan or attempt")
+            await self._arrived(holder, Record(f"closing:{attempt}", holder, closing.encode()))
+
+    def keep(self, *kept: Record) -> None:
+        """Keep records of the coordinator's own."""
+        participant = self.node.participant
+        with participant.store.writing() as connection:
+            for record in kept:
+                keep(connection, self.session, record, now=participant.clock())
+
+    def _require(self, phase: str, attempt: int) -> None:
+        standing = self.standing()
+        if (standing.phase, standing.attempt) != (phase, attempt):
+            raise wrong_phase(f"{standing.phase}, attempt {standing.attempt}", f"{phase}, attempt {attempt}")
+
+    async def _arrived(self, sender: str, *kept: Record) -> None:
+        await keep_logged(
+            self.node, EntryType.ARRIVAL, self.session, kept, sender=sender, counterparty=sender
+        )
+
+
+def coordinated(connection: Connection) -> list[str]:
+    """Sessions that this node coordinates, the oldest first."""
+    return sessions_with(connection, "draft")
+
+
+def tokens(contents: Mapping[str, bytes]) -> dict[str, str]:
+    """Records that are tokens, as text."""
+    return {name: content.decode() for name, content in contents.items()}
+
+
+def unknown_session() -> Misuse:
+    """The error of a session that is not there, or not the caller's."""
+    return Misuse(
+        "aggregation-session-unknown",
+        found="no session of this name here",
+        expected="a session that this coordinator planned and that names the caller",
+        remedy="List the sessions at the coordinator; the name is the nonce of its plan.",
+    )
+
+
+def not_yours() -> Misuse:
+    """The error of somebody whom a session does not name for this."""
+    return unknown_session()
+
+
+def wrong_phase(found: str, expected: str) -> Refused:
+    """The refusal of something that comes too early or too late."""
+    return Refused(
+        "aggregation-phase",
+        found=found,
+        expected=expected,
+        remedy="Look where the session stands, and go on from there.",
+    )
+
+
+def wrong_document(found: str) -> Refused:
+    """The refusal of a document that belongs elsewhere."""
+    return Refused(
+        "aggregation-document-place",
+        found=found,
+        expected="a document of this session and attempt",
+        remedy="Send what this session asks for.",
+    )

@@ -1,0 +1,277 @@
+"""How a coordinator takes a session further: each step does what can be done now and says what is waited for.
+
+A step may be repeated at any time, also after the process was killed in the middle of one: what was kept stands.
+"""
+
+import asyncio
+from collections.abc import Collection
+
+from carbonport.classification.cohorts import Undertakings
+from carbonport.crypto.canonical import Json
+from carbonport.crypto.log_entry import EntryType
+from carbonport.crypto.sums.bfv_worker import BfvWorker
+from carbonport.errors import FailedVerification
+from carbonport.node.aggregation.answers import ANSWER
+from carbonport.node.aggregation.ballots import CLOSING_STATEMENT, VOTE
+from carbonport.node.aggregation.closing import ClosingCertificate, check_closed, read_certificate
+from carbonport.node.aggregation.consent import CONSENT
+from carbonport.node.aggregation.contribution import CONTRIBUTION
+from carbonport.node.aggregation.coordinator import Coordinator
+from carbonport.node.aggregation.examination import Examined, Proposal, examine
+from carbonport.node.aggregation.network.coordinator_inbox import CoordinatorSession, tokens
+from carbonport.node.aggregation.network.plan_file import PlanDraft, draft_bytes
+from carbonport.node.aggregation.network.records import Record, all_of, find, keep, names_of
+from carbonport.node.aggregation.network.session_log import keep_logged
+from carbonport.node.aggregation.parties import check_parties
+from carbonport.node.aggregation.plan import PLAN_NONCE_BYTES, SignedPlan
+from carbonport.node.aggregation.result_file import ResultFile
+from carbonport.node.aggregation.roster import SignedRoster
+from carbonport.node.aggregation.signed_document import document_digest
+from carbonport.node.aggregation.totals import add_up
+from carbonport.node.aggregation.trust_lookups import directory, listed_statements
+from carbonport.node.identity.key_ring import KeyUse
+from carbonport.node.open_node import OpenNode
+
+EVERYONE = "everyone in the plan"
+"""The counterparty of what a coordinator publishes."""
+
+FINAL_PHASES = frozenset({"done", "failed", "expired"})
+"""Nothing follows any more."""
+
+
+def begin(node: OpenNode, draft: PlanDraft) -> str:
+    """Begin a session over a draft; its name is the nonce that the holders make their keys for."""
+    session = node.participant.random_bytes(PLAN_NONCE_BYTES).hex()
+    now = node.participant.clock()
+    with node.participant.store.writing() as connection:
+        keep(connection, session, Record("draft", "", draft_bytes(draft)), now=now)
+    return session
+
+
+async def coordinator_step(
+    node: OpenNode, session: str, *, go_without: bool = False, left_out: Collection[str] = ()
+) -> dict[str, Json]:
+    """One step. `go_without` proposes a roster although some have not contributed; `left_out` never are on it."""
+    steps = _Steps(CoordinatorSession(node, session))
+    standing = steps.session.standing()
+    if standing.phase == "keys":
+        await steps.sign_plan()
+    elif standing.phase == "contributing":
+        await steps.propose(standing.attempt, go_without=go_without, left_out=left_out)
+    elif standing.phase == "answering":
+        await steps.publish(standing.attempt)
+    elif standing.phase == "closing":
+        steps.close(standing.attempt)
+    return steps.status()
+
+
+class _Steps:
+    def __init__(self, session: CoordinatorSession) -> None:
+        self.session = session
+        participant = session.node.participant
+        self._coordinator = Coordinator(participant.id, participant.signing_key(KeyUse.SEAL))
+
+    async def sign_plan(self) -> None:
+        """Once every holder announced its keys."""
+        with self.session.reading() as connection:
+            announced = tokens(all_of(connection, self.session.session, "keys"))
+        holders = self.session.draft.holders
+        if set(announced) != set(holders):
+            return
+        digests = [document_digest(announced[name]) for name in holders]
+        now = self.session.node.participant.clock()
+        content = self.session.draft.plan(bytes.fromhex(self.session.session), digests, now=now)
+        plan = self._coordinator.plan(content)
+        self._undertakings(plan)
+        await self._issued(Record("plan", "", plan.token.encode()))
+
+    async def propose(self, attempt: int, *, go_without: bool, left_out: Collection[str]) -> None:
+        """The roster, once everyone contributed, or of those who did; totals are kept before it is shown."""
+        plan, name = self.session.planned(), self.session.session
+        with self.session.reading() as connection:
+            members = names_of(connection, name, f"contribution:{attempt}")
+            for index in plan.content.holder_threshold.indices:
+                members &= names_of(connection, name, f"ciphertext:{attempt}:{index}")
+        expected = set(plan.content.invited) - set(left_out)
+        members &= expected
+        if not members or (members != expected and not go_without):
+            return
+        roster, records = await asyncio.to_thread(self._proposal, plan, attempt, members)
+        self.session.keep(*records)
+        await self._issued(Record(f"roster:{attempt}", "", roster.token.encode()))
+
+    async def publish(self, attempt: int) -> None:
+        """The result, once k holders answered."""
+        plan, name = self.session.planned(), self.session.session
+        with self.session.reading() as connection:
+            said = {
+                kind: tokens(all_of(connection, name, f"{kind}:{attempt}")) for kind in ("vote", "answer")
+            }
+        if len(said["answer"]) < plan.content.threshold:
+            return
+        data = await asyncio.to_thread(self._result_file, plan, attempt, said["vote"], said["answer"])
+        await self._issued(Record("result", "", data))
+
+    def close(self, attempt: int) -> None:
+        """The closing certificate, once the holders' words suffice."""
+        plan, name, keys = self.session.planned(), self.session.session, self.session.keys
+        with self.session.reading() as connection:
+            votes = tokens(all_of(connection, name, f"vote:{attempt}"))
+            words = tokens(all_of(connection, name, f"closing:{attempt}"))
+        certificate = ClosingCertificate.of(
+            [VOTE.open(token, holder, keys) for holder, token in votes.items()],
+            [CLOSING_STATEMENT.open(token, holder, keys) for holder, token in words.items()],
+        )
+        try:
+            check_closed(plan, attempt, certificate, keys)
+        except FailedVerification:
+            return
+        self.session.keep(Record("certificate", str(attempt), certificate.encode()))
+
+    def status(self) -> dict[str, Json]:
+        """Where the session stands, and how many have done what."""
+        standing, name = self.session.standing(), self.session.session
+        attempt, draft, plan = standing.attempt, self.session.draft, self.session.plan()
+        with self.session.reading() as connection:
+            counts: dict[str, Json] = {
+                kind: len(
+                    names_of(connection, name, kind if kind in ("keys", "consent") else f"{kind}:{attempt}")
+                )
+                for kind in ("keys", "consent", "contribution", "vote", "answer")
+            }
+        return {
+            "session": name,
+            "phase": standing.phase,
+            "attempt": attempt,
+            "plan": "" if plan is None else plan.digest,
+            "done": standing.phase in FINAL_PHASES,
+            "counts": counts,
+            "invited": len(draft.invited),
+            "holders": len(draft.holders),
+            "votes_needed": 0 if plan is None else plan.content.holder_threshold.votes_needed,
+        }
+
+    def _undertakings(self, plan: SignedPlan) -> Undertakings:
+        participant = self.session.node.participant
+        return check_parties(plan, directory(participant.trust, now=participant.clock()))
+
+    def _closed(self) -> list[ClosingCertificate]:
+        with self.session.reading() as connection:
+            kept = all_of(connection, self.session.session, "certificate")
+        return [read_certificate(kept[number]) for number in sorted(kept, key=int)]
+
+    def _documents(self, attempt: int, members: Collection[str]) -> dict[str, dict[str, str]]:
+        with self.session.reading() as connection:
+            found = {
+                kind: tokens(all_of(connection, self.session.session, stored))
+                for kind, stored in (
+                    ("consent", "consent"),
+                    ("contribution", f"contribution:{attempt}"),
+                    ("statement", f"statement:{attempt}"),
+                )
+            }
+        return {
+            kind: {who: token for who, token in documents.items() if who in members}
+            for kind, documents in found.items()
+        }
+
+    def _examined(
+        self, plan: SignedPlan, roster: SignedRoster, documents: dict[str, dict[str, str]]
+    ) -> Examined:
+        participant = self.session.node.participant
+        now = participant.clock()
+        return examine(
+            plan,
+            Proposal(roster.token, documents["consent"], documents["contribution"], self._closed()),
+            undertakings=self._undertakings(plan),
+            keys=self.session.keys,
+            statement_of=listed_statements(documents["statement"], participant.trust, at=now, now=now),
+            random_bytes=participant.random_bytes,
+        )
+
+    def _proposal(
+        self, plan: SignedPlan, attempt: int, members: Collection[str]
+    ) -> tuple[SignedRoster, list[Record]]:
+        """The signed roster with every holder's totals, checked as holders will."""
+        keys, documents = self.session.keys, self._documents(attempt, members)
+        roster = self._coordinator.propose(
+            plan,
+            attempt,
+            {who: CONSENT.open(token, who, keys) for who, token in documents["consent"].items()},
+            {who: CONTRIBUTION.open(token, who, keys) for who, token in documents["contribution"].items()},
+            self._undertakings(plan),
+            self._closed(),
+        )
+        examined = self._examined(plan, roster, documents)
+        records = []
+        with BfvWorker() as worker:
+            for index, holder in enumerate(plan.content.holders, start=1):
+                with self.session.reading() as connection:
+                    context = all_of(connection, self.session.session, "context")[holder.id]
+                worker.open_context(index, context)
+                totals = add_up(
+                    plan,
+                    roster,
+                    examined.heads,
+                    index,
+                    lambda who, j: self._ciphertext(attempt, who, j),
+                    worker,
+                )
+                note = self._coordinator.note(plan, roster, holder.id, totals)
+                # BFV sums are the same bytes each time, the roster's token too: a repeated step keeps the same.
+                records.append(Record(f"note:{attempt}", holder.id, note.token.encode()))
+                records += [
+                    Record(f"total:{attempt}:{holder.id}", cohort, data) for cohort, data in totals.items()
+                ]
+        return roster, records
+
+    def _ciphertext(self, attempt: int, contributor: str, holder: int) -> bytes:
+
+        with self.session.reading() as connection:
+            found = find(connection, self.session.session, f"ciphertext:{attempt}:{holder}", contributor)
+        assert found is not None, "only those whose ciphertexts are complete are on the roster"
+        return found
+
+    def _result_file(
+        self, plan: SignedPlan, attempt: int, votes: dict[str, str], answers: dict[str, str]
+    ) -> bytes:
+        keys, participant = self.session.keys, self.session.node.participant
+        roster = self.session.roster(attempt)
+        assert roster is not None, "there were votes for it"
+        members = [entry.id for entry in roster.content.entries]
+        documents = self._documents(attempt, members)
+        result = self._coordinator.publish(
+            plan,
+            self._examined(plan, roster, documents),
+            [VOTE.open(token, holder, keys) for holder, token in votes.items()],
+            [ANSWER.open(token, holder, keys) for holder, token in answers.items()],
+            now=participant.clock(),
+        )
+        store = participant.trust
+        return ResultFile(
+            coordinator=participant.id,
+            issued_at=result.content.issued_at,
+            plan=plan.token,
+            consents=documents["consent"],
+            contributions=documents["contribution"],
+            statements=documents["statement"],
+            roster=roster.token,
+            closed=tuple(self._closed()),
+            votes=votes,
+            answers=answers,
+            result=result.token,
+            anchors={name: tuple(jwks) for name, jwks in store.anchors.items()},
+            trust_lists=tuple(held.token for held in store.held_lists()),
+        ).encode()
+
+    async def _issued(self, record: Record) -> None:
+        """Publish a document of the coordinator's own."""
+        participant = self.session.node.participant
+        await keep_logged(
+            self.session.node,
+            EntryType.ISSUE,
+            self.session.session,
+            [record],
+            sender=participant.id,
+            counterparty=EVERYONE,
+        )

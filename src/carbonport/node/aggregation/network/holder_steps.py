@@ -1,0 +1,232 @@
+"""How a key holder takes its sessions further: keys, examination, vote, answer, last word, and the keys' end.
+
+What it says is kept and logged before it is sent; what was said once is sent again as it is. Nothing is said on the
+coordinator's word about a phase alone: votes rest on what the holder checked, answers on the votes it was shown.
+"""
+
+import asyncio
+import hashlib
+from collections.abc import Mapping
+
+from carbonport.crypto.canonical import Json
+from carbonport.crypto.log_entry import EntryType
+from carbonport.crypto.sums.bfv_worker import BfvWorker
+from carbonport.errors import CarbonportError, Refused, Unavailable
+from carbonport.node.aggregation.answers import ANSWER
+from carbonport.node.aggregation.ballots import ABORT, CLOSING_STATEMENT, VOTE
+from carbonport.node.aggregation.examination import Examined, Proposal, decrypt_totals, examine
+from carbonport.node.aggregation.holder import Holder, HolderAttempt, HolderState, require_not_restored
+from carbonport.node.aggregation.holder_keys import HOLDER_KEYS, HolderKeys
+from carbonport.node.aggregation.network.coordinator_client import CoordinatorClient, SessionState
+from carbonport.node.aggregation.network.holder_secret import HolderSecret
+from carbonport.node.aggregation.network.opened_plan import OpenedPlan, current_keys, opened_plan
+from carbonport.node.aggregation.network.records import Record, all_of, find, kept_at
+from carbonport.node.aggregation.network.session_log import keep_logged
+from carbonport.node.aggregation.plan import MAX_ATTEMPTS, SignedPlan
+from carbonport.node.aggregation.roster import ROSTER
+from carbonport.node.aggregation.totals import TOTALS, check_totals
+from carbonport.node.aggregation.trust_lookups import listed_statements
+from carbonport.node.identity.key_ring import KeyUse
+from carbonport.node.open_node import OpenNode
+from carbonport.node.restored import read_restore
+
+OVER = frozenset({"done", "failed", "expired"})
+"""Phases after which a holder's keys are of no use."""
+
+
+async def holder_step(node: OpenNode, coordinator: str) -> list[dict[str, Json]]:
+    """One step in every session that this coordinator has for this holder; a problem in one does not stop the
+    others."""
+    client = CoordinatorClient(node.peers, coordinator)
+    states = []
+    for state in await client.sessions():
+        steps = HolderSteps(node, client, state.session)
+        try:
+            said = await steps.step(state)
+        except Unavailable:
+            raise
+        except CarbonportError as problem:
+            said = {"problem": dict(problem.as_dict())}
+        states.append(
+            {
+                "session": state.session,
+                "phase": state.phase,
+                "attempt": state.attempt,
+                "done": state.phase in OVER,
+                **said,
+            }
+        )
+    return states
+
+
+class HolderSteps:
+    """One holder in one session."""
+
+    def __init__(self, node: OpenNode, client: CoordinatorClient, session: str) -> None:
+        self._node, self._client, self._session = node, client, session
+        self._participant = node.participant
+        self._holder = Holder(self._participant.id, self._participant.signing_key(KeyUse.SEAL))
+        self._secret = HolderSecret(self._participant, session)
+
+    async def step(self, state: SessionState) -> dict[str, Json]:
+        """What can be done now; says what was."""
+        if state.phase == "keys":
+            await self._announce()
+            return {"said": "keys"}
+        if state.phase in OVER:
+            return {"said": "keys destroyed" if self._secret.destroy() else ""}
+        opened = await opened_plan(self._node, self._client, self._session)
+        if self._participant.clock() >= opened.plan.content.expires:
+            return {"said": "keys destroyed" if self._secret.destroy() else ""}
+        if state.phase == "voting":
+            return await self._vote(opened, state.attempt)
+        if state.phase == "answering":
+            return await self._answer(opened, state.attempt)
+        if state.phase == "closing":
+            return await self._close(opened.plan, state.attempt)
+        return {}
+
+    async def _announce(self) -> None:
+        """Fresh keys for this session, made once; a holder killed before it announced them makes others."""
+        with self._participant.store.reading() as connection:
+            announced = find(connection, self._session, "keys", self._participant.id)
+            context = find(connection, self._session, "own-context")
+        if announced is None or context is None:
+            made = await asyncio.to_thread(_fresh_context)
+            self._secret.write(*made)
+            content = HolderKeys(bytes.fromhex(self._session), hashlib.sha256(made[0]).hexdigest())
+            announcement = HOLDER_KEYS.sign(content, self._holder.id, self._holder.key)
+            announced, context = announcement.token.encode(), made[0]
+            await self._said(Record("keys", self._holder.id, announced), Record("own-context", "", context))
+        await self._client.submit_holder_keys(self._session, announced.decode(), context)
+
+    async def _vote(self, opened: OpenedPlan, attempt: int) -> dict[str, Json]:
+        """Check everything, decrypt, vote; or vote abort and say why."""
+        state, why = self._state(opened.plan), ""
+        if state.attempt(attempt).vote is None:
+            proposal, statements = await self._client.proposal(self._session, attempt)
+            roster = ROSTER.open(proposal.roster, opened.plan.issuer, current_keys(self._node))
+            totals, note = {}, ""
+            for cohort in roster.content.released:
+                note, totals[cohort] = await self._client.total(self._session, attempt, cohort)
+            try:
+                examined, shares = await asyncio.to_thread(
+                    self._examine, opened, proposal, statements, note, totals
+                )
+                choice = roster.digest
+                kept = [Record(f"share:{attempt}", cohort, share) for cohort, share in shares.items()]
+                kept.append(Record(f"roster:{attempt}", "", examined.roster.token.encode()))
+            except Unavailable:
+                raise
+            except CarbonportError as problem:
+                choice, kept, why = ABORT, [], f"{problem.id} {problem.where}".strip()
+            closed = frozenset(range(len(proposal.closed))) if choice != ABORT else state.closed
+            state = HolderState(
+                state.plan, state.accepted_at, state.attempts, closed | state.closed, state.ended
+            )
+            state, vote = self._holder.vote(state, attempt, choice, now=self._participant.clock())
+            await self._said(Record(f"vote:{attempt}", self._holder.id, vote.token.encode()), *kept)
+        said = state.attempt(attempt).vote
+        assert said is not None, "it was just said"
+        await self._client.submit_words(self._session, attempt, vote=said.token)
+        return {"said": "abort" if said.content.choice == ABORT else "vote", "why": why}
+
+    def _examine(
+        self,
+        opened: OpenedPlan,
+        proposal: Proposal,
+        statements: Mapping[str, str],
+        note: str,
+        totals: Mapping[str, bytes],
+    ) -> tuple[Examined, Mapping[str, bytes]]:
+        plan, keys, now = opened.plan, current_keys(self._node), self._participant.clock()
+        examined = examine(
+            plan,
+            proposal,
+            undertakings=opened.undertakings,
+            keys=keys,
+            statement_of=listed_statements(statements, self._participant.trust, at=now, now=now),
+            random_bytes=self._participant.random_bytes,
+        )
+        check_totals(plan, examined.roster, TOTALS.open(note, plan.issuer, keys), self._holder.id, totals)
+        with BfvWorker() as worker:
+            index = plan.content.holder_index(self._holder.id)
+            worker.unlock(self._secret.read(opened.contexts[index]))
+            return examined, decrypt_totals(plan, index, examined, totals, worker)
+
+    async def _answer(self, opened: OpenedPlan, attempt: int) -> dict[str, Json]:
+        """Answer for the roster that was voted for, once the votes are shown."""
+        state = self._state(opened.plan)
+        keys = current_keys(self._node)
+        with self._participant.store.reading() as connection:
+            token = find(connection, self._session, f"roster:{attempt}")
+            shares = all_of(connection, self._session, f"share:{attempt}")
+        if token is None:
+            return {"said": ""}
+        answer = state.attempt(attempt).answer
+        if answer is None:
+            votes, _ = await self._client.ballot(self._session, attempt)
+            state = HolderState(state.plan, state.accepted_at, state.attempts, frozenset(range(attempt)))
+            _, answer = self._holder.answer(
+                state,
+                ROSTER.open(token.decode(), opened.plan.issuer, keys),
+                [VOTE.open(vote, holder, keys) for holder, vote in votes.items()],
+                shares,
+                now=self._participant.clock(),
+            )
+            await self._said(Record(f"answer:{attempt}", self._holder.id, answer.token.encode()))
+        await self._client.submit_words(self._session, attempt, answer=answer.token)
+        return {"said": "answer"}
+
+    async def _close(self, plan: SignedPlan, attempt: int) -> dict[str, Json]:
+        """The last word on an attempt."""
+        _, closing = self._holder.close(self._state(plan), attempt)
+        await self._said(Record(f"closing:{attempt}", self._holder.id, closing.token.encode()))
+        await self._client.submit_words(self._session, attempt, closing=closing.token)
+        return {"said": "last word"}
+
+    def _state(self, plan: SignedPlan) -> HolderState:
+        """The durable state, out of this node's own words."""
+        keys, own = current_keys(self._node), self._holder.id
+        attempts: dict[int, HolderAttempt] = {}
+        with self._participant.store.reading() as connection:
+            accepted = kept_at(connection, self._session, "plan")
+            restore = read_restore(connection)
+            for attempt in range(MAX_ATTEMPTS):
+                words = {
+                    kind: find(connection, self._session, f"{kind}:{attempt}", own)
+                    for kind in ("vote", "answer", "closing")
+                }
+                vote, answer, closing = (None if word is None else word.decode() for word in words.values())
+                attempts[attempt] = HolderAttempt(
+                    None if vote is None else VOTE.open(vote, own, keys),
+                    None if answer is None else ANSWER.open(answer, own, keys),
+                    None if closing is None else CLOSING_STATEMENT.open(closing, own, keys),
+                )
+        if accepted is None:
+            raise Refused(
+                "aggregation-plan-not-kept",
+                found="a session whose plan this holder does not hold",
+                expected="a plan that was accepted here",
+                remedy="Step again; the plan is fetched first.",
+            )
+        state = HolderState(plan, accepted, attempts)
+        require_not_restored(state, None if restore is None else restore.at)
+        return state
+
+    async def _said(self, *records: Record) -> None:
+        """Keep and log this holder's own word, before it leaves."""
+        await keep_logged(
+            self._node,
+            EntryType.CROSSING,
+            self._session,
+            records,
+            sender=self._holder.id,
+            counterparty=self._client.coordinator,
+        )
+
+
+def _fresh_context() -> tuple[bytes, bytes]:
+    with BfvWorker() as worker:
+        made = worker.generate()
+        return made.public, made.secret

@@ -1,0 +1,75 @@
+"""Fetching a plan and looking at it, as contributors and holders both do; the first plan of a session stands."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from carbonport.classification.cohorts import Undertakings
+from carbonport.crypto.log_entry import EntryType
+from carbonport.node.aggregation.network.coordinator_client import CoordinatorClient
+from carbonport.node.aggregation.network.records import Record, all_of, find, keep
+from carbonport.node.aggregation.network.session_log import keep_logged
+from carbonport.node.aggregation.parties import check_parties
+from carbonport.node.aggregation.plan import PLAN, SignedPlan, plan_malformed
+from carbonport.node.aggregation.plan_opening import open_plan
+from carbonport.node.aggregation.signed_document import SealKeys
+from carbonport.node.aggregation.trust_lookups import directory, seal_keys
+from carbonport.node.open_node import OpenNode
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedPlan:
+    """A plan that may be taken part in, with the holders' public contexts by index."""
+
+    plan: SignedPlan
+    undertakings: Undertakings
+    contexts: Mapping[int, bytes]
+
+
+def current_keys(node: OpenNode) -> SealKeys:
+    """Seal keys as of now."""
+    participant = node.participant
+    return seal_keys(participant.trust, at=participant.clock(), now=participant.clock())
+
+
+async def opened_plan(node: OpenNode, client: CoordinatorClient, session: str) -> OpenedPlan:
+    """The plan of a session, out of this node's records or fetched, checked and kept.
+
+    Trust lists are asked anew each time: a holder that was removed since is not independent any more.
+    """
+    participant = node.participant
+    keys, parties = current_keys(node), directory(participant.trust, now=participant.clock())
+    with participant.store.reading() as connection:
+        kept = find(connection, session, "plan")
+        contexts = all_of(connection, session, "context")
+    if kept is not None:
+        plan = PLAN.open(kept.decode(), client.coordinator, keys)
+        undertakings = check_parties(plan, parties)
+        return OpenedPlan(plan, undertakings, _by_index(plan, contexts))
+    parcel = await client.plan(session)
+    fetched = {
+        name: (token, await client.holder_context(session, name))
+        for name, token in parcel.announcements.items()
+    }
+    plan, undertakings = open_plan(
+        parcel.plan, client.coordinator, contexts=fetched, keys=keys, directory=parties
+    )
+    if plan.content.nonce.hex() != session:
+        raise plan_malformed("the plan of another session")
+    now = participant.clock()
+    with participant.store.writing() as connection:
+        for name, (_, context) in fetched.items():
+            keep(connection, session, Record("context", name, context), now=now)
+        keep(connection, session, Record("coordinator", "", client.coordinator.encode()), now=now)
+    await keep_logged(
+        node,
+        EntryType.ARRIVAL,
+        session,
+        [Record("plan", "", parcel.plan.encode())],
+        sender=client.coordinator,
+        counterparty=client.coordinator,
+    )
+    return OpenedPlan(plan, undertakings, _by_index(plan, {name: one[1] for name, one in fetched.items()}))
+
+
+def _by_index(plan: SignedPlan, contexts: Mapping[str, bytes]) -> dict[int, bytes]:
+    return {index: contexts[holder.id] for index, holder in enumerate(plan.content.holders, start=1)}

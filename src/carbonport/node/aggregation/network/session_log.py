@@ -1,0 +1,88 @@
+"""A document and its log entry in one transaction: nothing leaves, and nothing counts as received, without either.
+
+On the contributor's side a contribution is a *crossing* with the gate's decision, on the coordinator's an *arrival*;
+so is every other document of a session, on both sides. The exchange id is the same on both: it follows from the
+session, the document and who sent it.
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+from carbonport.crypto.log_entry import EXCHANGE_ID_CHARACTERS, EntryType, FieldName, payload_digest
+from carbonport.crypto.tuplehash import tuple_hash
+from carbonport.node.aggregation.network.records import Record, find, keep, said_before
+from carbonport.node.log.draft import CompanionWrite, Condition, Draft
+from carbonport.node.open_node import OpenNode
+
+EXCHANGE_DOMAIN = "carbonport/aggregation/exchange/v1"
+"""Domain string of a document's exchange id."""
+
+PURPOSE = "benchmarking"
+"""What sums are for."""
+
+
+@dataclass(frozen=True, slots=True)
+class _SaidOnce:
+    """The condition of an entry: none of its records was given otherwise before."""
+
+    session: str
+    records: tuple[Record, ...]
+    also: Condition | None = None
+
+    def require(self, connection: Connection) -> None:
+        """Refuse otherwise."""
+        for record in self.records:
+            known = find(connection, self.session, record.kind, record.name)
+            if known is not None and known != record.content:
+                raise said_before(record)
+        if self.also is not None:
+            self.also.require(connection)
+
+
+async def keep_logged(
+    node: OpenNode,
+    entry: EntryType,
+    session: str,
+    records: Sequence[Record],
+    *,
+    sender: str,
+    counterparty: str,
+    fields: Mapping[str, bytes] | None = None,
+    write: CompanionWrite | None = None,
+    condition: Condition | None = None,
+) -> None:
+    """Log the first record's document and keep all records, or raise and do neither; repeating it changes nothing.
+
+    `sender` signed the document; `counterparty` is the other side of this node. `fields` are further fields of the
+    entry.
+    """
+    document = records[0]
+    now = node.participant.clock()
+
+    def companion(connection: Connection, index: int) -> None:
+        for record in records:
+            keep(connection, session, record, now=now)
+        if write is not None:
+            write(connection, index)
+
+    await node.log.append(
+        Draft(
+            type=entry,
+            exchange=tuple_hash(EXCHANGE_DOMAIN, session, document.kind, sender).hex()[
+                :EXCHANGE_ID_CHARACTERS
+            ],
+            request_digest=hashlib.sha256(document.content).digest(),
+            fields={
+                FieldName.PAYLOAD: payload_digest(document.content),
+                FieldName.RECIPIENT: counterparty.encode(),
+                FieldName.PURPOSE: PURPOSE.encode(),
+                FieldName.SUBJECT: f"{session} {document.kind}".encode(),
+                **(fields or {}),
+            },
+            write=companion,
+            condition=_SaidOnce(session, tuple(records), condition),
+        )
+    )

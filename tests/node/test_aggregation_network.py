@@ -1,0 +1,274 @@
+"""Sessions between nodes: real TLS, real stores and logs, every role stepping; and what each refuses."""
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from carbonport.crypto.ambient import system_random
+from carbonport.crypto.sums.bfv_worker import BfvWorker
+from carbonport.crypto.sums.contributing import make_contribution
+from carbonport.crypto.sums.contribution import Contribution, decode_head
+from carbonport.errors import CarbonportError, Refused
+from carbonport.node.aggregation.contributor import Contributor
+from carbonport.node.aggregation.network.coordinator_client import CoordinatorClient
+from carbonport.node.aggregation.network.given_leaves import given_leaves
+from carbonport.node.aggregation.network.opened_plan import opened_plan
+from carbonport.node.aggregation.network.plan_file import read_plan_file
+from carbonport.node.aggregation.result_check import check_result_file
+from carbonport.node.aggregation.result_statement import exact_sums
+from carbonport.node.demo.aggregate_cast import (
+    COORDINATOR,
+    OUTPUTS_T,
+    POWER_MWH,
+    AggregateStage,
+    plan_file,
+    set_aggregate_stage,
+    true_sums,
+    verify_works,
+)
+from carbonport.node.demo.cast import Part
+from carbonport.node.home import open_home
+from carbonport.node.identity.key_ring import KeyUse
+from carbonport.node.open_node import OpenNode
+from carbonport.node.operations import run_operation
+from carbonport.node.participant import Participant
+from carbonport.node.services.aggregation_service import AggregationService
+from carbonport.wire.v1 import aggregation_pb2, aggregation_pb2_grpc
+
+EXPORTERS, HOLDERS = 5, 3
+
+
+class Nodes:
+    """Everybody's node, open in this process; only the coordinator listens. Each can be closed and opened again."""
+
+    def __init__(self, stage: AggregateStage) -> None:
+        self.stage = stage
+        self.opened: dict[str, OpenNode] = {}
+        self._server: Any = None
+
+    async def open(self, part: Part) -> None:
+        home = open_home(self.stage.folder / part.key, environ={})
+        node = await OpenNode.open(Participant.open(home))
+        self.opened[part.key] = node
+        if part == COORDINATOR:
+            self._server = home.server()
+            self._server.add(
+                aggregation_pb2_grpc.add_AggregationServiceServicer_to_server,
+                AggregationService(node),
+                aggregation_pb2.DESCRIPTOR.services_by_name["AggregationService"],
+            )
+            await self._server.start(home.config.node.listen)
+
+    async def close(self, part: Part) -> None:
+        if part == COORDINATOR and self._server is not None:
+            await self._server.stop(0)
+        await self.opened.pop(part.key).close()
+
+    async def restart(self, part: Part) -> None:
+        await self.close(part)
+        await self.open(part)
+
+    async def do(self, part: Part, operation: str, **arguments: Any) -> dict[str, Any]:
+        result = await run_operation(self.opened[part.key], f"aggregate-{operation}", arguments)
+        assert isinstance(result, dict)
+        return dict(result)
+
+    async def hold(self) -> list[dict[str, Any]]:
+        return [
+            (await self.do(part, "hold", coordinator=COORDINATOR.id))["sessions"][-1]
+            for part in self.stage.holders
+        ]
+
+    async def join(self, session: str, **arguments: Any) -> list[dict[str, Any]]:
+        return [
+            await self.do(part, "join", coordinator=COORDINATOR.id, session=session, **arguments)
+            for part in self.stage.exporters
+        ]
+
+
+@asynccontextmanager
+async def all_nodes(stage: AggregateStage) -> AsyncIterator[Nodes]:
+    nodes = Nodes(stage)
+    try:
+        for part in stage.serving:
+            await nodes.open(part)
+        yield nodes
+    finally:
+        for part in stage.serving:
+            if part.key in nodes.opened:
+                await nodes.close(part)
+
+
+@pytest.fixture(scope="module")
+def stage(tmp_path_factory: pytest.TempPathFactory) -> AggregateStage:
+    stage = set_aggregate_stage(
+        tmp_path_factory.mktemp("sum"), exporter_count=EXPORTERS, holder_count=HOLDERS
+    )
+    verify_works(stage)
+    (stage.folder / "plan.toml").write_text(plan_file(stage, 2))
+    return stage
+
+
+def test_a_session_between_nodes_restarted_at_every_step(stage: AggregateStage, tmp_path: Path) -> None:
+    asyncio.run(_whole_session(stage, tmp_path))
+
+
+async def _whole_session(stage: AggregateStage, tmp_path: Path) -> None:
+    async with all_nodes(stage) as nodes:
+        begun = await nodes.do(COORDINATOR, "plan", path=str(stage.folder / "plan.toml"))
+        session = begun["session"]
+        await nodes.restart(COORDINATOR)
+        assert (await nodes.do(COORDINATOR, "run", session=session))["phase"] == "keys"
+        assert [state["said"] for state in await nodes.hold()] == ["keys"] * HOLDERS
+        for part in stage.holders:
+            await nodes.restart(part)
+        assert [state["said"] for state in await nodes.hold()] == ["keys"] * HOLDERS, "the same again"
+        assert (await nodes.do(COORDINATOR, "run", session=session))["phase"] == "contributing"
+
+        looked = (await nodes.join(session))[0]
+        assert looked["phase"] == "invited"
+        assert looked["plan"]["votes_needed"] == 3
+        assert len(looked["plan"]["invited"]) == EXPORTERS
+        await _one_lies(nodes, stage, session)
+
+        for part in stage.exporters:
+            await nodes.restart(part)
+        assert [state["said"] for state in await nodes.join(session)] == ["contribution"] * EXPORTERS
+        await nodes.restart(COORDINATOR)
+        standing = await nodes.do(COORDINATOR, "run", session=session)
+        assert (standing["phase"], standing["attempt"]) == ("voting", 1)
+        assert standing["counts"]["contribution"] == EXPORTERS
+
+        assert [state["said"] for state in await nodes.hold()] == ["vote"] * HOLDERS
+        for part in stage.holders:
+            await nodes.restart(part)
+        assert (await nodes.do(COORDINATOR, "run", session=session))["phase"] == "answering"
+        assert [state["said"] for state in await nodes.hold()] == ["answer"] * HOLDERS
+        await nodes.restart(COORDINATOR)
+        done = await nodes.do(COORDINATOR, "run", session=session)
+        assert (done["phase"], done["done"]) == ("done", True)
+
+        for state in await nodes.join(session):
+            assert state["said"] == "result", "checked with this contributor's own trust lists"
+        assert [state["said"] for state in await nodes.hold()] == ["keys destroyed"] * HOLDERS
+        assert not list(stage.folder.glob("holder-*/aggregation/*.secret"))
+        out = tmp_path / "result.json"
+        await nodes.do(COORDINATOR, "result", session=session, out=str(out))
+        now = nodes.opened[COORDINATOR.key].participant.clock()
+        checked = check_result_file(out.read_bytes(), now=now)
+        assert checked.report.ok, checked.report.failed()
+        assert checked.plan is not None
+        assert checked.result is not None
+        assert exact_sums(checked.plan, checked.result)["total"] == true_sums(EXPORTERS)
+
+        await _nothing_twice(nodes, stage)
+        _no_figure_left(stage, out.read_bytes())
+
+
+async def _one_lies(nodes: Nodes, stage: AggregateStage, session: str) -> None:
+    """The first attempt: one exporter encrypts for the first holder another share than it committed to. That holder
+    votes abort, all give their last word, and only with the certificate of that does anybody go on."""
+    liar = stage.exporters[2]
+    for part in stage.exporters:
+        if part != liar:
+            joined = await nodes.do(part, "join", coordinator=COORDINATOR.id, session=session, agree=True)
+            assert joined["said"] == "contribution"
+    node = nodes.opened[liar.key]
+    client = CoordinatorClient(node.peers, COORDINATOR.id)
+    opened = await opened_plan(node, client, session)
+    given = await given_leaves(node, opened.plan)
+    contributor = Contributor(liar.id, node.participant.signing_key(KeyUse.SEAL))
+    now, parameters = node.participant.clock(), opened.plan.content.parameters(opened.plan.digest)
+    state = contributor.join(opened.plan, now=now)
+    with BfvWorker() as worker:
+        for index, context in opened.contexts.items():
+            worker.open_context(index, context)
+        made, other = (
+            make_contribution(
+                parameters, liar.id, given.values, worker.encrypt, nonce_secret=system_random(32)
+            )[0]
+            for _ in range(2)
+        )
+    head = decode_head(parameters, liar.id, made.head)
+    false = other.ciphertexts[1]
+    hashes = (hashlib.sha256(false).digest(), *head.ciphertext_hashes[1:])
+    lie = Contribution(
+        replace(head, ciphertext_hashes=hashes).encode(parameters), {**made.ciphertexts, 1: false}
+    )
+    _, signed = contributor.contribute(
+        state, 0, statement=given.statement, given=given.metrics, made=lie, now=now
+    )
+    with pytest.raises(Refused, match="aggregation-phase"):
+        await client.submit_contribution(session, 0, signed.token, given.statement)
+    await client.submit_consent(session, state.consent.token)
+    await client.submit_contribution(session, 0, signed.token, given.statement)
+    with pytest.raises(CarbonportError, match="sum-ciphertext-hash"):
+        await client.submit_ciphertext(session, 0, 1, made.ciphertexts[1])
+    for index, data in lie.ciphertexts.items():
+        await client.submit_ciphertext(session, 0, index, data)
+
+    assert (await nodes.do(COORDINATOR, "run", session=session))["phase"] == "voting"
+    said = await nodes.hold()
+    assert [state["said"] for state in said] == ["abort", "last word", "last word"], (
+        "no roster can pass any more"
+    )
+    assert said[0]["why"] == "sum-answer output"
+    for part in stage.exporters:
+        waiting = await nodes.do(part, "join", coordinator=COORDINATOR.id, session=session, agree=True)
+        assert (waiting["phase"], "said" in waiting) == ("closing", False)
+    again = await nodes.do(COORDINATOR, "run", session=session)
+    assert (again["phase"], again["attempt"]) == ("contributing", 1)
+
+
+async def _nothing_twice(nodes: Nodes, stage: AggregateStage) -> None:
+    """A second plan over the same period, by whatever name: every exporter refuses before anything leaves, and one that
+    is not invited is not shown that there is such a plan."""
+    stranger = stage.exporters[-1]
+    text = plan_file(stage, 2).replace('"output"', '"production"').replace(f', "{stranger.id}"', "")
+    (stage.folder / "again.toml").write_text(text)
+    again = (await nodes.do(COORDINATOR, "plan", path=str(stage.folder / "again.toml")))["session"]
+    await nodes.hold()
+    assert (await nodes.do(COORDINATOR, "run", session=again))["phase"] == "contributing"
+    for part in stage.exporters[:-1]:
+        with pytest.raises(Refused, match="aggregation-contributed-before"):
+            await nodes.do(part, "join", coordinator=COORDINATOR.id, session=again, agree=True)
+    with pytest.raises(CarbonportError, match="aggregation-session-unknown"):
+        await nodes.do(stranger, "join", coordinator=COORDINATOR.id, session=again, agree=True)
+    listed = (await nodes.do(stranger, "sessions", coordinator=COORDINATOR.id))["sessions"]
+    assert again not in {one["session"] for one in listed}
+    assert (await nodes.do(COORDINATOR, "run", session=again))["counts"]["contribution"] == 0
+
+
+def _no_figure_left(stage: AggregateStage, result: bytes) -> None:
+    """Neither the result nor the coordinator's or a holder's store has an exporter's figure."""
+    places = [result]
+    for part in (COORDINATOR, *stage.holders):
+        places += [path.read_bytes() for path in (stage.folder / part.key / "data").iterdir()]
+    for figure in (*OUTPUTS_T[:EXPORTERS], *POWER_MWH[:EXPORTERS]):
+        for form in (figure, figure.replace(".", "")):
+            assert not any(form.encode() in place for place in places), figure
+    assert (stage.folder / "exporter-1/data/carbonport.sqlite").read_bytes().count(OUTPUTS_T[0].encode())
+
+
+@pytest.mark.parametrize(
+    ("change", "error"),
+    [
+        (("threshold = 2", "threshold = 9"), "sum-threshold"),
+        (("days = 2", "days = 0"), "document-field"),
+        (("purpose", "porpuse"), "document-field"),
+        (("[[metrics]]", "[[matrics]]"), "document-field"),
+        (('period = "2026-01-01/2026-12-31"', 'period = "2026-12-31/2026-01-01"'), "aggregation-period"),
+        (("threshold = 2", "threshold = "), "aggregation-plan-file"),
+    ],
+)
+def test_a_plan_file_that_cannot_be_meant_is_refused(
+    stage: AggregateStage, tmp_path: Path, change: tuple[str, str], error: str
+) -> None:
+    with pytest.raises(CarbonportError, match=error):
+        read_plan_file(plan_file(stage, 2).replace(*change).encode(), where="plan.toml")
