@@ -75,6 +75,14 @@ class LotStage:
     def give_back(self, asked: dict[str, Any]) -> dict[str, Any]:
         return self.do(IMPORTER, "give-back", request=asked["request"])
 
+    def audited(self) -> dict[str, Any]:
+        """The one lot, as the regulator finds it in an audit of the exporter that holds."""
+        audit = self.do(REGULATOR, "audit", target=EXPORTER.id)
+        (found,) = audit["lots"]
+        assert audit["ok"], found
+        assert isinstance(found, dict)
+        return found
+
     def correct(self, produced: str) -> None:
         """A new ledger with another production, and the verifier's next version over it."""
         document = self.folder / "corrected.yaml"
@@ -151,6 +159,10 @@ def test_a_lot_is_sold_to_the_last_gram_returned_and_corrected(lots: LotStage) -
     assert lots.refresh(rest)["state"] == "revoked"
     assert lots.failed(lots.folder / f"{rest['request']}.json")["lot-standing"] == "lot-superseded"
 
+    closed = lots.audited()
+    assert (closed["closed"], closed["cancelled"], closed["superseded"]) == (True, [2], [1, 3, 5])
+    assert closed["unclaimed"] == []
+
     # A give-back opens it, and the attestation of what stays is made again over the entry that it has.
     lots.revoke(rest["attestation"])
     lots.give_back(rest)
@@ -161,6 +173,8 @@ def test_a_lot_is_sold_to_the_last_gram_returned_and_corrected(lots: LotStage) -
     assert lots.lot()["entries"] == entries
     assert lots.verify(lots.fetch(corrected)).ok
     assert lots.ask("LIFE-4", "1")["state"] == "issued"
+    opened = lots.audited()
+    assert (opened["closed"], opened["cancelled"], opened["entries"]) == (False, [2, 3], 9)
 
 
 def test_without_its_witness_a_sale_is_provisional_and_confirmed_later(tmp_path: Path) -> None:

@@ -9,20 +9,18 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection, insert, select, update
 
-from carbonport.attestation.listed_log import receipt_log_key
 from carbonport.attestation.lots.lot_identity import LOT_PATH, Lot
 from carbonport.attestation.lots.lot_periods import require_no_overlap
 from carbonport.attestation.lots.lot_terms import StatedLot
 from carbonport.attestation.lots.lot_witnessing import accepted_lot_keys
 from carbonport.attestation.lots.stated_lots import stated_lots
-from carbonport.attestation.statement import Statement, statement_digest, statement_kid, verify_statement
-from carbonport.attestation.witness_rules import witness_requirement
-from carbonport.crypto.log_entry import EntryType
+from carbonport.attestation.statement import statement_digest
 from carbonport.crypto.notes import TYPE_ED25519, VerifierKey
 from carbonport.crypto.receipt import Receipt
 from carbonport.errors import FailedVerification, Refused
 from carbonport.node.participant import Participant
 from carbonport.node.store.lot_schema import witnessed_lots
+from carbonport.node.verified_statement import verified_with_receipt
 
 
 class WitnessedLots:
@@ -38,7 +36,7 @@ class WitnessedLots:
         lots names this node, and `lot-period-overlap` for a production that was accepted as another lot.
         """
         participant, now = self._participant, self._participant.clock()
-        statement = self._verified(token, receipt)
+        statement = verified_with_receipt(participant, token, receipt)
         digest = statement_digest(token)
         mine = [each for each in stated_lots(statement, digest) if participant.id in each.terms.witnesses]
         if not mine:
@@ -75,39 +73,6 @@ class WitnessedLots:
             key=lambda key: -key.valid_from,
         )
         return [VerifierKey(origin, TYPE_ED25519, VerifierKey.parse(key.text).public) for key in listed]
-
-    def _verified(self, token: str, receipt: Receipt) -> Statement:
-        participant, now = self._participant, self._participant.clock()
-        trust, kid = participant.trust, statement_kid(token)
-        for held in trust.held_lists():
-            for listed in held.trust_list.participants:
-                key = listed.key(kid, "verifier-seal")
-                if key is None:
-                    continue
-                statement = verify_statement(token, key.jwk)
-                if statement.issuer != listed.id:
-                    continue
-                receipt_log_key(
-                    trust,
-                    receipt,
-                    listed.id,
-                    payload=token.encode(),
-                    expected={},
-                    entry_type=EntryType.STATEMENT,
-                    now=now,
-                )
-                rule = witness_requirement(trust, log_owner=listed.id, reader=participant.id, now=now)
-                signed_at = rule.check(receipt.checkpoint)
-                at = now if signed_at is None else signed_at
-                trust.signing_key(listed.id, kid, "verifier-seal", at=at, now=now)
-                trust.accreditation(listed.id, statement.activity_groups, at=at, now=now)
-                return statement
-        raise FailedVerification(
-            "statement-unknown-verifier",
-            found="a statement signed by no listed verifier",
-            expected="a verifier of the trust lists",
-            remedy="Add the newest trust lists; if it stays so, do not rely on the statement.",
-        )
 
 
 def _accept(connection: Connection, stated: StatedLot, *, now: int) -> None:

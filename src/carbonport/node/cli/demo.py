@@ -116,6 +116,10 @@ def _show(outcome: Outcome, console: Console) -> None:
         title="What crossed, what stayed",
     )
     crossed = [(str(item["field"]), str(item["grade"])) for item in outcome.crossed]
+    if outcome.lot:
+        crossed.append(
+            (f"entry {outcome.lot['entry']} of the lot of {shown(outcome.lot['process'])}", "hidden")
+        )
     stayed = [(f"{count} figures and facts", grade) for grade, count in outcome.stayed.items()]
     for row in range(max(len(crossed), len(stayed))):
         left = crossed[row] if row < len(crossed) else ("", "")

@@ -28,7 +28,8 @@ def audit(
     passphrase_file: PassphraseFileOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Verify a log from its entries, open every body, and list what crossed; exit code 1 on any change."""
+    """Verify a log from its entries, open every body, list what crossed, and check every lot of an exporter; exit code
+    1 when something does not hold."""
     place = str(Path(target).resolve()) if Path(target).is_dir() else target
     result = perform_and_print("audit", {"target": place}, _words, home, passphrase_file, as_json)
     if not result["ok"]:
@@ -66,13 +67,33 @@ def _words(result: dict[str, Any], console: Console) -> None:
         console.print(
             f"[bold red]{shown(finding['id'])}[/bold red] {shown(finding['where'])}: {shown(finding['found'])}"
         )
+    for lot in result["lots"]:
+        _lot(lot, console)
     grades = ", ".join(f"{grade}: {count}" for grade, count in result["by_grade"].items())
     console.print(f"crossed by grade: {grades or 'nothing'}")
+    what = "log and lots" if result["lots"] else "log"
     console.print(
-        "[bold green]the log holds[/bold green]"
+        f"[bold green]{what}: all holds[/bold green]"
         if result["ok"]
-        else "[bold red]the log does not hold[/bold red]"
+        else f"[bold red]{what}: something does not hold[/bold red]"
     )
+
+
+def _lot(lot: dict[str, Any], console: Console) -> None:
+    told = [
+        f"{len(lot[name])} {name}: {', '.join(map(str, lot[name]))}"
+        for name in ("cancelled", "superseded", "unclaimed")
+        if lot[name]
+    ]
+    closed = ["[bold red]closed: more is sold than produced[/bold red]"] if lot["closed"] else []
+    outcome = "holds" if lot["ok"] else "[bold red]does not hold[/bold red]"
+    console.print(
+        f"  lot of [bold]{shown(lot['process'] or lot['origin'])}[/bold], {lot['period']}: "
+        f"{lot['entries']} entries, {'; '.join([outcome, *closed, *told])}"
+    )
+    for check in lot["checks"]:
+        if not check["ok"]:
+            console.print(f"    [red]{check['id']}[/red]: {shown(check['found'])}")
 
 
 def _by_grade(items: list[dict[str, str]]) -> dict[str, list[str]]:

@@ -19,6 +19,7 @@ from carbonport.classification.graded_ledger import graded_ledger
 from carbonport.classification.policy import Policy
 from carbonport.crypto.ambient import system_clock
 from carbonport.crypto.canonical import Json
+from carbonport.crypto.checkpoint import Checkpoint
 from carbonport.footprint.calculation import calculate
 from carbonport.footprint.catalogue import Catalogue
 from carbonport.footprint.intake import read_ledger
@@ -59,6 +60,7 @@ class Outcome:
     checks: Sequence[Mapping[str, Json]]
     refused: Mapping[str, Json]
     audit: Mapping[str, Json]
+    lot: Mapping[str, Json]
     folder: Path
 
     @property
@@ -79,6 +81,7 @@ class Outcome:
             "checks": [dict(check) for check in self.checks],
             "refused": dict(self.refused),
             "audit": {name: self.audit[name] for name in ("ok", "origin", "size", "root", "by_grade")},
+            "lot": dict(self.lot),
         }
 
 
@@ -128,6 +131,7 @@ class _Scenes:
         bundle, fetched = await self._exchange(consignment)
         refused = await self._ask_too_much(consignment)
         audit = await self._audit()
+        lot = _lot_of(audit, bundle)
         data = bundle.read_bytes()
         home = self.stage.home(IMPORTER)
         report = verify_bundle(
@@ -145,6 +149,7 @@ class _Scenes:
                 "protected-item-refused", refused["state"] == "refused", str(refused["reason"]), "refused"
             ),
             _check("log-audited", bool(audit["ok"]), f"{audit['size']} entries", "a log that holds"),
+            *_lot_checks(lot),
             _check("receipt-complete", fetched["state"] == "complete", str(fetched["state"]), "complete"),
         ]
         return Outcome(
@@ -156,6 +161,7 @@ class _Scenes:
             checks=checks,
             refused=refused,
             audit=audit,
+            lot=lot,
             folder=self.show.folder,
         )
 
@@ -198,6 +204,10 @@ class _Scenes:
         self.show.tell(
             "fetch", "logged durably and cosigned before it left; leaf recomputed from the bytes received"
         )
+        self.show.tell(
+            "lot",
+            f"{NET_MASS_T} t sold from the lot of the verified production, hidden in an entry that is cosigned",
+        )
         return bundle, fetched
 
     async def _ask_too_much(self, consignment: str) -> Mapping[str, Json]:
@@ -212,7 +222,8 @@ class _Scenes:
             await self._do(part, "log-export", {"out": str(self.show.folder / "logs" / part.key)})
         audit = await self._do(REGULATOR, "audit", {"target": EXPORTER.id})
         self.show.tell(
-            "audit", f"the regulator recomputes the exporter's log from its {audit['size']} entries"
+            "audit",
+            f"the regulator recomputes the exporter's log from its {audit['size']} entries, and its lots",
         )
         return audit
 
@@ -253,6 +264,25 @@ class _Scenes:
                 continue
             counts[str(entry.grade)] = counts.get(str(entry.grade), 0) + 1
         return dict(sorted(counts.items()))
+
+
+def _lot_of(audit: Mapping[str, Json], bundle: Path) -> Mapping[str, Json]:
+    """The lot that the consignment was sold from, as the regulator found it; nothing where a production has none."""
+    shown = read_bundle(bundle.read_bytes()).lot
+    lots = audit["lots"]
+    if shown is None:
+        return {}
+    assert isinstance(lots, list), "the audit lists lots"
+    origin = Checkpoint.parse(shown.presentation.note.text).origin
+    return {**next(lot for lot in lots if lot["origin"] == origin), "entry": shown.presentation.k}
+
+
+def _lot_checks(lot: Mapping[str, Json]) -> list[dict[str, Json]]:
+    if not lot:
+        return []
+    holds = bool(lot["ok"]) and not lot["closed"] and not lot["unclaimed"]
+    found = f"{lot['entries']} entries of the lot of {lot['process']}"
+    return [_check("lot-audited", holds, found, "an attestation for each entry, no more sold than produced")]
 
 
 def _crossed(audit: Mapping[str, Json]) -> list[dict[str, Json]]:

@@ -10,6 +10,7 @@ from carbonport.crypto.canonical import Json
 from carbonport.crypto.notes import SignedNote, VerifierKey
 from carbonport.errors import Misuse
 from carbonport.node.identity.key_ring import KeyUse
+from carbonport.node.identity.names import Role
 from carbonport.node.log.audit import Audit, AuditFailedError, Auditor, SeenCheckpoint, audit_log
 from carbonport.node.log.audited_entry import AuditedEntry
 from carbonport.node.log.folder import FolderSource, write_log_folder
@@ -17,6 +18,7 @@ from carbonport.node.log.log_source import LogSource
 from carbonport.node.log.stored_log import StoredEntry
 from carbonport.node.open_node import OpenNode
 from carbonport.node.participant import Participant
+from carbonport.node.regulator.lot_audits import audit_lots
 from carbonport.node.store.exchange_schema import audited_logs
 from carbonport.node.transport.peers import Peers
 from carbonport.wire.v1 import log_pb2
@@ -70,9 +72,24 @@ async def audit(node: OpenNode, arguments: Arguments) -> Json:
             seen=seen,
         )
     except AuditFailedError as failure:
-        return {"ok": False, "owner": owner, **_audit_json(failure.audit)}
+        return {"ok": False, "owner": owner, **_audit_json(failure.audit), "lots": []}
     _keep_seen(participant, origin, found)
-    return {"ok": True, "owner": owner, "seen_before": seen.size if seen else 0, **_audit_json(found)}
+    lots = await _lots(node, target, owner, found)
+    return {
+        "ok": all(lot["ok"] for lot in lots),
+        "owner": owner,
+        "seen_before": seen.size if seen else 0,
+        **_audit_json(found),
+        "lots": list[Json](lots),
+    }
+
+
+async def _lots(node: OpenNode, target: str, owner: str, found: Audit) -> list[dict[str, Json]]:
+    """The lots of an exporter that is asked itself; a folder holds its log alone."""
+    exporter = node.participant.trust.participant(owner, now=node.participant.clock())
+    if target != owner or Role.EXPORTER not in exporter.roles:
+        return []
+    return await audit_lots(node, owner, found.entries)
 
 
 async def export_log(node: OpenNode, arguments: Arguments) -> Json:
