@@ -19,6 +19,7 @@ from carbonport.node.own_log import log_parties, log_settings, own_key
 from carbonport.node.participant import Participant
 from carbonport.node.proving.proving_worker import ProvingWorker
 from carbonport.node.proving.result_evidence import EvidenceMaker
+from carbonport.node.proving.worker_ranges import WorkerRanges
 from carbonport.node.range_processes import RangeProcesses
 from carbonport.node.restored import RestoreGuard
 from carbonport.node.transport.counters import CallCounters
@@ -82,7 +83,7 @@ class OpenNode:
         composer, worker = Composer(participant, policy), ProvingWorker()
         evidence = EvidenceMaker(participant.id, participant.config.exchange.proof, worker)
         lot_witnesses = LotWitnesses(participant, peers)
-        lot_desk = LotDesk(participant, lot_witnesses)
+        lot_desk = LotDesk(participant, lot_witnesses, WorkerRanges(worker))
         return cls(
             participant=participant,
             peers=peers,

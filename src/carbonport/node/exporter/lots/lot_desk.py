@@ -16,6 +16,7 @@ from carbonport.attestation.lots.seller import (
     ConsignmentRequest,
     LotState,
     LotStep,
+    ProveOpenings,
     correct,
     give_back,
     open_lot,
@@ -103,9 +104,11 @@ class StatedEntry:
 class LotDesk:
     """Sells from the lots of one node."""
 
-    def __init__(self, participant: Participant, witnesses: LotWitnesses) -> None:
+    def __init__(self, participant: Participant, witnesses: LotWitnesses, prove: ProveOpenings) -> None:
+        """`prove` is called in threads: a proof takes tens of milliseconds that depend on secrets."""
         self._participant = participant
         self._witnesses = witnesses
+        self._prove = prove
         self._states = LotStates()
         self._nonce_secret = own_key(participant, NONCE_SECRET_INFO)
         self._one_at_a_time = asyncio.Lock()
@@ -174,6 +177,7 @@ class LotDesk:
             wanted,
             nonce_secret=self._nonce_secret,
             random_bytes=self._participant.random_bytes,
+            prove=self._prove,
         )
         salt = step.state.openings[step.position].salt
         return Sale(state.stated, request.importer, request.consignment, step.position, salt, step)
@@ -224,7 +228,7 @@ class LotDesk:
             step = (
                 open_lot(stated, level)
                 if state is None
-                else correct(state, stated, level, nonce_secret=self._nonce_secret)
+                else correct(state, stated, level, nonce_secret=self._nonce_secret, prove=self._prove)
             )
             shown = canonical_bytes(shown_level(prepared, stated).to_json())
             found.append(StatedEntry(stated, step, state is None, shown))
@@ -245,7 +249,7 @@ class LotDesk:
         if proved or after.missing or after.closed:
             return step
         # The lot fits its corrected production again: from here on attestations can be made under it.
-        return LotStep(prove_remainder(after, nonce_secret=self._nonce_secret), step.entry)
+        return LotStep(prove_remainder(after, nonce_secret=self._nonce_secret, prove=self._prove), step.entry)
 
 
 def entry_row(step: LotStep) -> EntryRow:
