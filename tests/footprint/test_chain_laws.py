@@ -13,8 +13,10 @@ from small_ledgers import COKE, ledger_text, read
 from carbonport.errors import CarbonportError, Malformed
 from carbonport.footprint import graph_builder
 from carbonport.footprint.calculation import calculate
+from carbonport.footprint.catalogue import Catalogue
 from carbonport.footprint.evaluate import evaluate, source_values
 from carbonport.footprint.explain import explain, explanation_lines, recompute
+from carbonport.footprint.intake.yaml_ledger import parse_yaml_ledger
 from carbonport.footprint.ledger import Ledger
 from carbonport.footprint.ledger_json import ledger_from_json, ledger_to_json
 
@@ -166,6 +168,14 @@ def test_a_calculation_beyond_the_bound_stops_early(monkeypatch: pytest.MonkeyPa
     with pytest.raises(Malformed) as caught:
         calculate(read(ledger_text(streams=streams)))
     assert caught.value.id == "graph-too-large"
+
+
+def test_a_million_streams_are_too_large_a_file() -> None:
+    line = b"  - {id: s, method: mass-balance, process: p1, activity_data: 1 t, carbon_content: 0.5 tC/t}\n"
+    with pytest.raises(Malformed) as caught:
+        parse_yaml_ledger(b"streams:\n" + line * 10**6, "million.yaml", Catalogue.load())
+    assert caught.value.id == "yaml-malformed"
+    assert "bytes" in caught.value.expected
 
 
 @pytest.mark.parametrize(

@@ -227,7 +227,7 @@ def test_routes_with_other_goods_need_the_amount_of_each() -> None:
     assert whole(stated).good("bof", "72071111").source["see_direct"] == F(1200 + 75, 900)
 
 
-@pytest.mark.parametrize(("country", "direct"), [("IN", "1.69"), ("unknown", None), ("DE", "0")])
+@pytest.mark.parametrize(("country", "direct"), [("IN", "1.859"), ("unknown", None), ("DE", "0")])
 def test_default_precursors_come_from_the_acts_table(country: str, direct: str | None) -> None:
     text = f"""
 processes: [{{id: p, name: P, activity_level: 100 t, electricity: 0 MWh, direct_emissions: 50 tCO2e}}]

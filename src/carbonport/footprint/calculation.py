@@ -13,6 +13,7 @@ from carbonport.footprint.cbam.attribution import BY_STREAMS
 from carbonport.footprint.cbam.free_allocation import FreeAllocation, free_allocation
 from carbonport.footprint.cbam.installation import installation_graph
 from carbonport.footprint.cbam.precursor_periods import other_periods, require_precursor_periods
+from carbonport.footprint.cbam.precursors import ACTUAL
 from carbonport.footprint.cbam.scope import ELECTRICITY, Scope, scope_of
 from carbonport.footprint.cbam.specific_emissions import SEE_DECIMALS, GoodRules, Problem, good_rules
 from carbonport.footprint.evaluate import Values, declared_values, evaluate, evaluate_outputs, source_values
@@ -209,6 +210,17 @@ def _precursor_notices(ledger: Ledger, scope: Scope) -> Iterable[Notice]:
                 "precursor-unverified",
                 "a supplier's value without a verification report for the period: the default value applies "
                 "unless the verifier finds one",
+                f"precursor {precursor.id}",
+            )
+        elif (
+            scope is Scope.DEFINITIVE
+            and precursor.basis not in ACTUAL
+            and "precursor_see_direct" in precursor.records
+        ):
+            yield Notice(
+                "precursor-default-stated",
+                "a default value as the operator states it is taken as it stands: from 2026 on it has to include the "
+                "mark-up (state only CN code and country, and the table's is taken)",
                 f"precursor {precursor.id}",
             )
     for precursor, sentence in other_periods(ledger):

@@ -7,18 +7,18 @@ first. In the definitive scope precursors of the Union and of countries in Annex
 the precursor itself is a good whose indirect emissions count.
 
 A precursor with the basis `default` that states no value takes the one of 2025/2621 for its CN code and
-country, without mark-up; of unknown origin, the highest one (Annex IV), as direct emissions.
+country (`precursor_defaults`).
 """
 
 from dataclasses import dataclass
 from decimal import Decimal
 
-from carbonport.errors import CarbonportError, Malformed
+from carbonport.errors import Malformed
 from carbonport.footprint.cbam.categories import category_entry
+from carbonport.footprint.cbam.precursor_defaults import table_value
 from carbonport.footprint.cbam.scope import Scope, indirect_counts, scope_entry
 from carbonport.footprint.graph_builder import GraphBuilder, NodeId
 from carbonport.footprint.ledger import Precursor
-from carbonport.footprint.obligation.default_values import DefaultValue, DefaultValues
 from carbonport.footprint.tables.rule_tables import Country, PublishedNumber, RuleTables, ScopeEntry
 
 ACTUAL = frozenset({"verified", "attested", "measured", "actual"})
@@ -63,9 +63,9 @@ def is_default(basis: str, scope: Scope) -> bool:
 
 
 def precursor_emissions(
-    builder: GraphBuilder, precursor: Precursor, scope: Scope, tables: RuleTables
+    builder: GraphBuilder, precursor: Precursor, scope: Scope, tables: RuleTables, year: int
 ) -> PrecursorEmissions:
-    """Add the embedded emissions of the purchased `precursor`."""
+    """Add the embedded emissions of the purchased `precursor` in the reporting period that ends in `year`."""
     entry = _entry(precursor, tables)
     country = _country(precursor, tables, scope)
     amount_path = precursor.records.get("precursor_amount")
@@ -86,7 +86,7 @@ def precursor_emissions(
         direct = builder.input(path, f"{name}: specific direct embedded emissions")
         indirect = _specific_indirect(builder, precursor)
     elif precursor.basis in (DEFAULT, UNKNOWN) and precursor.cn:
-        direct, indirect = _from_table(builder, precursor, country)
+        direct, indirect = table_value(builder, precursor, country, entry, scope, year)
         default = True
     else:
         raise _missing(precursor, "specific direct embedded emissions (precursor_see_direct)")
@@ -135,41 +135,6 @@ def _country(precursor: Precursor, tables: RuleTables, scope: Scope) -> Country 
             where=f"precursor {precursor.id}",
         )
     return country
-
-
-def _from_table(
-    builder: GraphBuilder, precursor: Precursor, country: Country | None
-) -> tuple[NodeId, NodeId | None]:
-    """Specific emissions of 2025/2621 as constants with their row."""
-    values = DefaultValues.load()
-    try:
-        found: DefaultValue = (
-            values.find(precursor.cn, country.code).value
-            if country is not None
-            else values.find_unknown_origin(precursor.cn)
-        )
-    except CarbonportError as error:
-        raise Malformed(
-            "precursor-default-missing",
-            found=error.found,
-            expected="a default value of 2025/2621 for this code and origin",
-            remedy="State the supplier's value, or the code as the act subdivides it.",
-            where=f"precursor {precursor.id}",
-        ) from None
-    nodes: list[NodeId | None] = []
-    direct = found.total if country is None or found.direct is None else found.direct
-    for kind, value in (("direct", direct), ("indirect", found.indirect)):
-        nodes.append(
-            None
-            if value is None
-            else builder.constant(
-                f"precursor/{precursor.id}/default_{kind}",
-                PublishedNumber(value, "tCO2e/t", f"Implementing Regulation (EU) 2025/2621, {found.place}"),
-                f"{precursor.label}: default value, {kind}",
-            )
-        )
-    assert nodes[0] is not None
-    return nodes[0], nodes[1]
 
 
 def _embedded(

@@ -85,7 +85,7 @@ class ProcessChain:
             raise missing_figure(process, "activity_level", "activity level")
         activity_level = builder.input(level, f"{process.label}: activity level")
         precursors = [
-            precursor_emissions(builder, precursor, self._scope, self._tables)
+            precursor_emissions(builder, precursor, self._scope, self._tables, self._ledger.period.end.year)
             for precursor in sorted(self._ledger.precursors, key=lambda precursor: precursor.id)
             if precursor.process == process.id
         ]

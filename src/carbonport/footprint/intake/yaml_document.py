@@ -52,7 +52,7 @@ Tree = Scalar | Sequence | Mapping
 def parse_yaml(data: bytes, name: str) -> Tree:
     """The one document in `data`; `name` is the file's name for errors and places."""
     if len(data) > MAX_YAML_BYTES:
-        raise _bad(name, f"{len(data)} bytes", f"at most {MAX_YAML_BYTES} bytes")
+        raise _bad(name, f"more than {MAX_YAML_BYTES} bytes", f"at most {MAX_YAML_BYTES} bytes")
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:

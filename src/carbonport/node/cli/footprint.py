@@ -2,6 +2,7 @@
 explained."""
 
 import json
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated
 
@@ -61,8 +62,9 @@ def calculate_command(
     """Calculate specific embedded emissions of every good, and the installation's totals."""
     fields = Catalogue.load(catalogue)
     tables = RuleTables.load(electricity_factors)
-    reading = read_with_notes(workbook, fields)
-    result = calculate(reading.ledger, scope, tables)
+    with Console(stderr=True).status("reading and calculating ...") if not as_json else nullcontext():
+        reading = read_with_notes(workbook, fields)
+        result = calculate(reading.ledger, scope, tables)
     if html is not None:
         write_private(html, "".join(explanation_page(result)))
     if export is not None:

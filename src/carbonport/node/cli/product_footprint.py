@@ -1,6 +1,7 @@
 """`carbonport footprint`: product carbon footprints in PACT's form from the same workbook or ledger file."""
 
 import json
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated, cast
 
@@ -64,9 +65,10 @@ def footprint_command(
         parse_decimal(exempted_percent, where="--exempted-percent"),
         parse_decimal(fossil_carbon_content or "0", where="--fossil-carbon-content"),
     )
-    reading = read_with_notes(workbook, Catalogue.load(catalogue))
-    ledger = reading.ledger
-    found = [(good, _footprint(ledger, good, word)) for good in _wanted(ledger, cn)]
+    with Console(stderr=True).status("reading and calculating ...") if not as_json else nullcontext():
+        reading = read_with_notes(workbook, Catalogue.load(catalogue))
+        ledger = reading.ledger
+        found = [(good, _footprint(ledger, good, word)) for good in _wanted(ledger, cn)]
     notices = [] if fossil_carbon_content is not None else [NO_CARBON]
     if as_json:
         data: Json = {
