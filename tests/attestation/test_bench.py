@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from carbonport.attestation.bench import EarlierStatement, Examination, examine
-from carbonport.attestation.commitments import LeafOpening, good_graphs
+from carbonport.attestation.commitments import LeafOpening
+from carbonport.attestation.good_graphs import good_graphs
 from carbonport.attestation.signed_figures import signed_figures
 from carbonport.attestation.statement import statement_kid, verify_statement
 from carbonport.attestation.statement_draft import (

@@ -11,13 +11,14 @@ from hypothesis import strategies as st
 from proving_cases import FACTORS, NONCE_SECRET
 
 from carbonport.attestation.evidence import check_evidence, read_evidence
-from carbonport.attestation.proof_evidence import ProofBinding, ProofEvidence, evidence_task
+from carbonport.attestation.proof_checking import ProofBinding
+from carbonport.attestation.proof_evidence import ProofEvidence
 from carbonport.attestation.proving.shown_leaves import joint_path, verify_joint_path
 from carbonport.attestation.statement import Statement
 from carbonport.attestation.statement_draft import StatementGood
 from carbonport.attestation.statement_tree import StatementTree
 from carbonport.crypto.canonical import Json
-from carbonport.crypto.group import G
+from carbonport.crypto.group import G, Point
 from carbonport.crypto.merkle import leaf_hash, tree_root
 from carbonport.errors import CarbonportError, FailedVerification, Malformed, Misuse
 
@@ -39,7 +40,7 @@ def evidence() -> ProofEvidence:
     openings = w.world().openings
     paths = [item.label.path for item in openings if item.label.path.rsplit("/", 1)[-1] in FACTORS]
     good = w.calculation().goods[0]
-    return evidence_task(
+    return w.proof_task(
         openings,
         w.figures().goods[0].open,
         statement(),
@@ -161,7 +162,13 @@ def test_leaves_are_those_of_the_statement() -> None:
             evidence(), leaves=(replace(first, index=second.index), replace(second, index=first.index), *rest)
         ),
         replace(evidence(), leaves=(replace(first, commitment=second.commitment), *evidence().leaves[1:])),
-        replace(evidence(), leaves=(replace(first, commitment=first.commitment + G), *evidence().leaves[1:])),
+        replace(
+            evidence(),
+            leaves=(
+                replace(first, commitment=(Point.decode(first.commitment) + G).encode()),
+                *evidence().leaves[1:],
+            ),
+        ),
         replace(evidence(), leaves=(replace(first, salt=bytes(32)), *evidence().leaves[1:])),
         replace(evidence(), leaves=(second, *rest)),
         replace(evidence(), path=evidence().path[1:]),
@@ -212,7 +219,7 @@ def test_an_exporter_cannot_prove_other_figures() -> None:
     openings[position] = replace(openings[position], value=openings[position].value - 1_000_000)
     good = w.calculation().goods[0]
     with pytest.raises(CarbonportError, match="proof-not-true"):
-        evidence_task(
+        w.proof_task(
             openings,
             w.figures().goods[0].open,
             statement(),
@@ -224,7 +231,7 @@ def test_an_exporter_cannot_prove_other_figures() -> None:
             nonce_secret=NONCE_SECRET,
         ).prove()
     with pytest.raises(Misuse, match="proof-opening-missing"):
-        evidence_task(
+        w.proof_task(
             openings[1:],
             w.figures().goods[0].open,
             statement(),

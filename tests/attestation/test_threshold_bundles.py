@@ -14,7 +14,7 @@ from carbonport.attestation.check_report import Report
 from carbonport.attestation.checks import verify_bundle
 from carbonport.attestation.commitments import LeafOpening
 from carbonport.attestation.evidence import Evidence, open_results
-from carbonport.attestation.proof_evidence import ProofBinding, evidence_task
+from carbonport.attestation.proof_checking import ProofBinding
 from carbonport.crypto.canonical import Json
 from carbonport.errors import Refused
 from carbonport.footprint.obligation.published_values import PublishedTable, PublishedValue, published_value
@@ -65,7 +65,7 @@ def proof(
         consignment,
         threshold=threshold or value.place,
     )
-    return evidence_task(
+    return world.proof_task(
         openings(),
         graph,
         replace(statement.statement, goods=world.draft().goods),

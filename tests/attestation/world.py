@@ -6,7 +6,7 @@ again.
 """
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib.resources import files
@@ -20,15 +20,18 @@ from carbonport.attestation.bench import (
     sign_examined,
 )
 from carbonport.attestation.bundle import Bundle, only_known_signatures, write_bundle
-from carbonport.attestation.commitments import LeafOpening, good_graphs
+from carbonport.attestation.commitments import LeafOpening
 from carbonport.attestation.credential import ATTESTED_RESULTS
 from carbonport.attestation.evidence import Evidence, OpeningEvidence, open_results
+from carbonport.attestation.evidence_task import EvidenceTask, evidence_task
+from carbonport.attestation.good_graphs import good_graphs
 from carbonport.attestation.presentation import PresentationSeal
-from carbonport.attestation.proof_evidence import ProofBinding, evidence_task
+from carbonport.attestation.proof_checking import ProofBinding, claim_under
 from carbonport.attestation.shown_graph import place_key
 from carbonport.attestation.signed_figures import SignedFigures, signed_figures
-from carbonport.attestation.statement import AccreditationReference, StatusReference
+from carbonport.attestation.statement import AccreditationReference, Statement, StatusReference
 from carbonport.attestation.statement_draft import StatementDraft, draft_statement, open_draft, seal_draft
+from carbonport.attestation.statement_tree import StatementTree
 from carbonport.attestation.trust_list import (
     Accreditation,
     NodeEntry,
@@ -52,6 +55,7 @@ from carbonport.crypto.sealing import HpkeKeyPair, hpke_generate
 from carbonport.crypto.statuslist import StatusBits, status_token
 from carbonport.footprint.calculation import Calculation, calculate
 from carbonport.footprint.catalogue import Catalogue
+from carbonport.footprint.graph import Graph
 from carbonport.footprint.intake.yaml_ledger import read_yaml_ledger
 from carbonport.footprint.ledger import Ledger
 
@@ -419,6 +423,25 @@ def proof_evidence(
     return _proved(statement, openings, str(claims["recipient"]), consignment, cn, names)
 
 
+def proof_task(
+    openings: Sequence[LeafOpening],
+    graph: Graph,
+    statement: Statement,
+    binding: ProofBinding,
+    *,
+    process: str,
+    cn: str,
+    results: Mapping[str, str],
+    open_paths: Collection[str],
+    nonce_secret: bytes,
+    tree: StatementTree | None = None,
+) -> EvidenceTask:
+    """What proving these results from this graph takes."""
+    digest = graph.digest.hex()
+    claim = claim_under(statement, binding, process=process, cn=cn, results=results, digest=digest)
+    return evidence_task(openings, graph, claim, open_paths=open_paths, nonce_secret=nonce_secret, tree=tree)
+
+
 _PROOFS: dict[tuple[object, ...], Evidence] = {}
 
 
@@ -436,7 +459,7 @@ def _proved(
         graph = goods.good("steel", cn).sealed
         assert graph is not None
         good = next(good for good in calculation().goods if good.cn == cn)
-        task = evidence_task(
+        task = proof_task(
             openings,
             graph,
             replace(statement.statement, goods=draft().goods),

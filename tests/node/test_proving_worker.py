@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from carbonport.attestation.proof_evidence import EvidenceTask
+from carbonport.attestation.evidence_task import EvidenceTask
 from carbonport.attestation.proving.result_claim import ResultClaim
 from carbonport.crypto.canonical import parse_canonical
 from carbonport.errors import CarbonportError, Refused, Unavailable

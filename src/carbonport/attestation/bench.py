@@ -16,10 +16,10 @@ from dataclasses import dataclass
 
 from carbonport.attestation.commitments import (
     LeafLabel,
-    good_graphs,
     leaves_root,
     period_text,
 )
+from carbonport.attestation.good_graphs import good_graphs
 from carbonport.attestation.lots.lot_identity import Lot
 from carbonport.attestation.lots.lot_periods import require_no_overlap
 from carbonport.attestation.lots.stated_lots import (

@@ -18,17 +18,13 @@ period key opens everything. A commitment hides perfectly; it binds while discre
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from fractions import Fraction
 
 from carbonport.crypto.group import Point
 from carbonport.crypto.merkle import leaf_hash, tree_root
 from carbonport.crypto.pedersen import Opening, commit, derive_blinding
 from carbonport.crypto.tuplehash import kmac256, tuple_hash
 from carbonport.errors import Misuse
-from carbonport.footprint.calculation import Calculation
-from carbonport.footprint.evaluate import Values, declared_values, evaluate
-from carbonport.footprint.graph import Graph, Node, Round
-from carbonport.footprint.ledger import Ledger, Period
+from carbonport.footprint.ledger import Period
 
 LEAF_DOMAIN = "carbonport/statement-leaf/v1"
 """Domain string of a leaf."""
@@ -42,6 +38,9 @@ SALT_BYTES = 32
 NONCE_BYTES = 32
 """Length of a statement version's nonce."""
 
+MAX_LEAVES = 2_000_000
+"""Most leaves of one statement."""
+
 ROLE_INPUT = "input"
 """A figure that a signed graph takes: one of the ledger, or a sealed one."""
 
@@ -51,14 +50,8 @@ ROLE_OUTPUT = "output"
 OUTPUT_BITS = 48
 """Declared width of a result: 2^48 units of the fifth decimal, 2.8e9 t CO2e per tonne, is out of reach."""
 
-OUTPUT_DECIMALS = 5
-"""Decimals of a declared result that its graph does not round: IR (EU) 2025/2547 asks for at most five."""
-
 OUTPUT_PREFIX = "good/"
 """Paths of results begin so; a ledger's record must not."""
-
-ROUNDED_SUFFIX = "_rounded"
-"""Outputs of a graph that are declared: the rest of the name is the result's."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -72,6 +65,12 @@ class LeafLabel:
     bits: int
 
 
+def leaf_entry(label: LeafLabel, salt: bytes, commitment: bytes) -> bytes:
+    """A leaf as the tree takes it (64 bytes), from its commitment's encoding: nothing has to be decoded to hash it."""
+    fields = (label.path, label.role, label.unit, label.decimals, label.bits)
+    return tuple_hash(LEAF_DOMAIN, salt, *fields, commitment)
+
+
 @dataclass(frozen=True, slots=True)
 class Leaf:
     """A label and the commitment to its value."""
@@ -82,9 +81,7 @@ class Leaf:
 
     def entry(self) -> bytes:
         """The leaf as the tree takes it: 64 bytes."""
-        label = self.label
-        fields = (label.path, label.role, label.unit, label.decimals, label.bits)
-        return tuple_hash(LEAF_DOMAIN, self.salt, *fields, self.commitment.encode())
+        return leaf_entry(self.label, self.salt, self.commitment.encode())
 
     def hash(self) -> bytes:
         """The RFC 6962 leaf hash."""
@@ -109,24 +106,6 @@ class LeafOpening:
 
 
 @dataclass(frozen=True, slots=True)
-class GoodGraph:
-    """A good with the graph of its results. `activity_group` is its aggregated goods category."""
-
-    process: str
-    cn: str
-    activity_group: str
-    graph: Graph
-
-
-def good_graphs(calculation: Calculation) -> tuple[GoodGraph, ...]:
-    """The goods of a calculation; the category is the one that the table of goods gives for the CN code."""
-    return tuple(
-        GoodGraph(result.process, result.cn, result.rules.entry.category, result.graph)
-        for result in calculation.goods
-    )
-
-
-@dataclass(frozen=True, slots=True)
 class LabelledValue:
     """A label and the declared integer that belongs under it. The value is secret."""
 
@@ -142,14 +121,6 @@ def period_text(period: Period) -> str:
 def output_path(process: str, cn: str, name: str) -> str:
     """The path of a good's declared result, such as `see_direct`."""
     return f"{OUTPUT_PREFIX}{process}/{cn}/{name}"
-
-
-def declared_results(graph: Graph, ledger: Ledger, values: Values | None = None) -> Mapping[str, Fraction]:
-    """The rounded results of a good's graph by name (`see_direct`, ...), from the ledger's declared values,
-    or from others of its figures.
-    """
-    numbers = evaluate(graph, declared_values(ledger) if values is None else values)
-    return {name: numbers[node.id] for name, node, _ in declared_outputs(graph)}
 
 
 def commit_values(
@@ -183,20 +154,6 @@ def commit_values(
 def leaves_root(leaves: Iterable[Leaf]) -> bytes:
     """The root of the tree over the leaves, in the order given."""
     return tree_root(leaf.hash() for leaf in leaves)
-
-
-def declared_outputs(graph: Graph) -> list[tuple[str, Node, int]]:
-    """Name, node and decimals of every output that is declared; a constant (no default share) has the usual
-    number of decimals."""
-    return [
-        (
-            name.removesuffix(ROUNDED_SUFFIX),
-            node,
-            node.decimals if isinstance(node, Round) else OUTPUT_DECIMALS,
-        )
-        for name, node in ((name, graph[node_id]) for name, node_id in sorted(graph.outputs.items()))
-        if name.endswith(ROUNDED_SUFFIX)
-    ]
 
 
 def _require_nonce(nonce: bytes) -> None:

@@ -24,13 +24,8 @@ from carbonport.attestation.commitments import (
     LeafOpening,
     output_path,
 )
-from carbonport.attestation.proof_evidence import (
-    ProofBinding,
-    ProofEvidence,
-    ProofFinding,
-    check_proof_evidence,
-    read_proof_evidence,
-)
+from carbonport.attestation.proof_checking import ProofBinding, ProofFinding, check_proof_evidence
+from carbonport.attestation.proof_evidence import ProofEvidence, read_proof_evidence
 from carbonport.attestation.statement import Statement
 from carbonport.attestation.statement_draft import MAX_LEAVES, read_hex, read_label, read_scalar
 from carbonport.attestation.statement_tree import StatementTree as StatementTree
@@ -160,7 +155,7 @@ def check_evidence(
     openings. Raises FailedVerification: for openings
     `evidence-missing` when a result has no evidence of its own or there is evidence of something else,
     `evidence-decimals` when a value is not written with the declared decimals, and `evidence-value` when the
-    signed commitment hides another value; for a proof see `carbonport.attestation.proof_evidence`, and
+    signed commitment hides another value; for a proof see `carbonport.attestation.proof_checking`, and
     `evidence-binding` when there is no binding to check it against.
     """
     if isinstance(evidence, OpeningEvidence):

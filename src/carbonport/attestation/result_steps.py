@@ -9,7 +9,8 @@ from datetime import date
 
 from carbonport.attestation.credential import Attestation
 from carbonport.attestation.evidence import Evidence, OpeningEvidence, check_evidence
-from carbonport.attestation.proof_evidence import ProofBinding, ProofEvidence
+from carbonport.attestation.proof_checking import ProofBinding
+from carbonport.attestation.proof_evidence import ProofEvidence
 from carbonport.attestation.statement import Statement
 from carbonport.errors import FailedVerification
 from carbonport.footprint.obligation.published_values import require_published

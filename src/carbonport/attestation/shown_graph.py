@@ -14,7 +14,7 @@ The *sealed* form shows nothing below the emissions attributed to a process: the
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields, replace
 
-from carbonport.attestation.commitments import ROUNDED_SUFFIX
+from carbonport.attestation.good_graphs import ROUNDED_SUFFIX
 from carbonport.crypto.canonical import Json, canonical_bytes
 from carbonport.crypto.tuplehash import kmac256, tuple_hash
 from carbonport.footprint.graph import Graph, Input, Node, Product, Sum

@@ -19,12 +19,11 @@ from carbonport.attestation.commitments import (
     OUTPUT_PREFIX,
     ROLE_INPUT,
     ROLE_OUTPUT,
-    GoodGraph,
     LabelledValue,
     LeafLabel,
-    declared_outputs,
     output_path,
 )
+from carbonport.attestation.good_graphs import GoodGraph, declared_outputs
 from carbonport.attestation.shown_graph import (
     SEALED_BITS,
     SEALED_DECIMALS,

@@ -12,6 +12,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from carbonport.attestation.commitments import (
+    MAX_LEAVES as MAX_LEAVES,
+)
+from carbonport.attestation.commitments import (
     NONCE_BYTES,
     ROLE_INPUT,
     ROLE_OUTPUT,
@@ -49,9 +52,6 @@ MAX_SEALED_BYTES = 512 * 1024 * 1024
 MAX_GOODS = 10_000
 """Most goods of one statement."""
 
-MAX_LEAVES = 2_000_000
-"""Most leaves of one statement."""
-
 MAX_VALUE_BITS = 256
 """No declared width is larger."""
 
@@ -79,6 +79,11 @@ class StatementGood:
     activity_group: str
     graph_digest: str
     sealed_digest: str
+
+    @property
+    def graph_digests(self) -> tuple[str, ...]:
+        """Those that a proof may be made from."""
+        return (self.graph_digest, self.sealed_digest) if self.sealed_digest else (self.graph_digest,)
 
     def to_json(self) -> Json:
         """The good as it stands in drafts and statements."""

@@ -8,7 +8,7 @@ ten. A process measured otherwise (electricity in MWh) has none: no tonne of it 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from carbonport.attestation.commitments import GoodGraph
+from carbonport.attestation.good_graphs import GoodGraph
 from carbonport.attestation.lots.lot_identity import Lot
 from carbonport.attestation.lots.lot_terms import LotTerms, StatedLot, width_of
 from carbonport.attestation.statement import Statement

@@ -5,7 +5,7 @@ digest, so what is proved is what was signed: every node, sign, factor, source a
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import fields
 from decimal import Decimal
 from types import MappingProxyType
@@ -25,12 +25,13 @@ MAX_NODE_TEXT = 4096
 _DECIMAL = re.compile(r"-?(0|[1-9][0-9]{0,59})(?:\.[0-9]{1,60})?")
 
 
-def read_signed_graph(value: Json, digest: str) -> Graph:
-    """The graph of this canonical JSON, whose digest (hex) is `digest`.
+def read_signed_graph(value: Json, digests: Collection[str]) -> Graph:
+    """The graph of this canonical JSON, whose digest (hex) is one of the signed `digests`.
 
     Raises `FailedVerification` for another graph, `Malformed` for one that this version does not know how to read.
     """
-    if graph_json_digest(value) != digest:
+    digest = tuple_hash(GRAPH_DOMAIN, canonical_bytes(value)).hex()
+    if digest not in digests:
         raise _another()
     outer = StrictFields(value, "graph")
     nodes = [_node(item) for item in outer.items("nodes", max_items=MAX_GRAPH_NODES)]
@@ -46,11 +47,6 @@ def read_signed_graph(value: Json, digest: str) -> Graph:
     if graph.digest.hex() != digest:
         raise _another()
     return graph
-
-
-def graph_json_digest(value: Json) -> str:
-    """The digest (hex) of a graph's canonical JSON, whatever it says."""
-    return tuple_hash(GRAPH_DOMAIN, canonical_bytes(value)).hex()
 
 
 def _node(value: Json) -> Node:

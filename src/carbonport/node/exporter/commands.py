@@ -11,7 +11,7 @@ from typing import cast
 
 from sqlalchemy import Connection
 
-from carbonport.attestation.commitments import good_graphs
+from carbonport.attestation.good_graphs import good_graphs
 from carbonport.attestation.shown_graph import place_key
 from carbonport.attestation.signed_figures import signed_figures
 from carbonport.attestation.statement_draft import draft_statement, seal_draft

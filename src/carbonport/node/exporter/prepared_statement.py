@@ -8,8 +8,9 @@ attested from.
 import asyncio
 from dataclasses import dataclass
 
-from carbonport.attestation.commitments import LeafOpening, good_graphs
+from carbonport.attestation.commitments import LeafOpening
 from carbonport.attestation.evidence import StatementTree
+from carbonport.attestation.good_graphs import good_graphs
 from carbonport.attestation.shown_graph import place_key
 from carbonport.attestation.signed_figures import SignedFigures, signed_figures
 from carbonport.attestation.statement import Statement, statement_kid, verify_statement

@@ -14,8 +14,9 @@ from dataclasses import dataclass, replace
 
 from carbonport.attestation.credential import ATTESTED_RESULTS
 from carbonport.attestation.evidence import Evidence, open_results, read_evidence
+from carbonport.attestation.evidence_task import evidence_task
 from carbonport.attestation.presentation import MAX_EVIDENCE_BYTES
-from carbonport.attestation.proof_evidence import OPEN, ProofBinding, evidence_task
+from carbonport.attestation.proof_checking import OPEN, ProofBinding, claim_under
 from carbonport.attestation.signed_figures import SignedGood
 from carbonport.attestation.strict_fields import StrictFields
 from carbonport.classification.egress import Composed, EgressRefused
@@ -134,9 +135,7 @@ class EvidenceMaker:
     ) -> Evidence:
         """The proof, made in the other process, of `results` or of bounds from the place `threshold`."""
         prepared, egress = composition.prepared, composition.egress
-        task = evidence_task(
-            prepared.openings,
-            graph,
+        claim = claim_under(
             prepared.statement,
             ProofBinding(
                 statement_digest=prepared.version.digest,
@@ -149,6 +148,12 @@ class EvidenceMaker:
             process=egress.subject.process,
             cn=egress.subject.cn,
             results=results,
+            digest=graph.digest.hex(),
+        )
+        task = evidence_task(
+            prepared.openings,
+            graph,
+            claim,
             open_paths=open_paths,
             nonce_secret=prepared.nonce_secret,
             tree=prepared.tree,

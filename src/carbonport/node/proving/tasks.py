@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
-from carbonport.attestation.proof_evidence import EvidenceTask
+from carbonport.attestation.evidence_task import EvidenceTask
 from carbonport.crypto.canonical import canonical_bytes
 from carbonport.crypto.pedersen import Opening
 from carbonport.crypto.proofs.ranges import prove_openings
