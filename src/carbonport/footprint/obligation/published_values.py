@@ -58,12 +58,12 @@ def published_value(
     default = tables.defaults.find(cn, country).value
     if table is PublishedTable.BENCHMARKS:
         benchmark = tables.benchmarks.for_default(cn, default.routes, "", year)
-        version = f"{tables.benchmarks.version}, route {state}"
+        version = f"{_edition(tables.benchmarks.version)}, route {state}"
         return PublishedValue(table, version, benchmark.place[1], _text(benchmark.value))
     assert default.direct is not None, "every row that ships has direct emissions"
     rules = tables.years.of(year)
     markup = rules.markup_fertilisers if scope.sector == FERTILISERS else rules.markup_general
-    version = f"{state}, mark-up {tables.years.version}"
+    version = f"{state}, mark-up {_edition(tables.years.version)}"
     return PublishedValue(
         table, version, f"{default.place[1]}, mark-up {year}", _text(default.direct * (1 + markup))
     )
@@ -93,3 +93,8 @@ def _states(table: PublishedTable, cn: str, country: str, year: int) -> Iterator
 
 def _text(value: Decimal) -> str:
     return format(value.quantize(_UNIT, ROUND_FLOOR), "f")
+
+
+def _edition(version: str) -> str:
+    """The edition alone of a table's version, which begins with the name of its file."""
+    return version.rpartition(" ")[2]
