@@ -10,6 +10,7 @@ from aggregation_world import EXPIRES, NOW, VALUES, World, other_value
 
 from carbonport.classification.cohorts import Undertakings
 from carbonport.classification.disclosure_control import Release
+from carbonport.crypto.ambient import system_random
 from carbonport.crypto.sums.bfv_worker import BfvWorker
 from carbonport.crypto.sums.contribution import Contribution, decode_head
 from carbonport.crypto.sums.share_search import check_single_share
@@ -379,6 +380,27 @@ def test_a_bit_flipped_ciphertext_is_not_added(world: World) -> None:
     for data, problem in ((bytes(changed), "sum-ciphertext-hash"), (b"cut", "sum-ciphertext-size")):
         with pytest.raises(CarbonportError, match=problem):
             world.totals(examined, next(iter(world.workers)), {victim: data})
+
+
+def test_signed_bytes_that_are_no_ciphertext_name_their_contributor_and_spoil_nothing(world: World) -> None:
+    liar = world.contributors[3]
+    parameters = world.plan.content.parameters(world.plan.digest)
+    honest = world.made(liar)
+    head = decode_head(parameters, liar, honest.head)
+    garbage = system_random(len(honest.ciphertexts[1]))
+    hashes = (hashlib.sha256(garbage).digest(), *head.ciphertext_hashes[1:])
+    lie = Contribution(replace(head, ciphertext_hashes=hashes).encode(parameters), honest.ciphertexts)
+    signed = world.signed(liar, lie)
+    contributions = {**world.contributions, liar: signed}
+    roster = world.coordinator.propose(world.plan, 0, world.consents, contributions, world.undertakings)
+    tokens = {who: one.token for who, one in contributions.items()}
+    examined = world.examined(replace(world.proposal(), roster=roster.token, contributions=tokens))
+    name, worker = next(iter(world.workers.items()))
+    with pytest.raises(FailedVerification) as caught:
+        world.totals(examined, name, {liar: garbage})
+    assert (caught.value.id, caught.value.where) == ("aggregation-ciphertext", liar)
+    honestly = world.examined(world.proposal())
+    decrypt_totals(world.plan, 1, honestly, world.totals(honestly, name), worker)
 
 
 # ---- a contributor that is careful ----

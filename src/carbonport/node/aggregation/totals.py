@@ -6,6 +6,7 @@ holder.
 
 import hashlib
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 from carbonport.attestation.participants import PARTICIPANT_ID, SHA256_HEX
@@ -13,7 +14,7 @@ from carbonport.attestation.strict_fields import StrictFields
 from carbonport.crypto.canonical import Json
 from carbonport.crypto.sums.bfv_worker import BfvWorker
 from carbonport.crypto.sums.contribution import ContributionHead, check_ciphertext, check_ciphertext_size
-from carbonport.errors import FailedVerification
+from carbonport.errors import CarbonportError, FailedVerification, Malformed
 from carbonport.node.aggregation.answers import cohort_members
 from carbonport.node.aggregation.plan import COHORT_NAME, MAX_ATTEMPTS, MAX_PLAN_COHORTS, SignedPlan
 from carbonport.node.aggregation.roster import SignedRoster
@@ -47,17 +48,36 @@ def add_up(
 ) -> Mapping[str, bytes]:
     """The released cohorts' ciphertexts for one holder, one contribution in memory at a time.
 
-    `worker` has the holder's context open. Raises as `check_ciphertext` and `BfvWorker.add` do, naming nobody's value.
+    `worker` has the holder's context open. Raises as `check_ciphertext` does, and `FailedVerification` naming the
+    contributor whose signed ciphertext is none.
     """
     parameters = plan.content.parameters(plan.digest)
     totals = {}
-    for name in roster.content.released:
-        for member in cohort_members(plan, roster, name):
-            ciphertext = ciphertext_of(member, holder)
-            check_ciphertext(parameters, heads[member], holder, ciphertext)
-            worker.add(holder, ciphertext, slots=parameters.slots)
-        totals[name] = worker.total(holder)
+    try:
+        for name in roster.content.released:
+            for member in cohort_members(plan, roster, name):
+                ciphertext = ciphertext_of(member, holder)
+                check_ciphertext(parameters, heads[member], holder, ciphertext)
+                _add(worker, holder, ciphertext, parameters.slots, member)
+            totals[name] = worker.total(holder)
+    except CarbonportError:
+        with suppress(CarbonportError):
+            worker.total(holder)  # what was begun is not to be part of another sum
+        raise
     return totals
+
+
+def _add(worker: BfvWorker, holder: int, ciphertext: bytes, slots: int, contributor: str) -> None:
+    try:
+        worker.add(holder, ciphertext, slots=slots)
+    except Malformed as problem:  # the contributor signed these very bytes
+        raise FailedVerification(
+            "aggregation-ciphertext",
+            found=f"a signed ciphertext that is none ({problem.id})",
+            expected="a ciphertext under the key of each holder, as the plan's parameters make it",
+            remedy="Leave the contributor out of the roster and tell it; everyone else can stay.",
+            where=contributor,
+        ) from None
 
 
 def totals_note(
