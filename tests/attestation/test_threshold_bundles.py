@@ -165,6 +165,18 @@ def test_a_bound_of_another_form_fails(change: dict[str, str]) -> None:
     assert "attested-values" in found.failed()
 
 
+def test_a_claim_under_a_withdrawn_statement_or_revoked_itself_fails() -> None:
+    value = published()
+    made = build_world(claims=claims(value), evidence=proof(value))
+    k = world.keys()
+    withdrawn = world.status(k.verifier, world.STATEMENT_STATUS_URI, world.VERIFIER, revoked=[5])
+    revoked = world.status(k.exporter, world.STATUS_URI, world.EXPORTER, revoked=[9])
+    assert verify_bundle(made.resealed(statement_status=withdrawn), now=NOW).failed() == ("statement-status",)
+    assert verify_bundle(made.resealed(attestation_status=revoked), now=NOW).failed() == (
+        "attestation-status",
+    )
+
+
 def test_a_result_is_no_bound() -> None:
     """The proof of a stated result does not prove a bound, nor the other way round."""
     value = published()

@@ -22,7 +22,7 @@ from carbonport.node.config import ExchangeSettings, write_config
 from carbonport.node.demo.cast import EXPORTER, IMPORTER, REGULATOR, VERIFIER
 from carbonport.node.demo.processes import NodeProcesses
 from carbonport.node.exporter.answering import CLAIM_REFUSAL_S, AnswerDesk
-from carbonport.node.exporter.commands import refuse
+from carbonport.node.exporter.commands import approve, refuse
 from carbonport.node.exporter.inbox import AttestationRequest, RequestState, entry_of
 from carbonport.node.exporter.threshold_history import (
     ClaimedGood,
@@ -126,6 +126,7 @@ def test_a_bound_is_proved_without_the_value_and_verifies(stage: LifeStage) -> N
         "see_direct at most 3.50570, default-values/2026-1740"
     )
     assert report.check("result-proof").found.startswith("proved: bounds of see_direct follow from")
+    assert "opened" not in report.check("result-proof").found
     assert report.check("consignment-binding").found.startswith("none: a claim about the good")
     value = emissions(stage.good)
     disclosure = read_bundle(bundle.read_bytes()).presentation
@@ -289,6 +290,32 @@ def test_a_person_refuses_in_the_words_of_the_gate(exporters_own: LifeStage) -> 
 
     home = stage.home(EXPORTER)
     write_config(home.path, replace(home.config, exchange=person))
+    try:
+        at_the_exporters(stage, work, [])
+    finally:
+        write_config(home.path, home.config)
+
+
+def test_a_person_approves_and_only_then_it_counts(exporters_own: LifeStage) -> None:
+    stage = exporters_own
+
+    async def work(node: OpenNode, desk: AnswerDesk) -> None:
+        buyer = "EU/529900000000BUYERF00"
+        asked = [request_of(stage, buyer, table, n) for n, table in enumerate((HOLDING, EXCEEDED), 21)]
+        for request in asked:
+            assert (await desk.answer(request)).state is RequestState.PENDING
+        with node.participant.store.reading() as connection:
+            assert not admitted_places(connection, claimed_good(asked[0]))
+        by = {"by": "Lin", "days": "", "uses": ""}
+        first = await approve(node, {"request": asked[0].id, **by})
+        second = await approve(node, {"request": asked[1].id, **by})
+        assert isinstance(first, dict)
+        assert isinstance(second, dict)
+        assert first["state"] == "issued"
+        assert (second["state"], second["reason"]) == ("refused", "egress-refused")
+
+    home = stage.home(EXPORTER)
+    write_config(home.path, replace(home.config, exchange=ExchangeSettings(approval="person")))
     try:
         at_the_exporters(stage, work, [])
     finally:
