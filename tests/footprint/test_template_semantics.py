@@ -50,6 +50,7 @@ class Filled:
         self._random = random.Random(seed)
         self.processes = 1 if seed == 0 else PROCESSES if seed == 1 else self._random.randint(2, PROCESSES)
         self.precursors = 0 if seed == 0 else PRECURSORS if seed == 1 else self._random.randint(0, PRECURSORS)
+        self.emissions, self.biomass = Fraction(0), Fraction(0)
         self.cells: Cells = {
             ("B_EmInst", f"{column}{row}"): None for row in range(17, 22) for column in "DEFGHJKLNPR"
         }
@@ -59,6 +60,12 @@ class Filled:
         self.defaults: set[int] = set()
         self.levels: list[Fraction] = []
         self.products: list[tuple[str, str]] = []
+        for row in range(17, 17 + self._random.randint(1, 75)):
+            self._stream(row)
+        for row in range(98, 98 + self._random.randint(0, 10)):
+            self._perfluorocarbon(row)
+        for row in range(113, 113 + self._random.randint(0, 10)):
+            self._stack(row)
         for number in range(self.processes):
             self._process(number)
         for number in range(self.precursors):
@@ -82,9 +89,65 @@ class Filled:
         return [row[n] for row in rows]
 
     def _number(self, sheet: str, cell: str, high: float) -> Fraction:
-        value = round(self._random.uniform(high / 100, high), self._random.randint(0, 6))
+        value = round(self._random.uniform(high / 100, high), self._random.randint(3, 6))
         self.cells[sheet, cell] = value
         return Fraction(repr(value))
+
+    def _emitted(self, total: Fraction, row: int) -> None:
+        """Adds what a row emits, less its share of biomass in column R (percent)."""
+        share = Fraction(0)
+        if self._random.random() < 0.4:
+            share = self._number("B_EmInst", f"R{row}", 100) / 100
+        self.emissions += total * (1 - share)
+        self.biomass += total * share
+
+    def _stream(self, row: int) -> None:
+        """Columns BD, BE, BF of the template: combustion, process emissions, mass balance."""
+        method = self._random.choice(["Combustion", "Process emissions", "Mass balance"])
+        unit = self._random.choice(["t", "1000Nm3"])
+        for column, text in (("D", method), ("E", f"Stream in row {row}"), ("G", unit)):
+            self.cells["B_EmInst", f"{column}{row}"] = text
+        amount = self._number("B_EmInst", f"F{row}", 100_000)
+        if method == "Mass balance":
+            if self._random.random() < 0.3:
+                self.cells["B_EmInst", f"F{row}"] = -float(amount)
+                amount = -amount
+            self._emitted(amount * self._number("B_EmInst", f"L{row}", 1) * Fraction("3.664"), row)
+            return
+        by_energy = self._random.random() < 0.6
+        factor = self._number("B_EmInst", f"J{row}", 110 if by_energy else 4)
+        if by_energy:
+            self.cells["B_EmInst", f"K{row}"] = "tCO2/TJ"
+            factor *= self._number("B_EmInst", f"H{row}", 50) / 1000
+        else:
+            self.cells["B_EmInst", f"K{row}"] = f"tCO2/{unit}"
+        if self._random.random() < 0.5:
+            column = "N" if method == "Combustion" else "P"
+            factor *= self._number("B_EmInst", f"{column}{row}", 100) / 100
+        self._emitted(amount * factor, row)
+
+    def _perfluorocarbon(self, row: int) -> None:
+        """Columns AN to AU: slope or overvoltage, C2F6 by its ratio, over the collection efficiency."""
+        metal = self._number("B_EmInst", f"F{row}", 500_000)
+        slope = self._random.random() < 0.5
+        self.cells["B_EmInst", f"D{row}"] = "Slope method" if slope else "Overvoltage method"
+        highs = {"AG": 3, "AH": 3, "AI": 0.2} if slope else {"AJ": 40, "AK": 98, "AL": 2}
+        a, b, c = (self._number("B_EmInst", f"{column}{row}", high) for column, high in highs.items())
+        cf4 = metal * (a * b * c if slope else a / b * c) / 1000
+        ratio = self._number("B_EmInst", f"AM{row}", 0.2)
+        total = cf4 * 6630 + cf4 * ratio * 11100
+        if self._random.random() < 0.5:
+            total /= self._number("B_EmInst", f"AT{row}", 1)
+        self.emissions += total
+
+    def _stack(self, row: int) -> None:
+        """Columns V, X, Z to AU: continuous measurement, with the gas's warming potential."""
+        gas = self._random.choice(["CO2", "N2O"])
+        self.cells |= {("B_EmInst", f"D{row}"): f"Stack {row}", ("B_EmInst", f"E{row}"): gas}
+        total = Fraction(265 if gas == "N2O" else 1, 1000)
+        for column, high in (("V", 500), ("X", 8760), ("Z", 300)):
+            total *= self._number("B_EmInst", f"{column}{row}", high)
+        self._emitted(total, row)
 
     def _process(self, number: int) -> None:
         start, chance, cells = 11 + 65 * number, self._random.random, self.cells
@@ -166,6 +229,9 @@ def test_every_product_of_a_random_workbook_is_what_the_templates_formulas_give(
         [value if number in filled.defaults else Fraction(0) for number, value in enumerate(filled.direct)]
     )
     assert len(calculation.goods) == filled.processes
+    totals = calculation.installation.source
+    assert abs(totals["direct_emissions"] / filled.emissions - 1) < Fraction(1, 10**12)
+    assert abs(totals["biomass_emissions"] - filled.biomass) < Fraction(1, 10**6)
     for number, process in enumerate(reading.ledger.processes):
         name, cn = filled.products[number]
         assert process.label == name
