@@ -300,3 +300,25 @@ streams:
     assert source["see_direct"] == source["see_total"] == F("0.855")
     assert source["see_indirect"] == 0
     assert calculation.installation.source["indirect_emissions"] == 0
+
+
+def test_a_precursor_known_by_its_category_brings_its_allocation_where_that_is_clear() -> None:
+    text = """
+processes: [{{id: acid, name: Acid, category: Nitric acid, activity_level: 1000 t, electricity: 0 MWh,
+             direct_emissions: 900 tCO2e}}]
+goods: [{{cn: "28080000", process: acid}}]
+precursors: [{{id: bought, category: "{category}", country: IN, process: acid, basis: verified, amount: 290 t,
+              see_direct: 2 tCO2e/t, see_indirect: 0.1 tCO2e/t}}]
+"""
+    bought = whole(text.format(category="Hydrogen")).good("acid", "28080000").allocation
+    alone = (
+        whole(text.format(category="Hydrogen").split("precursors:")[0]).good("acid", "28080000").allocation
+    )
+    assert bought is not None
+    assert alone is not None
+    assert bought.problem is None
+    assert bought.source["sefa"] > alone.source["sefa"]
+    for several in ("Iron or steel products", "Alloys (FeMn, FeCr, FeNi)"):
+        unclear = whole(text.format(category=several)).good("acid", "28080000").allocation
+        assert unclear is not None
+        assert unclear.problem is not None

@@ -21,11 +21,26 @@ ALIASES = {
 }
 """Folded names that mean the same; the template V2.1 has one category for all ferro-alloys."""
 
+ALLOYS = frozenset({"alloy femn fecr feni", "ferro alloy"})
+"""The names of that one category."""
+
 
 def category_entry(name: str, tables: RuleTables) -> ScopeEntry | None:
     """A good of the category called `name`, for its sector and scope; None when no category is called so."""
     wanted = _folded(name)
     return next((entry for category, entry in tables.categories.items() if _folded(category) == wanted), None)
+
+
+def category_codes(name: str, tables: RuleTables) -> list[str]:
+    """The CN codes of the goods in the category called `name`; of the template's one category for all ferro-alloys,
+    those of all three."""
+    entry = category_entry(name, tables)
+    if entry is None:
+        return []
+    wanted = {entry.category}
+    if _plain(name) in ALLOYS:
+        wanted = {category for category in tables.categories if _folded(category) in ("femn", "fecr", "feni")}
+    return [good.cn for good in tables.goods.values() if good.category in wanted]
 
 
 def same_category(one: str, other: str) -> bool:
@@ -41,6 +56,10 @@ def makes_electricity(process: ProductionProcess, tables: RuleTables) -> bool:
 
 @lru_cache(maxsize=256)
 def _folded(name: str) -> str:
+    plain = _plain(name)
+    return ALIASES.get(plain, plain)
+
+
+def _plain(name: str) -> str:
     words = re.sub(r"[^a-z0-9]+", " ", name.casefold()).split()
-    folded = " ".join(word.removesuffix("s") for word in words)
-    return ALIASES.get(folded, folded)
+    return " ".join(word.removesuffix("s") for word in words)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from carbonport.errors import CarbonportError, Malformed
-from carbonport.footprint.cbam.categories import category_entry
+from carbonport.footprint.cbam.categories import category_codes
 from carbonport.footprint.cbam.precursors import UNKNOWN_ORIGIN, is_default
 from carbonport.footprint.cbam.process_chain import supply_order
 from carbonport.footprint.cbam.scope import ELECTRICITY, Scope
@@ -22,7 +22,7 @@ from carbonport.footprint.evaluate import Values, evaluate_outputs
 from carbonport.footprint.graph import Graph
 from carbonport.footprint.graph_builder import GraphBuilder, NodeId
 from carbonport.footprint.ledger import Good, Ledger, Precursor, ProductionProcess
-from carbonport.footprint.obligation.benchmarks import ACTUAL_COLUMN, Benchmark, Benchmarks
+from carbonport.footprint.obligation.benchmarks import ACTUAL_COLUMN, DEFAULT_COLUMN, Benchmark, Benchmarks
 from carbonport.footprint.obligation.default_values import DefaultValues
 from carbonport.footprint.obligation.years_and_prices import ObligationYears
 from carbonport.footprint.tables.rule_tables import PublishedNumber, RuleTables
@@ -169,7 +169,7 @@ class _AllocationGraph:
             path = precursor.records["precursor_sefa"]
             return self._builder.input(path, f"{precursor.label}: SEFA as attested")
         if not precursor.cn:
-            raise _missing(f"precursor {precursor.id}", "no CN code")
+            return self._by_category(precursor, base)
         if is_default(precursor.basis, Scope.DEFINITIVE):
             values = DefaultValues.load()
             if country is None or precursor.country in UNKNOWN_ORIGIN:
@@ -180,6 +180,28 @@ class _AllocationGraph:
             return self._free_share(base, precursor.label, found, "Eq 6")
         found = self._benchmarks.for_process(precursor.cn, ACTUAL_COLUMN, "", self._year)
         return self._free_share(base, precursor.label, found)
+
+    def _by_category(self, precursor: Precursor, base: str) -> NodeId:
+        """Of a precursor without CN code, as in the template: where all goods of its category have one benchmark."""
+        column, equation = ACTUAL_COLUMN, "Eq 2"
+        if is_default(precursor.basis, Scope.DEFINITIVE):
+            column, equation = DEFAULT_COLUMN, "Eq 6"
+        found: dict[Fraction, Benchmark] = {}
+        for cn in self._of_category(precursor.category):
+            try:
+                benchmark = self._benchmarks.for_process(cn, column, "", self._year)
+            except CarbonportError:
+                found.clear()
+                break
+            found[Fraction(benchmark.value)] = benchmark
+        if len(found) != 1:
+            raise _missing(
+                f"precursor {precursor.id}", "a category whose goods have several benchmarks, and no CN code"
+            )
+        return self._free_share(base, precursor.label, next(iter(found.values())), equation)
+
+    def _of_category(self, category: str) -> list[str]:
+        return [cn for cn in category_codes(category, self._tables) if self._benchmarks.lists(cn)]
 
     def _benchmark(self, process: ProductionProcess) -> Benchmark:
         codes = self._codes(process)
@@ -196,11 +218,7 @@ class _AllocationGraph:
         goods = [good.cn for good in self._ledger.goods_of(process.id)]
         if goods:
             return goods
-        entry = category_entry(process.category, self._tables)
-        if entry is None:
-            return []
-        same = [other.cn for other in self._tables.goods.values() if other.category == entry.category]
-        return [cn for cn in same if self._benchmarks.lists(cn)]
+        return self._of_category(process.category)
 
     def _of_code(self, cn: str, process: ProductionProcess) -> Benchmark:
         rows = self._benchmarks.rows.get((cn, ACTUAL_COLUMN), ())

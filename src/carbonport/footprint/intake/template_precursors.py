@@ -163,6 +163,10 @@ def _basis(cells: TemplateCells, words: TemplateWords, block: PrecursorBlock) ->
     basis = words.basis(text)
     if text and not basis:
         cells.unknown(PRECURSORS, cell, text, "Measured, Default or Unknown")
+    if not text:
+        cells.notes.append(
+            f"{PRECURSORS}!{cell} is blank: where the precursor's value comes from is taken as unknown."
+        )
     return basis or "unknown"
 
 
