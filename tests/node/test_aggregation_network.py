@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from carbonport.crypto.ambient import system_random
+from carbonport.crypto.log_entry import EntryType
 from carbonport.crypto.sums.bfv_worker import BfvWorker
 from carbonport.crypto.sums.contributing import make_contribution
 from carbonport.crypto.sums.contribution import Contribution, decode_head
@@ -20,9 +21,12 @@ from carbonport.node.aggregation.network.coordinator_client import CoordinatorCl
 from carbonport.node.aggregation.network.given_leaves import given_leaves
 from carbonport.node.aggregation.network.opened_plan import opened_plan
 from carbonport.node.aggregation.network.plan_file import read_plan_file
+from carbonport.node.aggregation.network.records import Record
+from carbonport.node.aggregation.network.session_log import keep_logged
 from carbonport.node.aggregation.result_check import check_result_file
 from carbonport.node.aggregation.result_statement import exact_sums
 from carbonport.node.demo.aggregate_cast import (
+    CN_KEEPER,
     COORDINATOR,
     OUTPUTS_T,
     POWER_MWH,
@@ -167,6 +171,7 @@ async def _whole_session(stage: AggregateStage, tmp_path: Path) -> None:
         assert checked.result is not None
         assert exact_sums(checked.plan, checked.result)["total"] == true_sums(EXPORTERS)
 
+        await _logged_on_both_sides(nodes, stage, tmp_path)
         await _nothing_twice(nodes, stage)
         _no_figure_left(stage, out.read_bytes())
 
@@ -204,10 +209,20 @@ async def _one_lies(nodes: Nodes, stage: AggregateStage, session: str) -> None:
     _, signed = contributor.contribute(
         state, 0, statement=given.statement, given=given.metrics, made=lie, now=now
     )
+    record = Record("contribution:0", liar.id, signed.token.encode())
+    logged = await keep_logged(
+        node, EntryType.CROSSING, session, [record], sender=liar.id, counterparty=COORDINATOR.id
+    )
+    receipt = logged.receipt.encode()
     with pytest.raises(Refused, match="aggregation-phase"):
-        await client.submit_contribution(session, 0, signed.token, given.statement)
+        await client.submit_contribution(session, 0, signed.token, given.statement, receipt)
     await client.submit_consent(session, state.consent.token)
-    await client.submit_contribution(session, 0, signed.token, given.statement)
+    unlogged = contributor.contribute(
+        state, 0, statement=given.statement, given=given.metrics, made=made, now=now
+    )[1]
+    with pytest.raises(CarbonportError, match="receipt-payload"):
+        await client.submit_contribution(session, 0, unlogged.token, given.statement, receipt)
+    await client.submit_contribution(session, 0, signed.token, given.statement, receipt)
     with pytest.raises(CarbonportError, match="sum-ciphertext-hash"):
         await client.submit_ciphertext(session, 0, 1, made.ciphertexts[1])
     for index, data in lie.ciphertexts.items():
@@ -224,6 +239,31 @@ async def _one_lies(nodes: Nodes, stage: AggregateStage, session: str) -> None:
         assert (waiting["phase"], "said" in waiting) == ("closing", False)
     again = await nodes.do(COORDINATOR, "run", session=session)
     assert (again["phase"], again["attempt"]) == ("contributing", 1)
+
+
+async def _logged_on_both_sides(nodes: Nodes, stage: AggregateStage, tmp_path: Path) -> None:
+    """The regulator audits both logs: each contribution crossed as an aggregate, and arrived under the same
+    exchange."""
+    keeper = await OpenNode.open(Participant.open(open_home(stage.folder / CN_KEEPER.key, environ={})))
+    audits: dict[str, Any] = {}
+    try:
+        for part in (stage.exporters[0], COORDINATOR):
+            folder = tmp_path / part.key
+            await run_operation(nodes.opened[part.key], "log-export", {"out": str(folder)})
+            audits[part.key] = await run_operation(keeper, "audit", {"target": str(folder)})
+    finally:
+        await keeper.close()
+    left, came = (
+        {entry["exchange"]: entry for entry in audit["entries"] if entry["type"] == kind}
+        for audit, kind in zip(audits.values(), ("crossing", "arrival"), strict=True)
+    )
+    assert all(audit["ok"] for audit in audits.values())
+    assert len(left) == 2, "one contribution an attempt"
+    assert len(came) == 2 * EXPORTERS
+    for exchange, crossing in left.items():
+        assert came[exchange]["recipient"] == stage.exporters[0].id
+        assert {item["form"] for item in crossing["items"]} == {"aggregate"}
+        assert {item["grade"] for item in crossing["items"]} == {"g4"}
 
 
 async def _nothing_twice(nodes: Nodes, stage: AggregateStage) -> None:

@@ -66,6 +66,9 @@ class EntryType(IntEnum):
     """The body of an earlier entry was erased."""
     OPERATOR = 9
     """A decision of the node's operator (a restore accepted, a key rotated)."""
+    SESSION = 10
+    """A document of an aggregation session, sent or received, that is nobody's data: a plan, a consent, a vote, a
+    result."""
 
     @property
     def word(self) -> str:

@@ -84,7 +84,7 @@ class AggregationService(aggregation_pb2_grpc.AggregationServiceServicer):
     ) -> pb.SubmitContributionResponse:
         """A contribution, checked as holders will check it."""
         await self._session(request.session).take_contribution(
-            caller().id, request.attempt, request.contribution, request.statement
+            caller().id, request.attempt, request.contribution, request.statement, request.receipt
         )
         return pb.SubmitContributionResponse()
 

@@ -104,7 +104,11 @@ def _aggregation_rules() -> Mapping[str, MethodRule]:
     of_attempt: dict[str, Check] = {"session": _session, "attempt": _attempt}
     context = data(min_bytes=1, max_bytes=MAX_PUBLIC_CONTEXT_BYTES)
     ciphertext = data(min_bytes=MIN_CIPHERTEXT_BYTES, max_bytes=MAX_CIPHERTEXT_BYTES)
-    contribution: dict[str, Check] = {"contribution": _token, "statement": _token}
+    contribution: dict[str, Check] = {
+        "contribution": _token,
+        "statement": _token,
+        "receipt": data(min_bytes=1, max_bytes=MAX_RECEIPT_BYTES),
+    }
     words: dict[str, Check] = dict.fromkeys(("vote", "answer", "closing"), _optional_token)
     rules: tuple[tuple[str, frozenset[Role], type[Message], dict[str, Check]], ...] = (
         ("ListSessions", both, pb.ListSessionsRequest, {}),

@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$carbonport/wire/v1/aggregation.proto\x12\x12\x63\x61rbonport.wire.v1\"\x15\n\x13ListSessionsRequest\"E\n\x14ListSessionsResponse\x12-\n\x08sessions\x18\x01 \x03(\x0b\x32\x1b.carbonport.wire.v1.Session\":\n\x07Session\x12\x0f\n\x07session\x18\x01 \x01(\t\x12\r\n\x05phase\x18\x02 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x03 \x01(\r\"Q\n\x17SubmitHolderKeysRequest\x12\x0f\n\x07session\x18\x01 \x01(\t\x12\x14\n\x0c\x61nnouncement\x18\x02 \x01(\t\x12\x0f\n\x07\x63ontext\x18\x03 \x01(\x0c\"\x1a\n\x18SubmitHolderKeysResponse\"!\n\x0eGetPlanRequest\x12\x0f\n\x07session\x18\x01 \x01(\t\"\x80\x01\n\x0fGetPlanResponse\x12\x0c\n\x04plan\x18\x01 \x01(\t\x12\x33\n\rannouncements\x18\x02 \x03(\x0b\x32\x1c.carbonport.wire.v1.Document\x12*\n\x05state\x18\x03 \x01(\x0b\x32\x1b.carbonport.wire.v1.Session\"%\n\x08\x44ocument\x12\n\n\x02id\x18\x01 \x01(\t\x12\r\n\x05token\x18\x02 \x01(\t\":\n\x17GetHolderContextRequest\x12\x0f\n\x07session\x18\x01 \x01(\t\x12\x0e\n\x06holder\x18\x02 \x01(\t\"+\n\x18GetHolderContextResponse\x12\x0f\n\x07\x63ontext\x18\x01 \x01(\x0c\"8\n\x14SubmitConsentRequest\x12\x0f\n\x07session\x18\x01 \x01(\t\x12\x0f\n\x07\x63onsent\x18\x02 \x01(\t\"\x17\n\x15SubmitConsentResponse\"f\n\x19SubmitContributionRequest\x12\x0f\n\x07session\x18\x01 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x02 \x01(\r\x12\x14\n\x0c\x63ontribution\x18\x03 \x01(\t\x12\x11\n\tstatement\x18\x04 \x01(\t\"\x1c\n\x1aSubmitContributionResponse\"_\n\x17SubmitCiphertextRequest\x12\x0f\n\x07session\x18\x01 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x02 \x01(\r\x12\x0e\n\x06holder\x18\x03 \x01(\r\x12\x12\n\nciphertext\x18\x04 \x01(\x0c\"\x1a\n\x18SubmitCiphertextResponse\"E\n\x12GetProposalRequest\x12\x0f\n\x07session\x18\x01 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x02 \x01(\r\x12\r\n\x05start\x18\x03 \x01(\r\"y\n\x13GetProposalResponse\x12\x0e\n\x06roster\x18\x01 \x01(\t\x12\x0e\n\x06\x63losed\x18\x02 \x03(\x0c\x12+\n\x07members\x18\x03 \x03(\x0b\x32\x1a.carbonport.wire.v1.Member\x12\x15\n\rtotal_members\x18\x04 \x01(\r\"N\n\x06Member\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0f\n\x07\x63onsent\x18\x02 \x01(\t\x12\x14\n\x0c\x63ontribution\x18\x03 \x01(\t\x12\x11\n\tstatement\x18\x04 \x01(\t\"C\n\x0fGetTotalRequest\x12\x0f\n\x07session\x18\x01 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x02 \x01(\r\x12\x0e\n\x06\x63ohort\x18\x03 \x01(\t\"4\n\x10GetTotalResponse\x12\x0c\n\x04note\x18\x01 \x01(\t\x12\x12\n\nciphertext\x18\x02 \x01(\x0c\"e\n\x12SubmitWordsRequest\x12\x0f\n\x07session\x18\x01 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x02 \x01(\r\x12\x0c\n\x04vote\x18\x03 \x01(\t\x12\x0e\n\x06\x61nswer\x18\x04 \x01(\t\x12\x0f\n\x07\x63losing\x18\x05 \x01(\t\"\x15\n\x13SubmitWordsResponse\"4\n\x10GetBallotRequest\x12\x0f\n\x07session\x18\x01 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x02 \x01(\r\"U\n\x11GetBallotResponse\x12+\n\x05votes\x18\x01 \x03(\x0b\x32\x1c.carbonport.wire.v1.Document\x12\x13\n\x0b\x63\x65rtificate\x18\x02 \x01(\x0c\"3\n\x10GetResultRequest\x12\x0f\n\x07session\x18\x01 \x01(\t\x12\x0e\n\x06offset\x18\x02 \x01(\x04\"6\n\x11GetResultResponse\x12\x0c\n\x04\x64\x61ta\x18\x01 \x01(\x0c\x12\x13\n\x0btotal_bytes\x18\x02 \x01(\x04\x32\xbe\t\n\x12\x41ggregationService\x12\x61\n\x0cListSessions\x12\'.carbonport.wire.v1.ListSessionsRequest\x1a(.carbonport.wire.v1.ListSessionsResponse\x12m\n\x10SubmitHolderKeys\x12+.carbonport.wire.v1.SubmitHolderKeysRequest\x1a,.carbonport.wire.v1.SubmitHolderKeysResponse\x12R\n\x07GetPlan\x12\".carbonport.wire.v1.GetPlanRequest\x1a#.carbonport.wire.v1.GetPlanResponse\x12m\n\x10GetHolderContext\x12+.carbonport.wire.v1.GetHolderContextRequest\x1a,.carbonport.wire.v1.GetHolderContextResponse\x12\x64\n\rSubmitConsent\x12(.carbonport.wire.v1.SubmitConsentRequest\x1a).carbonport.wire.v1.SubmitConsentResponse\x12s\n\x12SubmitContribution\x12-.carbonport.wire.v1.SubmitContributionRequest\x1a..carbonport.wire.v1.SubmitContributionResponse\x12m\n\x10SubmitCiphertext\x12+.carbonport.wire.v1.SubmitCiphertextRequest\x1a,.carbonport.wire.v1.SubmitCiphertextResponse\x12^\n\x0bGetProposal\x12&.carbonport.wire.v1.GetProposalRequest\x1a\'.carbonport.wire.v1.GetProposalResponse\x12U\n\x08GetTotal\x12#.carbonport.wire.v1.GetTotalRequest\x1a$.carbonport.wire.v1.GetTotalResponse\x12^\n\x0bSubmitWords\x12&.carbonport.wire.v1.SubmitWordsRequest\x1a\'.carbonport.wire.v1.SubmitWordsResponse\x12X\n\tGetBallot\x12$.carbonport.wire.v1.GetBallotRequest\x1a%.carbonport.wire.v1.GetBallotResponse\x12X\n\tGetResult\x12$.carbonport.wire.v1.GetResultRequest\x1a%.carbonport.wire.v1.GetResultResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$carbonport/wire/v1/aggregation.proto\x12\x12\x63\x61rbonport.wire.v1\"\x15\n\x13ListSessionsRequest\"E\n\x14ListSessionsResponse\x12-\n\x08sessions\x18\x01 \x03(\x0b\x32\x1b.carbonport.wire.v1.Session\":\n\x07Session\x12\x0f\n\x07session\x18\x01 \x01(\t\x12\r\n\x05phase\x18\x02 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x03 \x01(\r\"Q\n\x17SubmitHolderKeysRequest\x12\x0f\n\x07session\x18\x01 \x01(\t\x12\x14\n\x0c\x61nnouncement\x18\x02 \x01(\t\x12\x0f\n\x07\x63ontext\x18\x03 \x01(\x0c\"\x1a\n\x18SubmitHolderKeysResponse\"!\n\x0eGetPlanRequest\x12\x0f\n\x07session\x18\x01 \x01(\t\"\x80\x01\n\x0fGetPlanResponse\x12\x0c\n\x04plan\x18\x01 \x01(\t\x12\x33\n\rannouncements\x18\x02 \x03(\x0b\x32\x1c.carbonport.wire.v1.Document\x12*\n\x05state\x18\x03 \x01(\x0b\x32\x1b.carbonport.wire.v1.Session\"%\n\x08\x44ocument\x12\n\n\x02id\x18\x01 \x01(\t\x12\r\n\x05token\x18\x02 \x01(\t\":\n\x17GetHolderContextRequest\x12\x0f\n\x07session\x18\x01 \x01(\t\x12\x0e\n\x06holder\x18\x02 \x01(\t\"+\n\x18GetHolderContextResponse\x12\x0f\n\x07\x63ontext\x18\x01 \x01(\x0c\"8\n\x14SubmitConsentRequest\x12\x0f\n\x07session\x18\x01 \x01(\t\x12\x0f\n\x07\x63onsent\x18\x02 \x01(\t\"\x17\n\x15SubmitConsentResponse\"w\n\x19SubmitContributionRequest\x12\x0f\n\x07session\x18\x01 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x02 \x01(\r\x12\x14\n\x0c\x63ontribution\x18\x03 \x01(\t\x12\x11\n\tstatement\x18\x04 \x01(\t\x12\x0f\n\x07receipt\x18\x05 \x01(\x0c\"\x1c\n\x1aSubmitContributionResponse\"_\n\x17SubmitCiphertextRequest\x12\x0f\n\x07session\x18\x01 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x02 \x01(\r\x12\x0e\n\x06holder\x18\x03 \x01(\r\x12\x12\n\nciphertext\x18\x04 \x01(\x0c\"\x1a\n\x18SubmitCiphertextResponse\"E\n\x12GetProposalRequest\x12\x0f\n\x07session\x18\x01 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x02 \x01(\r\x12\r\n\x05start\x18\x03 \x01(\r\"y\n\x13GetProposalResponse\x12\x0e\n\x06roster\x18\x01 \x01(\t\x12\x0e\n\x06\x63losed\x18\x02 \x03(\x0c\x12+\n\x07members\x18\x03 \x03(\x0b\x32\x1a.carbonport.wire.v1.Member\x12\x15\n\rtotal_members\x18\x04 \x01(\r\"N\n\x06Member\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0f\n\x07\x63onsent\x18\x02 \x01(\t\x12\x14\n\x0c\x63ontribution\x18\x03 \x01(\t\x12\x11\n\tstatement\x18\x04 \x01(\t\"C\n\x0fGetTotalRequest\x12\x0f\n\x07session\x18\x01 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x02 \x01(\r\x12\x0e\n\x06\x63ohort\x18\x03 \x01(\t\"4\n\x10GetTotalResponse\x12\x0c\n\x04note\x18\x01 \x01(\t\x12\x12\n\nciphertext\x18\x02 \x01(\x0c\"e\n\x12SubmitWordsRequest\x12\x0f\n\x07session\x18\x01 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x02 \x01(\r\x12\x0c\n\x04vote\x18\x03 \x01(\t\x12\x0e\n\x06\x61nswer\x18\x04 \x01(\t\x12\x0f\n\x07\x63losing\x18\x05 \x01(\t\"\x15\n\x13SubmitWordsResponse\"4\n\x10GetBallotRequest\x12\x0f\n\x07session\x18\x01 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x02 \x01(\r\"U\n\x11GetBallotResponse\x12+\n\x05votes\x18\x01 \x03(\x0b\x32\x1c.carbonport.wire.v1.Document\x12\x13\n\x0b\x63\x65rtificate\x18\x02 \x01(\x0c\"3\n\x10GetResultRequest\x12\x0f\n\x07session\x18\x01 \x01(\t\x12\x0e\n\x06offset\x18\x02 \x01(\x04\"6\n\x11GetResultResponse\x12\x0c\n\x04\x64\x61ta\x18\x01 \x01(\x0c\x12\x13\n\x0btotal_bytes\x18\x02 \x01(\x04\x32\xbe\t\n\x12\x41ggregationService\x12\x61\n\x0cListSessions\x12\'.carbonport.wire.v1.ListSessionsRequest\x1a(.carbonport.wire.v1.ListSessionsResponse\x12m\n\x10SubmitHolderKeys\x12+.carbonport.wire.v1.SubmitHolderKeysRequest\x1a,.carbonport.wire.v1.SubmitHolderKeysResponse\x12R\n\x07GetPlan\x12\".carbonport.wire.v1.GetPlanRequest\x1a#.carbonport.wire.v1.GetPlanResponse\x12m\n\x10GetHolderContext\x12+.carbonport.wire.v1.GetHolderContextRequest\x1a,.carbonport.wire.v1.GetHolderContextResponse\x12\x64\n\rSubmitConsent\x12(.carbonport.wire.v1.SubmitConsentRequest\x1a).carbonport.wire.v1.SubmitConsentResponse\x12s\n\x12SubmitContribution\x12-.carbonport.wire.v1.SubmitContributionRequest\x1a..carbonport.wire.v1.SubmitContributionResponse\x12m\n\x10SubmitCiphertext\x12+.carbonport.wire.v1.SubmitCiphertextRequest\x1a,.carbonport.wire.v1.SubmitCiphertextResponse\x12^\n\x0bGetProposal\x12&.carbonport.wire.v1.GetProposalRequest\x1a\'.carbonport.wire.v1.GetProposalResponse\x12U\n\x08GetTotal\x12#.carbonport.wire.v1.GetTotalRequest\x1a$.carbonport.wire.v1.GetTotalResponse\x12^\n\x0bSubmitWords\x12&.carbonport.wire.v1.SubmitWordsRequest\x1a\'.carbonport.wire.v1.SubmitWordsResponse\x12X\n\tGetBallot\x12$.carbonport.wire.v1.GetBallotRequest\x1a%.carbonport.wire.v1.GetBallotResponse\x12X\n\tGetResult\x12$.carbonport.wire.v1.GetResultRequest\x1a%.carbonport.wire.v1.GetResultResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -56,35 +56,35 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SUBMITCONSENTRESPONSE']._serialized_start=693
   _globals['_SUBMITCONSENTRESPONSE']._serialized_end=716
   _globals['_SUBMITCONTRIBUTIONREQUEST']._serialized_start=718
-  _globals['_SUBMITCONTRIBUTIONREQUEST']._serialized_end=820
-  _globals['_SUBMITCONTRIBUTIONRESPONSE']._serialized_start=822
-  _globals['_SUBMITCONTRIBUTIONRESPONSE']._serialized_end=850
-  _globals['_SUBMITCIPHERTEXTREQUEST']._serialized_start=852
-  _globals['_SUBMITCIPHERTEXTREQUEST']._serialized_end=947
-  _globals['_SUBMITCIPHERTEXTRESPONSE']._serialized_start=949
-  _globals['_SUBMITCIPHERTEXTRESPONSE']._serialized_end=975
-  _globals['_GETPROPOSALREQUEST']._serialized_start=977
-  _globals['_GETPROPOSALREQUEST']._serialized_end=1046
-  _globals['_GETPROPOSALRESPONSE']._serialized_start=1048
-  _globals['_GETPROPOSALRESPONSE']._serialized_end=1169
-  _globals['_MEMBER']._serialized_start=1171
-  _globals['_MEMBER']._serialized_end=1249
-  _globals['_GETTOTALREQUEST']._serialized_start=1251
-  _globals['_GETTOTALREQUEST']._serialized_end=1318
-  _globals['_GETTOTALRESPONSE']._serialized_start=1320
-  _globals['_GETTOTALRESPONSE']._serialized_end=1372
-  _globals['_SUBMITWORDSREQUEST']._serialized_start=1374
-  _globals['_SUBMITWORDSREQUEST']._serialized_end=1475
-  _globals['_SUBMITWORDSRESPONSE']._serialized_start=1477
-  _globals['_SUBMITWORDSRESPONSE']._serialized_end=1498
-  _globals['_GETBALLOTREQUEST']._serialized_start=1500
-  _globals['_GETBALLOTREQUEST']._serialized_end=1552
-  _globals['_GETBALLOTRESPONSE']._serialized_start=1554
-  _globals['_GETBALLOTRESPONSE']._serialized_end=1639
-  _globals['_GETRESULTREQUEST']._serialized_start=1641
-  _globals['_GETRESULTREQUEST']._serialized_end=1692
-  _globals['_GETRESULTRESPONSE']._serialized_start=1694
-  _globals['_GETRESULTRESPONSE']._serialized_end=1748
-  _globals['_AGGREGATIONSERVICE']._serialized_start=1751
-  _globals['_AGGREGATIONSERVICE']._serialized_end=2965
+  _globals['_SUBMITCONTRIBUTIONREQUEST']._serialized_end=837
+  _globals['_SUBMITCONTRIBUTIONRESPONSE']._serialized_start=839
+  _globals['_SUBMITCONTRIBUTIONRESPONSE']._serialized_end=867
+  _globals['_SUBMITCIPHERTEXTREQUEST']._serialized_start=869
+  _globals['_SUBMITCIPHERTEXTREQUEST']._serialized_end=964
+  _globals['_SUBMITCIPHERTEXTRESPONSE']._serialized_start=966
+  _globals['_SUBMITCIPHERTEXTRESPONSE']._serialized_end=992
+  _globals['_GETPROPOSALREQUEST']._serialized_start=994
+  _globals['_GETPROPOSALREQUEST']._serialized_end=1063
+  _globals['_GETPROPOSALRESPONSE']._serialized_start=1065
+  _globals['_GETPROPOSALRESPONSE']._serialized_end=1186
+  _globals['_MEMBER']._serialized_start=1188
+  _globals['_MEMBER']._serialized_end=1266
+  _globals['_GETTOTALREQUEST']._serialized_start=1268
+  _globals['_GETTOTALREQUEST']._serialized_end=1335
+  _globals['_GETTOTALRESPONSE']._serialized_start=1337
+  _globals['_GETTOTALRESPONSE']._serialized_end=1389
+  _globals['_SUBMITWORDSREQUEST']._serialized_start=1391
+  _globals['_SUBMITWORDSREQUEST']._serialized_end=1492
+  _globals['_SUBMITWORDSRESPONSE']._serialized_start=1494
+  _globals['_SUBMITWORDSRESPONSE']._serialized_end=1515
+  _globals['_GETBALLOTREQUEST']._serialized_start=1517
+  _globals['_GETBALLOTREQUEST']._serialized_end=1569
+  _globals['_GETBALLOTRESPONSE']._serialized_start=1571
+  _globals['_GETBALLOTRESPONSE']._serialized_end=1656
+  _globals['_GETRESULTREQUEST']._serialized_start=1658
+  _globals['_GETRESULTREQUEST']._serialized_end=1709
+  _globals['_GETRESULTRESPONSE']._serialized_start=1711
+  _globals['_GETRESULTRESPONSE']._serialized_end=1765
+  _globals['_AGGREGATIONSERVICE']._serialized_start=1768
+  _globals['_AGGREGATIONSERVICE']._serialized_end=2982
 # @@protoc_insertion_point(module_scope)

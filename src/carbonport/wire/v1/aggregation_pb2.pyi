@@ -277,10 +277,13 @@ class SubmitContributionRequest(_message.Message):
     ATTEMPT_FIELD_NUMBER: _builtins.int
     CONTRIBUTION_FIELD_NUMBER: _builtins.int
     STATEMENT_FIELD_NUMBER: _builtins.int
+    RECEIPT_FIELD_NUMBER: _builtins.int
     session: _builtins.str
     attempt: _builtins.int
     contribution: _builtins.str
     statement: _builtins.str
+    receipt: _builtins.bytes
+    """The contributor's log receipt over exactly this contribution, canonical JSON."""
     def __init__(
         self,
         *,
@@ -288,10 +291,11 @@ class SubmitContributionRequest(_message.Message):
         attempt: _builtins.int = ...,
         contribution: _builtins.str = ...,
         statement: _builtins.str = ...,
+        receipt: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "contribution", b"contribution", "session", b"session", "statement", b"statement"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "contribution", b"contribution", "receipt", b"receipt", "session", b"session", "statement", b"statement"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -28,8 +28,9 @@ from carbonport.node.aggregation.network.register_rows import MayContribute, clo
 from carbonport.node.aggregation.network.session_log import PURPOSE, keep_logged
 from carbonport.node.aggregation.plan import MAX_ATTEMPTS, SignedPlan
 from carbonport.node.aggregation.result_check import check_result_file
+from carbonport.node.aggregation.result_statement import exact_sums
 from carbonport.node.identity.key_ring import KeyUse
-from carbonport.node.log.draft import Draft
+from carbonport.node.log.draft import Draft, Logged
 from carbonport.node.open_node import OpenNode
 from carbonport.node.own_log import own_key
 
@@ -90,7 +91,7 @@ class _Steps:
                 self._opened.plan, small_cohorts=small_cohorts, now=self._participant.clock()
             )
             kept = state.consent.token.encode()
-            await self._crossing([Record("consent", self._contributor.id, kept)])
+            await self._logged(EntryType.SESSION, Record("consent", self._contributor.id, kept))
         await self._client.submit_consent(self._session, kept.decode())
 
     async def contribute(self, attempt: int) -> None:
@@ -101,44 +102,40 @@ class _Steps:
             prepared = await self._prepare(attempt)
         token, statement, fields, condition = _read_prepared(prepared)
         may = MayContribute(*condition)
-        await self._crossing(
-            [Record(f"contribution:{attempt}", self._contributor.id, token.encode())], fields=fields, may=may
+        record = Record(f"contribution:{attempt}", self._contributor.id, token.encode())
+        logged = await self._logged(EntryType.CROSSING, record, fields=fields, may=may)
+        await self._client.submit_contribution(
+            self._session, attempt, token, statement, logged.receipt.encode()
         )
-        await self._client.submit_contribution(self._session, attempt, token, statement)
         with self._participant.store.reading() as connection:
             ciphertexts = all_of(connection, self._session, f"ciphertext:{attempt}")
         for index, data in ciphertexts.items():
             await self._client.submit_ciphertext(self._session, attempt, int(index), data)
 
     async def result(self) -> dict[str, Json]:
-        """The result, fetched, checked with this node's own trust lists, and kept."""
+        """The result, fetched, checked with this node's own trust lists, and kept; its sums."""
         with self._participant.store.reading() as connection:
-            data = find(connection, self._session, "result")
-        if data is None:
-            data = await self._client.result(self._session)
-            now = self._participant.clock()
-            checked = await asyncio.to_thread(check_result_file, data, now=now, store=self._participant.trust)
-            if (
-                not checked.report.ok
-                or checked.plan is None
-                or checked.plan.digest != self._opened.plan.digest
-            ):
-                raise FailedVerification(
-                    "aggregation-result-refused",
-                    found=f"a result whose checks fail: {', '.join(checked.report.failed()) or 'another plan'}",
-                    expected="the result of this plan, every check of which holds",
-                    remedy="Keep the file and show it to the holders; do not use the sums.",
-                    where=self._client.coordinator,
-                )
-            await keep_logged(
-                self._node,
-                EntryType.ARRIVAL,
-                self._session,
-                [Record("result", "", data)],
-                sender=self._client.coordinator,
-                counterparty=self._client.coordinator,
+            kept = find(connection, self._session, "result")
+        data = await self._client.result(self._session) if kept is None else kept
+        checked = await asyncio.to_thread(
+            check_result_file, data, now=self._participant.clock(), store=self._participant.trust
+        )
+        plan, result = checked.plan, checked.result
+        if not checked.report.ok or plan is None or result is None or plan.digest != self._opened.plan.digest:
+            raise FailedVerification(
+                "aggregation-result-refused",
+                found=f"a result whose checks fail: {', '.join(checked.report.failed()) or 'another plan'}",
+                expected="the result of this plan, every check of which holds",
+                remedy="Keep the file and show it to the holders; do not use the sums.",
+                where=self._client.coordinator,
             )
-        return {"result_bytes": len(data)}
+        if kept is None:
+            await self._logged(EntryType.SESSION, Record("result", "", data), sender=self._client.coordinator)
+        sums: dict[str, Json] = {
+            cohort: {metric: format(value, "f") for metric, value in one.items()}
+            for cohort, one in exact_sums(plan, result).items()
+        }
+        return {"released": sums}
 
     async def _prepare(self, attempt: int) -> bytes:
         """Make a contribution and keep all of it, before anything leaves."""
@@ -232,19 +229,22 @@ class _Steps:
             )
             raise
 
-    async def _crossing(
+    async def _logged(
         self,
-        records: Sequence[Record],
+        entry: EntryType,
+        record: Record,
         *,
         fields: dict[str, bytes] | None = None,
         may: MayContribute | None = None,
-    ) -> None:
-        await keep_logged(
+        sender: str = "",
+    ) -> Logged:
+        """Keep and log a document: this contributor's own before it leaves, or one that came from `sender`."""
+        return await keep_logged(
             self._node,
-            EntryType.CROSSING,
+            entry,
             self._session,
-            records,
-            sender=self._contributor.id,
+            [record],
+            sender=sender or self._contributor.id,
             counterparty=self._client.coordinator,
             fields=fields,
             write=None if may is None else may.enter,

@@ -74,11 +74,15 @@ class CoordinatorClient:
         await self._ask("SubmitConsent", request, pb.SubmitConsentResponse)
 
     async def submit_contribution(
-        self, session: str, attempt: int, contribution: str, statement: str
+        self, session: str, attempt: int, contribution: str, statement: str, receipt: bytes
     ) -> None:
-        """This contributor's contribution."""
+        """This contributor's contribution, with the log receipt over it."""
         request = pb.SubmitContributionRequest(
-            session=session, attempt=attempt, contribution=contribution, statement=statement
+            session=session,
+            attempt=attempt,
+            contribution=contribution,
+            statement=statement,
+            receipt=receipt,
         )
         await self._ask("SubmitContribution", request, pb.SubmitContributionResponse)
 

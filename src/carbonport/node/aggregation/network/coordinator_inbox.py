@@ -11,7 +11,9 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from carbonport.crypto.log_entry import EntryType
+from carbonport.attestation.listed_log import receipt_log_key
+from carbonport.crypto.log_entry import EntryType, Event, FieldName
+from carbonport.crypto.receipt import Receipt
 from carbonport.crypto.sums.bfv_constants import MAX_PUBLIC_CONTEXT_BYTES
 from carbonport.crypto.sums.contribution import check_ciphertext, decode_head
 from carbonport.crypto.sums.contribution_proofs import verify_heads
@@ -30,7 +32,7 @@ from carbonport.node.aggregation.network.records import (
     names_of,
     sessions_with,
 )
-from carbonport.node.aggregation.network.session_log import keep_logged
+from carbonport.node.aggregation.network.session_log import exchange_id, keep_logged
 from carbonport.node.aggregation.plan import MAX_ATTEMPTS, PLAN, SignedPlan
 from carbonport.node.aggregation.roster import ROSTER, SignedRoster
 from carbonport.node.aggregation.signed_document import SealKeys
@@ -146,10 +148,11 @@ class CoordinatorSession:
         await self._arrived(contributor, Record("consent", contributor, consent.encode()))
 
     async def take_contribution(
-        self, contributor: str, attempt: int, contribution: str, statement: str
+        self, contributor: str, attempt: int, contribution: str, statement: str, receipt: bytes
     ) -> None:
-        """A contribution with its statement; its ciphertexts follow."""
+        """A contribution with its statement and the receipt of its crossing; its ciphertexts follow."""
         plan = self.planned()
+        crossed = self._crossed(contributor, attempt, contribution, receipt)
         with self.reading() as connection:
             consented = find(connection, self.session, "consent", contributor) is not None
             repeated = find(connection, self.session, f"contribution:{attempt}", contributor)
@@ -169,6 +172,8 @@ class CoordinatorSession:
             contributor,
             Record(f"contribution:{attempt}", contributor, contribution.encode()),
             Record(f"statement:{attempt}", contributor, statement.encode()),
+            entry=EntryType.ARRIVAL,
+            fields={FieldName.PEER: crossed.peer_field()},
         )
 
     def take_ciphertext(self, contributor: str, attempt: int, holder: int, ciphertext: bytes) -> None:
@@ -218,9 +223,33 @@ class CoordinatorSession:
         if (standing.phase, standing.attempt) != (phase, attempt):
             raise wrong_phase(f"{standing.phase}, attempt {standing.attempt}", f"{phase}, attempt {attempt}")
 
-    async def _arrived(self, sender: str, *kept: Record) -> None:
+    def _crossed(self, contributor: str, attempt: int, contribution: str, receipt: bytes) -> Receipt:
+        """The receipt of a contribution's crossing, held against the contributor's log key: without an entry on its
+        side nothing is taken."""
+        read, participant = Receipt.decode(receipt), self.node.participant
+        receipt_log_key(
+            participant.trust,
+            read,
+            contributor,
+            payload=contribution.encode(),
+            expected={FieldName.RECIPIENT: participant.id.encode()},
+            entry_type=EntryType.CROSSING,
+            now=participant.clock(),
+        )
+        expected = exchange_id(self.session, f"contribution:{attempt}", contributor)
+        if Event.parse(read.event).exchange != expected:
+            raise wrong_document("a receipt of another exchange")
+        return read
+
+    async def _arrived(
+        self,
+        sender: str,
+        *kept: Record,
+        entry: EntryType = EntryType.SESSION,
+        fields: Mapping[str, bytes] | None = None,
+    ) -> None:
         await keep_logged(
-            self.node, EntryType.ARRIVAL, self.session, kept, sender=sender, counterparty=sender
+            self.node, entry, self.session, kept, sender=sender, counterparty=sender, fields=fields
         )
 
 

@@ -269,7 +269,7 @@ class _Steps:
         participant = self.session.node.participant
         await keep_logged(
             self.session.node,
-            EntryType.ISSUE,
+            EntryType.SESSION,
             self.session.session,
             [record],
             sender=participant.id,

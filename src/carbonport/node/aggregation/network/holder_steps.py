@@ -218,7 +218,7 @@ class HolderSteps:
         """Keep and log this holder's own word, before it leaves."""
         await keep_logged(
             self._node,
-            EntryType.CROSSING,
+            EntryType.SESSION,
             self._session,
             records,
             sender=self._holder.id,

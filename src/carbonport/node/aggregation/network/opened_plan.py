@@ -62,7 +62,7 @@ async def opened_plan(node: OpenNode, client: CoordinatorClient, session: str) -
         keep(connection, session, Record("coordinator", "", client.coordinator.encode()), now=now)
     await keep_logged(
         node,
-        EntryType.ARRIVAL,
+        EntryType.SESSION,
         session,
         [Record("plan", "", parcel.plan.encode())],
         sender=client.coordinator,

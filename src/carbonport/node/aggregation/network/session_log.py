@@ -1,8 +1,8 @@
 """A document and its log entry in one transaction: nothing leaves, and nothing counts as received, without either.
 
-On the contributor's side a contribution is a *crossing* with the gate's decision, on the coordinator's an *arrival*;
-so is every other document of a session, on both sides. The exchange id is the same on both: it follows from the
-session, the document and who sent it.
+A contribution is a *crossing* with the gate's decision on the contributor's side and an *arrival* on the coordinator's,
+which names the crossing's receipt: a regulator reconciles the two. Every other document is an entry of the type
+*session* on both sides. The exchange id is the same on both: it follows from the session, the document and who sent it.
 """
 
 import hashlib
@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 from carbonport.crypto.log_entry import EXCHANGE_ID_CHARACTERS, EntryType, FieldName, payload_digest
 from carbonport.crypto.tuplehash import tuple_hash
 from carbonport.node.aggregation.network.records import Record, find, keep, said_before
-from carbonport.node.log.draft import CompanionWrite, Condition, Draft
+from carbonport.node.log.draft import CompanionWrite, Condition, Draft, Logged
 from carbonport.node.open_node import OpenNode
 
 EXCHANGE_DOMAIN = "carbonport/aggregation/exchange/v1"
@@ -42,6 +42,11 @@ class _SaidOnce:
             self.also.require(connection)
 
 
+def exchange_id(session: str, kind: str, sender: str) -> str:
+    """The exchange id of a document on both sides."""
+    return tuple_hash(EXCHANGE_DOMAIN, session, kind, sender).hex()[:EXCHANGE_ID_CHARACTERS]
+
+
 async def keep_logged(
     node: OpenNode,
     entry: EntryType,
@@ -53,7 +58,7 @@ async def keep_logged(
     fields: Mapping[str, bytes] | None = None,
     write: CompanionWrite | None = None,
     condition: Condition | None = None,
-) -> None:
+) -> Logged:
     """Log the first record's document and keep all records, or raise and do neither; repeating it changes nothing.
 
     `sender` signed the document; `counterparty` is the other side of this node. `fields` are further fields of the
@@ -68,12 +73,10 @@ async def keep_logged(
         if write is not None:
             write(connection, index)
 
-    await node.log.append(
+    return await node.log.append(
         Draft(
             type=entry,
-            exchange=tuple_hash(EXCHANGE_DOMAIN, session, document.kind, sender).hex()[
-                :EXCHANGE_ID_CHARACTERS
-            ],
+            exchange=exchange_id(session, document.kind, sender),
             request_digest=hashlib.sha256(document.content).digest(),
             fields={
                 FieldName.PAYLOAD: payload_digest(document.content),
@@ -82,6 +85,7 @@ async def keep_logged(
                 FieldName.SUBJECT: f"{session} {document.kind}".encode(),
                 **(fields or {}),
             },
+            opened=(FieldName.PAYLOAD, FieldName.RECIPIENT, FieldName.SUBJECT),
             write=companion,
             condition=_SaidOnce(session, tuple(records), condition),
         )
