@@ -12,10 +12,12 @@ from life_stage import DATA, LifeStage, processes
 from carbonport.attestation.bundle import read_bundle
 from carbonport.attestation.checks import verify_bundle
 from carbonport.attestation.presentation import Presentation
+from carbonport.classification.egress import EgressRefused
 from carbonport.crypto.ambient import system_clock
 from carbonport.errors import Malformed
 from carbonport.footprint.calculation import calculate
 from carbonport.footprint.catalogue import Catalogue
+from carbonport.footprint.graph import Graph, Root, Round
 from carbonport.footprint.intake import read_ledger
 from carbonport.node.cli import main
 from carbonport.node.config import ExchangeSettings, write_config
@@ -32,6 +34,7 @@ from carbonport.node.exporter.threshold_history import (
 )
 from carbonport.node.open_node import OpenNode
 from carbonport.node.participant import Participant
+from carbonport.node.proving.result_evidence import EvidenceMaker
 from carbonport.node.restored import LOST, decide_restore
 from carbonport.node.store import Store
 from carbonport.node.store.backup import RESTORED_AT
@@ -320,6 +323,41 @@ def test_a_person_approves_and_only_then_it_counts(exporters_own: LifeStage) -> 
         at_the_exporters(stage, work, [])
     finally:
         write_config(home.path, home.config)
+
+
+def test_what_cannot_be_proved_is_refused_before_the_result_is_looked_at(exporters_own: LifeStage) -> None:
+    """A graph without a sealed form, and one whose result is computed by a root: the same refusal above and below."""
+    stage = exporters_own
+
+    async def work(node: OpenNode, _: AnswerDesk) -> None:
+        evidence = EvidenceMaker(node.participant.id, node.participant.config.exchange.proof, node.worker)
+        for number, table in enumerate((HOLDING, EXCEEDED), 31):
+            asked = request_of(stage, f"EU/529900000000BUYERG{number}", table, number)
+            composition = await node.composer.compose(asked, None)
+            figures = composition.prepared.figures
+            subject = composition.egress.subject
+            good = figures.good(subject.process, subject.cn)
+            for sealed, reason in ((None, "proof-not-sealed"), (_rooted(good.sealed), "proof-node-kind")):
+                other = replace(figures, goods=(replace(good, sealed=sealed),))
+                unprovable = replace(composition, prepared=replace(composition.prepared, figures=other))
+                with pytest.raises(EgressRefused) as refused:
+                    await evidence.make(unprovable)
+                assert refused.value.id == "egress-refused"
+                assert refused.value.decision.reason == f"It could not be proved: {reason}."
+
+    at_the_exporters(stage, work, [])
+
+
+def _rooted(graph: Graph | None) -> Graph:
+    """The graph with a square root under its direct emissions, which nobody can prove."""
+    assert graph is not None
+    rounding = graph[graph.outputs["see_direct_rounded"]]
+    assert isinstance(rounding, Round)
+    root = Root("root", "tCO2e/t", "", "", rounding.of, 5)
+    changed = replace(rounding, of="root")
+    nodes = [changed if node.id == rounding.id else node for node in graph.nodes]
+    at = nodes.index(changed)
+    return Graph((*nodes[:at], root, *nodes[at:]), graph.outputs)
 
 
 def test_after_a_lost_restore_no_claim_about_the_time_before_is_admitted(exporters_own: LifeStage) -> None:

@@ -37,6 +37,14 @@ class EvidenceTask:
     open_paths: frozenset[str]
     nonce_secret: bytes
 
+    def require_provable(self) -> None:
+        """Raise `Refused` when no proof can be made of the graph, as far as no value decides that: floors count as
+        above 0."""
+        provable = ProvableGraph(self.graph, self.claim.results.keys())
+        results = {name: self.claim.result(name, provable.decimals(name)) for name in self.claim.results}
+        opened = {item.label.path: item.value for item in self.openings if item.label.path in self.open_paths}
+        provable.lower(results, opened, lambda *_: True, at_most=self.claim.at_most)
+
     def prove(self, random_bytes: RandomBytes = system_random) -> ProofEvidence:
         """Make the proof. Takes some 100 ms or more of one processor, depending on secrets: not for the event loop."""
         by_label = {_integer(item.label): Opening(item.value, item.blinding) for item in self.openings}

@@ -9,12 +9,13 @@ A threshold claim is proved or refused, never opened: from the sealed graph wher
 the result it opens none.
 """
 
+import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from carbonport.attestation.credential import ATTESTED_RESULTS
 from carbonport.attestation.evidence import Evidence, open_results, read_evidence
-from carbonport.attestation.evidence_task import evidence_task
+from carbonport.attestation.evidence_task import EvidenceTask, evidence_task
 from carbonport.attestation.presentation import MAX_EVIDENCE_BYTES
 from carbonport.attestation.proof_checking import OPEN, ProofBinding, claim_under
 from carbonport.attestation.signed_figures import SignedGood
@@ -87,26 +88,34 @@ class EvidenceMaker:
         return EvidencedClaims(composed, evidence)
 
     async def _bounded(self, composition: Composition, threshold: Threshold) -> EvidencedClaims:
-        """A proof that the result is at most the published value. What cannot be proved is refused as what does not
-        hold is: the recipient learns the same of either."""
+        """A proof that the result is at most the published value.
+
+        Whether one can be made is found out before the gate looks at the result: what cannot be proved is refused as
+        what does not hold is, and in no other time.
+        """
+        task = await self._bounding_task(composition, threshold)
+        composed = composition.gate.compose(composition.egress)
+        return EvidencedClaims(composed, await self._made(task))
+
+    async def _bounding_task(self, composition: Composition, threshold: Threshold) -> EvidenceTask:
+        """From the graph that shows least; raises `EgressRefused` when none can be proved."""
         prepared, egress, gate = composition.prepared, composition.egress, composition.gate
-        composed = gate.compose(egress)
         good = prepared.figures.good(egress.subject.process, egress.subject.cn)
+        bounds = {threshold.item: threshold.value.value}
         reason = "proof-not-sealed"
         for graph in reversed(list(self._graphs(good))):
             try:
                 # What a figure may be opened for does not matter: whether it may be proved about does.
                 gate.opened_in_proof(egress, graph, [threshold.item], prepared.figures.sources)
-                bounds = {threshold.item: threshold.value.value}
-                evidence = await self._evidence(composition, graph, bounds, threshold=threshold.value.place)
-                return EvidencedClaims(composed, evidence)
+                task = self._task(composition, graph, bounds, threshold=threshold.value.place)
+                await asyncio.to_thread(task.require_provable)
+                return task
             except Refused as refusal:
                 if refusal.id not in UNPROVABLE:
                     raise
                 reason = refusal.id
-        raise EgressRefused(
-            replace(composed.decision, allowed=False, reason=f"It could not be proved: {reason}.")
-        )
+        decision = gate.assess(egress)
+        raise EgressRefused(replace(decision, allowed=False, reason=f"It could not be proved: {reason}."))
 
     def _graphs(self, good: SignedGood) -> Iterator[Graph]:
         if self.profile == OPEN:
@@ -119,12 +128,12 @@ class EvidenceMaker:
         results = sorted(ATTESTED_RESULTS & set(egress.items))
         opened = gate.opened_in_proof(egress, graph, results, prepared.figures.sources)
         composed = gate.compose(replace(egress, opened=opened))
-        evidence = await self._evidence(
+        task = self._task(
             composition, graph, _stated(composed), open_paths=[figure.place for figure in opened]
         )
-        return EvidencedClaims(composed, evidence)
+        return EvidencedClaims(composed, await self._made(task))
 
-    async def _evidence(
+    def _task(
         self,
         composition: Composition,
         graph: Graph,
@@ -132,8 +141,8 @@ class EvidenceMaker:
         *,
         open_paths: Sequence[str] = (),
         threshold: str = "",
-    ) -> Evidence:
-        """The proof, made in the other process, of `results` or of bounds from the place `threshold`."""
+    ) -> EvidenceTask:
+        """What proving takes: `results`, or bounds from the place `threshold`."""
         prepared, egress = composition.prepared, composition.egress
         claim = claim_under(
             prepared.statement,
@@ -150,7 +159,7 @@ class EvidenceMaker:
             results=results,
             digest=graph.digest.hex(),
         )
-        task = evidence_task(
+        return evidence_task(
             prepared.openings,
             graph,
             claim,
@@ -158,6 +167,9 @@ class EvidenceMaker:
             nonce_secret=prepared.nonce_secret,
             tree=prepared.tree,
         )
+
+    async def _made(self, task: EvidenceTask) -> Evidence:
+        """The evidence, made in the other process."""
         answer = await self.worker.run(EVIDENCE, task)
         return read_evidence(parse_canonical(answer, max_bytes=MAX_EVIDENCE_BYTES))
 
