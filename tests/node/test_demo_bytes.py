@@ -93,9 +93,12 @@ def test_no_protected_value_left_the_exporter() -> None:
 def stream_names() -> dict[str, set[Decimal] | str]:
     """Which fuels and materials there are is part of the recipe: ids, paths and labels of the source streams."""
     found: dict[str, set[Decimal] | str] = {}
+    public = {process.category.casefold() for process in steelworks().processes}
     for stream in steelworks().streams:
-        found |= {f"{stream.id} path": f"stream/{stream.id}/", f"{stream.id} label": stream.label}
-        found[f"{stream.id} id"] = stream.id
+        found |= {f"{stream.id} path": f"stream/{stream.id}/", f"{stream.id} id": stream.id}
+        # "Steel products" stands, but for a bit that base64 may lose, in the category "Iron or steel products".
+        if not any(stream.label.casefold() in text for text in public):
+            found[f"{stream.id} label"] = stream.label
     return found
 
 
