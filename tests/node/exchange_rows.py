@@ -4,7 +4,7 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 
 from carbonport.crypto.ambient import system_random
 from carbonport.crypto.log_entry import EntryType
@@ -17,6 +17,7 @@ from carbonport.node.log.stored_log import StoredLog
 from carbonport.node.own_log import own_key
 from carbonport.node.participant import Participant
 from carbonport.node.store.exchange_schema import attestations, bundles, requests
+from carbonport.node.store.lot_schema import lot_attestations, lot_entries, lot_openings, lots
 from carbonport.node.store.schema import log_entries
 
 
@@ -54,6 +55,7 @@ def checked_rows(home: Path) -> Rows:
             issued = connection.execute(select(attestations)).all()
             logged = connection.execute(select(log_entries)).all()
             received = connection.execute(select(bundles.c.fetch)).all()
+            _check_lots(connection, {row.attestation for row in issued})
     finally:
         participant.close()
     rows = Rows(
@@ -71,3 +73,16 @@ def checked_rows(home: Path) -> Rows:
         assert bool(row.attestation) == bool(whole)
         assert rows.entries[row.request, EntryType.REFUSAL] == int(row.state == "refused")
     return rows
+
+
+def _check_lots(connection: Connection, issued: set[str]) -> None:
+    """Every attestation has its consignment, and every consignment its entry, proofs, opening and attestation."""
+    sold = connection.execute(select(lot_attestations)).all()
+    assert {row.attestation for row in sold} == issued
+    for lot in connection.execute(select(lots)).all():
+        entries = connection.execute(select(lot_entries).where(lot_entries.c.lot == lot.lot)).all()
+        openings = connection.execute(select(lot_openings.c.k).where(lot_openings.c.lot == lot.lot)).all()
+        consignments = {row.position for row in entries if row.proof}
+        assert sorted(row.position for row in entries) == list(range(lot.size))
+        assert consignments == {row.k for row in openings} == {row.k for row in sold if row.lot == lot.lot}
+        assert all(row.remainder for row in entries if row.proof)

@@ -11,6 +11,7 @@ from carbonport.crypto.canonical import Json
 from carbonport.crypto.log_entry import EntryType, FieldName
 from carbonport.errors import Misuse, Refused
 from carbonport.node.exporter.ledgers import erase_ledgers
+from carbonport.node.exporter.lots.lot_rows import erase_openings
 from carbonport.node.identity.private_files import write_public
 from carbonport.node.log.draft import CompanionWrite, Draft, Logged
 from carbonport.node.open_node import OpenNode
@@ -69,7 +70,8 @@ async def erase(node: OpenNode, arguments: Arguments) -> Json:
 
 
 async def destroy_period(node: OpenNode, arguments: Arguments) -> Json:
-    """Destroy a period's key: its commitments stay signed and can never be opened again; logged before it is done."""
+    """Destroy a period's key and the openings of its lots: commitments stay signed and can never be opened, nothing
+    is sold any more; logged before it is done."""
     participant, period, reason = node.participant, str(arguments["period"]), str(arguments["reason"])
     keys = participant.identity.period_keys
     if period not in keys.periods():
@@ -84,6 +86,7 @@ async def destroy_period(node: OpenNode, arguments: Arguments) -> Json:
 
     def write(connection: Connection, _index: int) -> None:
         nonlocal erased
+        erase_openings(connection, *period.split("/"))
         if with_ledger:
             erased = erase_ledgers(connection, *period.split("/"))
 
@@ -96,6 +99,7 @@ async def destroy_period(node: OpenNode, arguments: Arguments) -> Json:
     keys.destroy(period)
     node.composer.forget()
     node.releases.forget()
+    node.lot_desk.forget()
     if with_ledger:
         await asyncio.to_thread(participant.store.scrub)
     return {"period": period, "entry": logged.index, "ledgers": erased}
