@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from carbonport.crypto.ambient import system_random
+from carbonport.crypto.ambient import system_clock, system_random
 from carbonport.crypto.log_entry import EntryType
 from carbonport.crypto.sums.bfv_worker import BfvWorker
 from carbonport.crypto.sums.contributing import make_contribution
@@ -51,6 +51,9 @@ EXPORTERS, HOLDERS = 5, 3
 class Nodes:
     """Everybody's node, open in this process; only the coordinator listens. Each can be closed and opened again."""
 
+    later_s = 0
+    """How far everybody's clock is ahead."""
+
     def __init__(self, stage: AggregateStage) -> None:
         self.stage = stage
         self.opened: dict[str, OpenNode] = {}
@@ -58,7 +61,7 @@ class Nodes:
 
     async def open(self, part: Part) -> None:
         home = open_home(self.stage.folder / part.key, environ={})
-        node = await OpenNode.open(Participant.open(home))
+        node = await OpenNode.open(Participant.open(home, clock=lambda: system_clock() + Nodes.later_s))
         self.opened[part.key] = node
         if part == COORDINATOR:
             self._server = home.server()
@@ -109,14 +112,59 @@ async def all_nodes(stage: AggregateStage) -> AsyncIterator[Nodes]:
                 await nodes.close(part)
 
 
-@pytest.fixture(scope="module")
-def stage(tmp_path_factory: pytest.TempPathFactory) -> AggregateStage:
-    stage = set_aggregate_stage(
-        tmp_path_factory.mktemp("sum"), exporter_count=EXPORTERS, holder_count=HOLDERS
-    )
+def new_stage(folder: Path) -> AggregateStage:
+    stage = set_aggregate_stage(folder, exporter_count=EXPORTERS, holder_count=HOLDERS)
     verify_works(stage)
     (stage.folder / "plan.toml").write_text(plan_file(stage, 2))
     return stage
+
+
+@pytest.fixture(scope="module")
+def stage(tmp_path_factory: pytest.TempPathFactory) -> AggregateStage:
+    return new_stage(tmp_path_factory.mktemp("sum"))
+
+
+def test_a_plan_that_expires_ends_with_last_words_and_frees_what_was_given(tmp_path: Path) -> None:
+    try:
+        asyncio.run(_expiring(new_stage(tmp_path)))
+    finally:
+        Nodes.later_s = 0
+
+
+async def _expiring(stage: AggregateStage) -> None:
+    """One contributes, the others never do. Afterwards another plan takes the same quantities."""
+    async with all_nodes(stage) as nodes:
+        session = (await nodes.do(COORDINATOR, "plan", path=str(stage.folder / "plan.toml")))["session"]
+        await nodes.hold()
+        await nodes.do(COORDINATOR, "run", session=session)
+        early = stage.exporters[0]
+        arguments = {"coordinator": COORDINATOR.id, "session": session}
+        assert (await nodes.do(early, "join", agree=True, **arguments))["said"] == "contribution"
+        for part in stage.holders[:2]:  # they hold the plan; the third only made its keys
+            await nodes.do(part, "hold", coordinator=COORDINATOR.id)
+
+        Nodes.later_s += 3 * 86_400
+        assert (await nodes.do(COORDINATOR, "run", session=session))["phase"] == "expired"
+        waiting = await nodes.do(early, "join", **arguments)
+        assert (waiting["phase"], waiting["freed_attempts"]) == ("expired", 0), "no certificate yet"
+        assert [state["said"] for state in await nodes.hold()] == ["keys destroyed"] * HOLDERS
+        assert not list(stage.folder.glob("holder-*/aggregation/*.secret"))
+        for part in stage.holders:
+            await nodes.restart(part)
+        assert [state["said"] for state in await nodes.hold()] == ["last word"] * HOLDERS, (
+            "as often as it takes"
+        )
+        await nodes.do(COORDINATOR, "run", session=session)
+        await nodes.restart(COORDINATOR)
+        await nodes.do(COORDINATOR, "run", session=session)
+        freed = await nodes.do(early, "join", **arguments)
+        assert (freed["said"], freed["freed_attempts"]) == ("freed", 1)
+
+        again = (await nodes.do(COORDINATOR, "plan", path=str(stage.folder / "plan.toml")))["session"]
+        await nodes.hold()
+        await nodes.do(COORDINATOR, "run", session=again)
+        given = await nodes.do(early, "join", agree=True, coordinator=COORDINATOR.id, session=again)
+        assert given["said"] == "contribution"
 
 
 def test_a_session_between_nodes_restarted_at_every_step(stage: AggregateStage, tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from carbonport.crypto.sums.bfv_worker import BfvWorker
 from carbonport.crypto.sums.contributing import make_contribution
 from carbonport.crypto.tuplehash import kmac256
 from carbonport.errors import FailedVerification, Refused
+from carbonport.node.aggregation.closing import check_closed
 from carbonport.node.aggregation.consent import CONSENT
 from carbonport.node.aggregation.contribute_once import Quantity
 from carbonport.node.aggregation.contribution import CONTRIBUTION
@@ -58,6 +59,9 @@ async def contributor_step(
             said = {"said": "contribution"}
         elif phase == "done":
             said = {"said": "result", **await steps.result()}
+        elif phase in ("failed", "expired"):
+            freed = await steps.free()
+            said = {"said": "freed" if freed else "", "freed_attempts": freed}
     return {
         "session": session,
         "phase": phase if steps.consented else "invited",
@@ -136,6 +140,24 @@ class _Steps:
             for cohort, one in exact_sums(plan, result).items()
         }
         return {"released": sums}
+
+    async def free(self) -> int:
+        """After a session without a result: free what went into attempts that provably were never answered; says how
+        many those are."""
+        plan, keys = self._opened.plan, current_keys(self._node)
+        freed = 0
+        for attempt in range(MAX_ATTEMPTS):
+            with self._participant.store.reading() as connection:
+                given = find(connection, self._session, f"contribution:{attempt}", self._contributor.id)
+            if given is None:
+                continue
+            _, certificate = await self._client.ballot(self._session, attempt)
+            if certificate is not None:
+                check_closed(plan, attempt, certificate, keys)
+                with self._participant.store.writing() as connection:
+                    close_attempt(connection, plan.digest, attempt)
+                freed += 1
+        return freed
 
     async def _prepare(self, attempt: int) -> bytes:
         """Make a contribution and keep all of it, before anything leaves."""

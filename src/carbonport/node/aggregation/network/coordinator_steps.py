@@ -60,7 +60,7 @@ async def coordinator_step(
         await steps.propose(standing.attempt, go_without=go_without, left_out=left_out)
     elif standing.phase == "answering":
         await steps.publish(standing.attempt)
-    elif standing.phase == "closing":
+    elif standing.phase in ("closing", "expired"):
         steps.close(standing.attempt)
     return steps.status()
 
@@ -116,6 +116,8 @@ class _Steps:
         """The closing certificate, once the holders' words suffice."""
         plan, name, keys = self.session.planned(), self.session.session, self.session.keys
         with self.session.reading() as connection:
+            if str(attempt) in names_of(connection, name, "certificate"):
+                return
             votes = tokens(all_of(connection, name, f"vote:{attempt}"))
             words = tokens(all_of(connection, name, f"closing:{attempt}"))
         certificate = ClosingCertificate.of(

@@ -22,7 +22,7 @@ from carbonport.node.aggregation.network.holder_secret import HolderSecret
 from carbonport.node.aggregation.network.opened_plan import OpenedPlan, current_keys, opened_plan
 from carbonport.node.aggregation.network.records import Record, all_of, find, kept_at
 from carbonport.node.aggregation.network.session_log import keep_logged
-from carbonport.node.aggregation.plan import MAX_ATTEMPTS, SignedPlan
+from carbonport.node.aggregation.plan import MAX_ATTEMPTS, PLAN, SignedPlan
 from carbonport.node.aggregation.roster import ROSTER
 from carbonport.node.aggregation.totals import TOTALS, check_totals
 from carbonport.node.aggregation.trust_lookups import listed_statements
@@ -73,11 +73,11 @@ class HolderSteps:
         if state.phase == "keys":
             await self._announce()
             return {"said": "keys"}
-        if state.phase in OVER:
-            return {"said": "keys destroyed" if self._secret.destroy() else ""}
+        kept = self._kept_plan()
+        expired = kept is not None and self._participant.clock() >= kept.content.expires
+        if expired or state.phase in OVER:
+            return await self._end(kept, state)
         opened = await opened_plan(self._node, self._client, self._session)
-        if self._participant.clock() >= opened.plan.content.expires:
-            return {"said": "keys destroyed" if self._secret.destroy() else ""}
         if state.phase == "voting":
             return await self._vote(opened, state.attempt)
         if state.phase == "answering":
@@ -85,6 +85,31 @@ class HolderSteps:
         if state.phase == "closing":
             return await self._close(opened.plan, state.attempt)
         return {}
+
+    async def _end(self, plan: SignedPlan | None, state: SessionState) -> dict[str, Json]:
+        """The keys' end; if there was no result, first the last words, with which contributors are free again.
+
+        What was said is kept before the keys go, and brought as often as it takes.
+        """
+        said = ""
+        try:
+            if state.phase != "done":
+                # One that slept through the plan has a last word to say, too.
+                plan = plan or (await opened_plan(self._node, self._client, self._session)).plan
+                for attempt in range(min(state.attempt, MAX_ATTEMPTS - 1) + 1):
+                    await self._close(plan, attempt)
+                said = "last word"
+        finally:
+            destroyed = self._secret.destroy()
+        return {"said": "keys destroyed" if destroyed else said}
+
+    def _kept_plan(self) -> SignedPlan | None:
+        """The plan that this holder accepted, if it did; its coordinator's seal was checked then and is again."""
+        with self._participant.store.reading() as connection:
+            token = find(connection, self._session, "plan")
+        if token is None:
+            return None
+        return PLAN.open(token.decode(), self._client.coordinator, current_keys(self._node))
 
     async def _announce(self) -> None:
         """Fresh keys for this session, made once; a holder killed before it announced them makes others."""
