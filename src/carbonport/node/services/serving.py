@@ -47,7 +47,7 @@ STOP_GRACE_S = 5.0
 
 COLLECTOR_THRESHOLDS = (10_000, 20, 20)
 """Objects that call for a collection, and how many of each generation call for the next (default 700, 10, 10):
-collecting took an eighth of the exporter's processor time under load."""
+collecting took a twentieth of the exporter's processor time under load."""
 
 Ready = Callable[[int], None]
 """Told the port once the node answers."""
