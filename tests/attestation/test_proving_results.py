@@ -13,12 +13,10 @@ from proving_cases import (
     steel_proof,
 )
 
-from carbonport.attestation.proving.lowered_claim import SignedInteger
 from carbonport.attestation.proving.lowering import ProvableGraph
-from carbonport.attestation.proving.prover import prove_results
 from carbonport.attestation.proving.verifier import verify_results
 from carbonport.crypto.pedersen import Opening, commit
-from carbonport.errors import FailedVerification, Malformed, Refused
+from carbonport.errors import FailedVerification, Refused
 from carbonport.footprint.graph import Floor, Graph, Node, Product, Quotient, Root, Round, Sum
 
 ALL = ("see_direct", "see_indirect", "default_share")
@@ -257,26 +255,6 @@ def test_a_good_without_defaults_states_a_public_share() -> None:
     case.verify(proof)
     with pytest.raises(FailedVerification, match="proof-false-result"):
         case.verify(proof, results={"default_share": "0.00001"})
-
-
-def test_a_sealed_node_stands_for_what_is_below_it() -> None:
-    graph, _ = GRAPHS["product"]
-    sealed = SignedInteger("node/p", "tCO2e", 15, 96)
-    al = next(node for node in graph.inputs() if node.path == "al")
-    leaf = SignedInteger(al.path, al.unit, al.decimals, al.bits)
-    # 800.5 * 0.876543211 * 3.664, exactly
-    value = 8005 * 876543211 * 3664 * 10 ** (15 - 1 - 9 - 3)
-    openings = {leaf: Opening(1000123, 5), sealed: Opening(value, 7)}
-    claim = case_of(graph, GRAPHS["product"][1]).claim
-    proof = prove_results(claim, graph, openings, sealed={"p": sealed}, nonce_secret=bytes(32))
-    commitments = {item: commit(opening) for item, opening in openings.items()}
-    verify_results(claim, graph, commitments, proof, sealed={"p": sealed})
-    with pytest.raises((FailedVerification, Malformed)):
-        verify_results(claim, graph, commitments, proof)
-    assert [item.path for item in ProvableGraph(graph, ["see_direct"], {"p": sealed}).leaves()] == [
-        "al",
-        "node/p",
-    ]
 
 
 def refused(graph: Graph, values: dict[str, str], error: str) -> None:

@@ -1,7 +1,7 @@
 """From a calculation graph and results to what a proof has to show: the *prove* reader.
 
-Everything here is a function of public data: the signed graph, which leaves are opened and with which values, which
-intermediate nodes the verifier signed, the stated results, and the signs of floors (which are proved). Prover and
+Everything here is a function of public data: the signed graph, which leaves are opened and with which values, the
+stated results, and the signs of floors (which are proved). Prover and
 verifier run it alike; nothing else decides what is proved. Inputs are integers at their declared decimals, constants
 exact rationals; `node_lowering` says what each kind of node costs, `lowered_rounding` how a result is tied to them.
 
@@ -10,7 +10,7 @@ intermediate integer beyond 250 bits.
 """
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
 
@@ -35,13 +35,11 @@ PUBLIC_RESULT_DECIMALS = 5
 class ProvableGraph:
     """The part of a signed graph that some results rest on, and the leaves it takes.
 
-    `sealed` are intermediate nodes that the verifier signed as leaves of their own, by node id: the proof takes them
-    as they are signed and does not look below them. Raises `Refused` for results that cannot be proved.
+    Raises `Refused` for results that cannot be proved.
     """
 
     graph: Graph
     results: Collection[str]
-    sealed: Mapping[str, SignedInteger] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not 1 <= len(self.results) <= MAX_RESULTS:
@@ -65,7 +63,7 @@ class ProvableGraph:
     def _leaves(self) -> tuple[SignedInteger, ...]:
         found: dict[str, SignedInteger] = {}
         for node in self.nodes():
-            leaf = self._leaf(node)
+            leaf = _leaf(node)
             if leaf is not None and found.setdefault(leaf.path, leaf) != leaf:
                 raise Refused(
                     "proof-label",
@@ -77,7 +75,7 @@ class ProvableGraph:
         return tuple(found[path] for path in sorted(found))
 
     def nodes(self) -> list[Node]:
-        """The nodes that the results rest on, in topological order, nothing below a sealed node."""
+        """The nodes that the results rest on, in topological order."""
         return self._nodes
 
     @cached_property
@@ -87,8 +85,7 @@ class ProvableGraph:
         for node in reversed(self.graph.nodes):
             if node.id in wanted:
                 kept.append(node)
-                if node.id not in self.sealed:
-                    wanted.update(node.operands())
+                wanted.update(node.operands())
         return kept[::-1]
 
     def lower(
@@ -110,7 +107,7 @@ class ProvableGraph:
         }
         values: dict[str, RationalValue] = {}
         for node in self.nodes():
-            leaf = self._leaf(node)
+            leaf = _leaf(node)
             if leaf is not None:
                 values[node.id] = rational_value(Fraction(1, 10**leaf.decimals), forms[leaf.path])
             else:
@@ -136,12 +133,11 @@ class ProvableGraph:
         target = self._target(name)
         return target.of if isinstance(target, Round) else target.id
 
-    def _leaf(self, node: Node) -> SignedInteger | None:
-        if node.id in self.sealed:
-            return self.sealed[node.id]
-        if isinstance(node, Input):
-            return SignedInteger(node.path, node.unit, node.decimals, node.bits)
-        return None
+
+def _leaf(node: Node) -> SignedInteger | None:
+    if isinstance(node, Input):
+        return SignedInteger(node.path, node.unit, node.decimals, node.bits)
+    return None
 
 
 def _refused_result(found: str, expected: str) -> Refused:

@@ -41,7 +41,6 @@ def prove_results(
     openings: Mapping[SignedInteger, Opening],
     *,
     open_paths: Collection[str] = (),
-    sealed: Mapping[str, SignedInteger] | None = None,
     nonce_secret: bytes,
     random_bytes: RandomBytes = system_random,
 ) -> bytes:
@@ -49,9 +48,8 @@ def prove_results(
 
     `openings` are those of the statement's leaves, by their labels; more than needed may be there. The leaves at
     `open_paths` are opened in the proof: their values become public to whoever gets it, so the policy decides which;
-    paths that the results do not rest on are not opened. `sealed` names intermediate nodes that the statement
-    commits to. `nonce_secret` is 32 bytes of the node's own. Raises `Refused` when the results are not those of the
-    openings or the graph cannot be proved.
+    paths that the results do not rest on are not opened. `nonce_secret` is 32 bytes of the node's own. Raises `Refused`
+    when the results are not those of the openings or the graph cannot be proved.
     """
     if graph.digest.hex() != claim.graph_digest:
         raise Misuse(
@@ -60,7 +58,7 @@ def prove_results(
             expected="the digest of the graph that is to be proved",
             remedy="Take graph and digest from the same statement version.",
         )
-    provable = ProvableGraph(graph, claim.results.keys(), sealed or {})
+    provable = ProvableGraph(graph, claim.results.keys())
     results = {name: claim.result(name, provable.decimals(name)) for name in claim.results}
     leaves = provable.leaves()
     missing = [leaf.path for leaf in leaves if leaf not in openings]

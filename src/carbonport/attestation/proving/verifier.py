@@ -28,14 +28,13 @@ def verify_results(
     commitments: Mapping[SignedInteger, Point],
     proof: bytes,
     *,
-    sealed: Mapping[str, SignedInteger] | None = None,
     random_bytes: RandomBytes = system_random,
 ) -> tuple[tuple[SignedInteger, int], ...]:
     """Raise unless `proof` proves `claim`; gives the leaves that it opens, with their values.
 
     `commitments` are those of the statement's leaves, by their labels; the caller has followed each to the signed
     root. `claim.graph_digest` is the digest that the verifier signed for this good, and `graph` is only used when it
-    has this digest. `sealed` names intermediate nodes that the statement commits to. Raises `Malformed` for bytes
+    has this digest. Raises `Malformed` for bytes
     that are no such proof, `FailedVerification` for a claim that does not hold, and `Refused` for results that no
     proof can be made of.
     """
@@ -46,7 +45,7 @@ def verify_results(
             expected="the graph whose digest the verifier signed for this good",
             remedy="Do not rely on the result; ask for evidence under the signed graph.",
         )
-    provable = ProvableGraph(graph, claim.results.keys(), sealed or {})
+    provable = ProvableGraph(graph, claim.results.keys())
     results = {name: claim.result(name, provable.decimals(name)) for name in claim.results}
     leaves = provable.leaves()
     missing = [leaf.path for leaf in leaves if leaf not in commitments]
