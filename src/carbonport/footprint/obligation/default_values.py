@@ -13,7 +13,7 @@ taken at its word.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from functools import cache, lru_cache
+from functools import cache, cached_property, lru_cache
 from pathlib import Path
 
 from carbonport.errors import Malformed, Misuse
@@ -154,8 +154,17 @@ class DefaultValues:
             return code
         return next((each for each in split if WHITE_OR_GREY.get(each[8:]) == route), None)
 
+    @cached_property
+    def _subdivisions(self) -> Mapping[str, tuple[str, ...]]:
+        """The codes of 8 digits and more under each of 6: every faulty line of a long table asks for them."""
+        found: dict[str, set[str]] = {}
+        for _, code in self.rows:
+            if len(code) >= len("72071111"):
+                found.setdefault(code[:6], set()).add(code)
+        return {code: tuple(sorted(finer)) for code, finer in found.items()}
+
     def _missing(self, code: str, country: str) -> Malformed:
-        finer = sorted({each for _, each in self.rows if each.startswith(code[:6]) and len(each) >= 8})
+        finer = self._subdivisions.get(code[:6], ())
         hint = f"; the act lists {', '.join(finer)}" if finer else ""
         return Malformed(
             "obligation-default-missing",
