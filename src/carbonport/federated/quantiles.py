@@ -45,16 +45,22 @@ FINE = 1024
 """Positions of a result within a bin: far finer than a bracket can tell."""
 
 
+CENTRE = FINE * GRID_BINS // 2
+"""The position of a residual of 0."""
+
+
 @dataclass(slots=True)
 class Search:
     """The bracket of one quantile among `members` participants, in grid positions. `below_low` of them (each counting
-    `WHOLE`) lie at or below its lower end, `below_high` at or below its upper one."""
+    `WHOLE`) lie at or below its lower end, `below_high` at or below its upper one. Counts of a `noisy` search may
+    contradict each other a little."""
 
     members: int
     fraction: Fraction
     low: int = 0
     high: int = GRID_BINS
     below_low: int = 0
+    noisy: bool = False
     below_high: int = field(init=False)
 
     def __post_init__(self) -> None:
@@ -71,6 +77,9 @@ class Search:
 
     def narrow(self, count: int) -> None:
         """Take how much lies at or below `threshold`."""
+        if self.noisy:
+            # Noise is no sign of cheating: what cannot be is moved to what can.
+            count = min(max(count, self.below_low), self.below_high)
         if not self.below_low <= count <= self.below_high:
             raise FailedVerification(
                 "training-counts",

@@ -8,6 +8,7 @@ of its rows, for the scatter with the share of its rows below a threshold. Many 
 further than any other participant does.
 """
 
+import math
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -15,8 +16,9 @@ from numpy.typing import NDArray
 
 from carbonport.crypto.canonical import Json
 from carbonport.federated.cells import PRESENCE, Cells, cell_groups, chosen_cells, presence
-from carbonport.federated.features import Category, Floats, Integers, PublicRange, Rows
+from carbonport.federated.features import OTHER, Category, Floats, Integers, PublicRange, Rows
 from carbonport.federated.quantiles import (
+    CENTRE,
     FINE,
     GRID_BINS,
     MEDIAN,
@@ -29,7 +31,15 @@ from carbonport.federated.quantiles import (
     robust_deviation,
     search_quantiles,
 )
-from carbonport.federated.training import MINIMUM_COHORT, Model, Question, Task, Training, integers_of
+from carbonport.federated.training import (
+    MINIMUM_COHORT,
+    MINIMUM_ROWS,
+    Model,
+    Question,
+    Task,
+    Training,
+    integers_of,
+)
 
 CELL_SIZES, OFFSETS, SCATTER = "cell-sizes", "offsets", "scatter"
 """Names of the questions: participants in each cell, counts for the cells' medians, counts for the quartiles."""
@@ -37,13 +47,18 @@ CELL_SIZES, OFFSETS, SCATTER = "cell-sizes", "offsets", "scatter"
 
 @dataclass(frozen=True, slots=True)
 class RecalculationTask(Task["RecalculationModel"]):
-    """The public definition: columns, the listed sectors or routes, and the range of claims in tCO2e per tonne."""
+    """The public definition: columns, the listed sectors or routes, and the range of claims in tCO2e per tonne.
+
+    With `private_members`, the size of the membership, it is one for noise: there is one cell, nobody is asked who has
+    rows of what, and a participant counts with shares of its rows throughout, to which a single row adds little.
+    """
 
     recalculated: str
     cell: str
     category: Category
     target: PublicRange
     minimum_cohort: int = MINIMUM_COHORT
+    private_members: int = 0
 
     @property
     def view(self) -> tuple[str, ...]:
@@ -60,6 +75,8 @@ class RecalculationTask(Task["RecalculationModel"]):
 
     def training(self) -> Training["RecalculationModel"]:
         """Cells with enough participants for a median, an offset for each, then the scatter around all offsets."""
+        if self.private_members:
+            return (yield from self._private_training())
         minimum = self.minimum_cohort
         needed = NEEDED_COHORTS * minimum if minimum > 1 else 1
         cells = yield from chosen_cells(self.category, self.cell, needed, absorb=True)
@@ -83,6 +100,32 @@ class RecalculationTask(Task["RecalculationModel"]):
             quartiles,
             lambda asked: Question(SCATTER, {**stated, "thresholds": list(asked)}, len(quartiles), WHOLE),
             minimum if minimum > 1 else 0,
+        )
+        return RecalculationModel(self, cells, offsets, (quartiles[0].position, quartiles[1].position))
+
+    def _private_training(self) -> Training["RecalculationModel"]:
+        cells = Cells(((*self.category.values, OTHER),))
+        # A share moves by at most one part in the rows that everybody has at least, when one of them comes or goes.
+        sensitivity = WHOLE // MINIMUM_ROWS + 1
+        stated: dict[str, Json] = {"cells": cells.groups}
+        median = Search(self.private_members, MEDIAN, noisy=True)
+        yield from search_quantiles(
+            [median],
+            lambda asked: Question(
+                SCATTER, {**stated, "offsets": [CENTRE], "thresholds": list(asked)}, 1, WHOLE, sensitivity
+            ),
+            self.minimum_cohort,
+        )
+        offsets = (median.position,)
+        quartiles = [Search(self.private_members, fraction, noisy=True) for fraction in QUARTILES]
+        # Two counts of one question: the sensitivity of the pair.
+        both = math.isqrt(2 * sensitivity * sensitivity) + 1
+        yield from search_quantiles(
+            quartiles,
+            lambda asked: Question(
+                SCATTER, {**stated, "offsets": list(offsets), "thresholds": list(asked)}, 2, WHOLE, both
+            ),
+            self.minimum_cohort,
         )
         return RecalculationModel(self, cells, offsets, (quartiles[0].position, quartiles[1].position))
 

@@ -11,6 +11,7 @@ in each cell: the residual sum of squares needs y'y of the cell beside them.
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from fractions import Fraction
 from math import isqrt
 
 import numpy as np
@@ -23,6 +24,7 @@ from carbonport.federated.exact_solve import solve_rounded
 from carbonport.federated.features import (
     FRACTION_BITS,
     ONE,
+    OTHER,
     Category,
     Floats,
     Integers,
@@ -42,12 +44,46 @@ WEIGHT_BITS = 24
 
 
 @dataclass(frozen=True, slots=True)
+class PrivateShape:
+    """What makes a ridge fit for noise: little to learn beside what is public, and rows whose length is bounded.
+
+    `typical` is the public default of the target by value of `category` (with one for `OTHER`): only the ratio to it is
+    learned. `cells` are the values with an indicator of their own; nobody is asked who has which, and other values have
+    none. A row [x y] longer than the square root of `squared_norm` is shortened to it, so that no row changes X'X and
+    X'y by more than `squared_norm`.
+    """
+
+    category: str
+    typical: Mapping[str, float]
+    cells: tuple[str, ...] = ()
+    squared_norm: Fraction = Fraction(3, 2)
+
+    def __post_init__(self) -> None:
+        if OTHER not in self.typical or not all(value > 0 for value in self.typical.values()):
+            raise Misuse(
+                "task-typical",
+                found="no typical value for others, or one that is not above 0",
+                expected=f"a positive typical value for every kind and for {OTHER!r}",
+                remedy="Complete the task's definition.",
+            )
+
+    def clipped(self, table: Integers) -> Integers:
+        """Rows of at most that length, in fixed point; rounding goes towards 0, so that none is longer."""
+        squared = (table.astype(np.float64) / ONE) ** 2
+        shares = np.sqrt(float(self.squared_norm) / np.maximum(squared.sum(axis=1), 1e-12))
+        shortened: Integers = np.trunc(table * np.minimum(shares, 1.0)[:, None]).astype(np.int64)
+        return shortened
+
+
+@dataclass(frozen=True, slots=True)
 class RidgeTask(Task["RidgeModel"]):
     """The public definition of a ridge: ranges, categories, penalty, and the shape of the features.
 
     `slopes_by` names the category, then the only one, whose cells have slopes of their own (one ridge per route);
     `squares` adds the square of each number, for a task without slopes. `penalty` is in units of one row at the end of
     every range; the intercept bears none.
+
+    A `private` task is one for noise; its `target` is the range of the ratio to the typical value.
     """
 
     numbers: Mapping[str, PublicRange]
@@ -57,6 +93,7 @@ class RidgeTask(Task["RidgeModel"]):
     squares: bool = True
     slopes_by: str | None = None
     minimum_cohort: int = MINIMUM_COHORT
+    private: PrivateShape | None = None
 
     def __post_init__(self) -> None:
         if self.slopes_by is not None and (self.squares or tuple(self.categories) != (self.slopes_by,)):
@@ -74,7 +111,7 @@ class RidgeTask(Task["RidgeModel"]):
 
     def usable(self, rows: Rows) -> NDArray[np.bool_]:
         """Rows with every number present and a target inside its public range."""
-        chosen = self.target.holds(rows.target)
+        chosen = self.target.holds(rows.target / self.typical(rows))
         for name in self.numbers:
             chosen = chosen & np.isfinite(rows.column(name))
         return chosen
@@ -87,12 +124,19 @@ class RidgeTask(Task["RidgeModel"]):
         """Cells, then the Gram matrix, then the weights."""
         cells: dict[str, Cells] = {}
         for name, category in self.categories.items():
-            cells[name] = yield from chosen_cells(category, name, self.minimum_cohort)
+            if self.private is not None:
+                own = self.private.cells if name == self.private.category else ()
+                cells[name] = Cells(tuple((value,) for value in own))
+            else:
+                cells[name] = yield from chosen_cells(category, name, self.minimum_cohort)
         size = self._width(cells) + 1
         stated: dict[str, Json] = {name: chosen.groups for name, chosen in cells.items()}
         triangle = size * (size + 1) // 2
-        slopes = 0 if self.slopes_by is None else len(cells[self.slopes_by].groups)
-        sums = yield Question(GRAM, {"cells": stated}, triangle + 2 * slopes, MAX_ROWS * ONE * ONE)
+        slopes = 0 if self.slopes_by is None or self.private else len(cells[self.slopes_by].groups)
+        bound, sensitivity = MAX_ROWS * ONE * ONE, None
+        if self.private is not None:
+            sensitivity = math.ceil(self.private.squared_norm * ONE * ONE)
+        sums = yield Question(GRAM, {"cells": stated}, triangle + 2 * slopes, bound, sensitivity)
         gram = np.zeros((size, size), dtype=object)
         gram[np.triu_indices(size)] = sums[:triangle]
         gram = np.triu(gram) + np.triu(gram, 1).T
@@ -118,11 +162,13 @@ class RidgeTask(Task["RidgeModel"]):
         assert isinstance(stated, Mapping), "made by training()"
         cells = {name: Cells(cell_groups(groups)) for name, groups in stated.items()}
         features, known = self.features(rows, cells)
-        target = self.target.encode(rows.target)
+        target = self.target.encode(rows.target / self.typical(rows))
         table = np.column_stack([features, target])[known]
+        if self.private is not None:
+            table = self.private.clipped(table)
         gram: Integers = table.T @ table
         vector = gram[np.triu_indices(len(gram))]
-        if self.slopes_by is None:
+        if self.slopes_by is None or self.private:
             return vector
         # Beside the Gram matrix: y'y of each cell, and whether this participant has rows of it.
         category = self.categories[self.slopes_by]
@@ -144,7 +190,8 @@ class RidgeTask(Task["RidgeModel"]):
         for name, chosen in cells.items():
             category = self.categories[name]
             places = chosen.places(category, category.encode(rows.labels(name)))
-            known &= places >= 0
+            if self.private is None:
+                known &= places >= 0
             indicators[name] = [(places == place).astype(np.int64) for place in range(len(chosen.groups))]
             columns.extend(ONE * indicator for indicator in indicators[name])
         scaled = [public.encode(rows.column(name)) for name, public in self.numbers.items()]
@@ -154,6 +201,14 @@ class RidgeTask(Task["RidgeModel"]):
         if self.slopes_by is not None:
             columns.extend(column * one for one in indicators[self.slopes_by] for column in scaled)
         return np.column_stack(columns), known
+
+    def typical(self, rows: Rows) -> Floats:
+        """The typical value of each row's kind; 1 in a task that is not private."""
+        if self.private is None:
+            return np.ones(len(rows))
+        typical = self.private.typical
+        other = typical[OTHER]
+        return np.array([typical.get(str(value), other) for value in rows.labels(self.private.category)])
 
     def cell_columns(self, place: int, cell_count: int) -> list[int]:
         """The columns that are not 0 only for rows of a cell: its indicator, then the numbers."""
@@ -260,7 +315,7 @@ class RidgeModel(Model):
         predicted = np.full(len(rows), np.nan)
         features, known = self.task.features(rows.take(complete), self.cells)
         weights = np.array([weight / (1 << WEIGHT_BITS) for weight in self.weights])
-        inside = self.task.target.decode(features @ weights)
+        inside = self.task.target.decode(features @ weights) * self.task.typical(rows.take(complete))
         predicted[complete] = np.where(known, inside, np.nan)
         return predicted
 

@@ -44,13 +44,15 @@ class Question:
     """One exchange: what participants are asked, and what a well-formed answer looks like.
 
     `bound` is the largest magnitude that a value of one participant can have when it follows the rules; a participant
-    checks its own vector against it before it contributes.
+    checks its own vector against it before it contributes. `sensitivity` bounds (in the Euclidean norm) by how much the
+    answer changes when one row is added or taken away; None where nothing is promised, so that noise cannot be sized.
     """
 
     name: str
     parameters: Mapping[str, Json]
     length: int
     bound: int
+    sensitivity: int | None = None
 
     def checked(self, vector: Sequence[int] | Integers) -> tuple[int, ...]:
         """`vector` as integers of this question's form; FailedVerification (`training-contribution`) otherwise."""
