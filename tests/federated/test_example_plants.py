@@ -80,6 +80,13 @@ def test_the_engine_calculates_the_ledgers_that_are_written(engine: EmissionsEng
                 assert engine.see(month, standard=standard) == float(whole)
 
 
+def test_plants_of_two_seeds_with_one_name_are_two_plants(engine: EmissionsEngine) -> None:
+    for seed in ("test", "another"):
+        for plant in draw_cohort(seed):
+            month = metered(draw_months(plant, 1, Random(5))[0], None)
+            assert engine.see(month) == EmissionsEngine(engine.catalogue, engine.tables).see(month)
+
+
 def test_below_full_load_a_tonne_needs_more_heat(engine: EmissionsEngine) -> None:
     plant = replace(draw_cohort("test")[0], usual_utilisation=0.95)
     busy = draw_months(plant, 24, Random(1))

@@ -48,15 +48,18 @@ class PrivateShape:
     """What makes a ridge fit for noise: little to learn beside what is public, and rows whose length is bounded.
 
     `typical` is the public default of the target by value of `category` (with one for `OTHER`): only the ratio to it is
-    learned. `cells` are the values with an indicator of their own; nobody is asked who has which, and other values have
-    none. A row [x y] longer than the square root of `squared_norm` is shortened to it, so that no row changes X'X and
-    X'y by more than `squared_norm`.
+    learned. Of the `added_kinds` the number in `added_column` is added to it, being part of the target. `cells` are the
+    values with an indicator of their own; nobody is asked who has which, and other values have none. A row [x y] longer
+    than the square root of `squared_norm` is shortened to it, so that no row changes X'X and X'y by more than
+    `squared_norm`.
     """
 
     category: str
     typical: Mapping[str, float]
     cells: tuple[str, ...] = ()
     squared_norm: Fraction = Fraction(3, 2)
+    added_column: str = ""
+    added_kinds: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         if OTHER not in self.typical or not all(value > 0 for value in self.typical.values()):
@@ -66,6 +69,16 @@ class PrivateShape:
                 expected=f"a positive typical value for every kind and for {OTHER!r}",
                 remedy="Complete the task's definition.",
             )
+
+    def typical_values(self, rows: Rows) -> Floats:
+        """The typical value of each row, from what is public and its own numbers."""
+        kinds = [str(value) for value in rows.labels(self.category)]
+        values = np.array([self.typical.get(kind, self.typical[OTHER]) for kind in kinds])
+        if self.added_column:
+            values += np.where(
+                np.isin(kinds, sorted(self.added_kinds)), np.nan_to_num(rows.column(self.added_column)), 0.0
+            )
+        return values
 
     def clipped(self, table: Integers) -> Integers:
         """Rows of at most that length, in fixed point; rounding goes towards 0, so that none is longer."""
@@ -206,9 +219,7 @@ class RidgeTask(Task["RidgeModel"]):
         """The typical value of each row's kind; 1 in a task that is not private."""
         if self.private is None:
             return np.ones(len(rows))
-        typical = self.private.typical
-        other = typical[OTHER]
-        return np.array([typical.get(str(value), other) for value in rows.labels(self.private.category)])
+        return self.private.typical_values(rows)
 
     def cell_columns(self, place: int, cell_count: int) -> list[int]:
         """The columns that are not 0 only for rows of a cell: its indicator, then the numbers."""

@@ -99,7 +99,7 @@ def ledger_text(month: MeteredMonth) -> str:
 
 @dataclass(slots=True)
 class EmissionsEngine:
-    """Specific embedded emissions by the calculation graph of each plant, which is built once."""
+    """Specific embedded emissions by the calculation graph of each route, which is built once."""
 
     catalogue: Catalogue = field(default_factory=Catalogue.load)
     tables: RuleTables = field(default_factory=RuleTables.load)
@@ -112,7 +112,7 @@ class EmissionsEngine:
 
     def see(self, month: MeteredMonth, *, standard: bool = False) -> float:
         """tCO2e per tonne of product: direct, and indirect too where the route's electricity counts."""
-        key = (month.plant.name, standard)
+        key = (month.plant.route.name, standard)
         if key not in self._graphs:
             ledger = self.ledger(month, standard=standard)
             good = calculate(ledger, None, self.tables).goods[0]
@@ -126,8 +126,14 @@ class EmissionsEngine:
 
 
 def _values(month: MeteredMonth) -> dict[str, Decimal]:
-    """The figures that differ between months of one plant, by ledger path."""
-    values = {f"stream/{kind.id}/activity_data": month.amounts[kind.id] for kind in month.plant.route.streams}
+    """The figures that differ between months and plants of one route, by ledger path."""
+    plant = month.plant
+    values = {f"stream/{kind.id}/activity_data": month.amounts[kind.id] for kind in plant.route.streams}
+    for kind in plant.route.streams:
+        values[f"stream/{kind.id}/{kind.factor}"] = _figure(plant.factors[kind.id])
+    values[f"process/{PROCESS}/electricity_factor"] = _figure(plant.grid_factor)
+    if "anode_effect_minutes" in month.amounts:
+        values["stream/pfc/anode_effect_frequency"] = month.amounts["anode_effect_minutes"]
     values[f"process/{PROCESS}/activity_level"] = month.production_t
     values[f"process/{PROCESS}/electricity"] = month.amounts["electricity"]
     if "waste_gas_export" in month.amounts:
