@@ -81,7 +81,7 @@ def test_any_k_answers_give_the_exact_sums(parties: Parties, threshold: Threshol
 
 
 @given(st.lists(st.tuples(st.integers(0, 255), st.integers(0, 255)), min_size=1, max_size=3))
-@settings(max_examples=5)
+@settings(max_examples=3)
 def test_sums_of_parts_add_up(parties: Parties, rows: list[tuple[int, int]]) -> None:
     sent = parties.send_all(PARAMETERS, rows)
 
