@@ -239,6 +239,27 @@ def test_a_formula_of_the_exporters_own_is_no_formula(change: Callable[[Graph], 
     assert check(bundle_with(relabelled, **stated)).check("result-proof").error
 
 
+def test_listed_precursors_are_those_that_the_verifier_signed() -> None:
+    """The values that the proof opens have to stand in the list; what else is listed is the exporter's word."""
+    signed: list[Json] = [
+        {"basis": "default", "cn": "72021180", "see_direct": "1.690000000"},
+        {"basis": "verified", "cn": "72011019", "see_direct": "1.814263957"},
+    ]
+    assert check(bundle_with(sound(), precursors=signed)).ok
+    assert check(bundle_with(sound(), precursors=[*signed, {"see_direct": "0.5"}])).ok
+    smaller: Json = {"basis": "verified", "cn": "72011019", "see_direct": "1.014263957"}
+    lies: list[Json] = [
+        [signed[0], smaller],
+        signed[:1],
+        [signed[0], signed[0]],
+        [],
+        "none",
+        [1, {"see_direct": "x"}],
+    ]
+    for lie in lies:
+        failed_by_proof_alone(bundle_with(sound(), precursors=lie), "attested-precursors")
+
+
 def test_another_leaf_in_the_place_of_the_activity_level_is_found() -> None:
     level = next(
         index

@@ -5,15 +5,22 @@ verifier signed of the good (CN code, country, year of the period), never from t
 choice an exporter could be made to answer any question.
 """
 
+import re
+from collections import Counter
+from collections.abc import Mapping
 from datetime import date
+from decimal import Decimal
 
 from carbonport.attestation.credential import Attestation
 from carbonport.attestation.evidence import Evidence, OpeningEvidence, check_evidence
 from carbonport.attestation.proof_checking import ProofBinding
 from carbonport.attestation.proof_evidence import ProofEvidence
 from carbonport.attestation.statement import Statement
+from carbonport.crypto.canonical import Json
 from carbonport.errors import FailedVerification
 from carbonport.footprint.obligation.published_values import require_published
+
+_DECIMAL = re.compile(r"[0-9]{1,30}(?:\.[0-9]{1,30})?")
 
 HELD_ELSEWHERE = frozenset({"cn", "period", "consignment", "verification_opinion"})
 """Items that are no results and yet held against something: the statement, or the reader's own word."""
@@ -74,6 +81,8 @@ def result_proof(attestation: Attestation, statement: Statement, evidence: Evide
     )
     results = ("bounds of " if threshold else "") + ", ".join(claimed)
     if isinstance(evidence, ProofEvidence) and found is not None:
+        if "precursors" in attestation.items:
+            _require_listed(found.opened, attestation.items["precursors"])
         opened = ", ".join(f"{path} {value}" for path, value in found.opened.items())
         return (
             f"proved: {results} follow from {found.closed} closed commitments by the signed graph "
@@ -81,3 +90,28 @@ def result_proof(attestation: Attestation, statement: Statement, evidence: Evide
         )
     assert isinstance(evidence, OpeningEvidence), "there are two kinds"
     return f"not proved but opened: {results} are what the verifier signed; no proof for {evidence.reason}"
+
+
+def _require_listed(opened: Mapping[str, str], precursors: Json) -> None:
+    """Specific emissions of precursors that a proof opens are the verifier's: each has to stand in the exporter's list.
+
+    What the list says beyond them (country, basis, precursors that no result rests on) stays the exporter's word.
+    """
+    for kind in ("see_direct", "see_indirect"):
+        signed = Counter(
+            Decimal(value) for path, value in opened.items() if path.endswith(f"/precursor_{kind}")
+        )
+        listed = Counter(
+            Decimal(text)
+            for item in (precursors if isinstance(precursors, list) else ())
+            if isinstance(item, Mapping)
+            and isinstance(text := item.get(kind), str)
+            and _DECIMAL.fullmatch(text)
+        )
+        if signed - listed:
+            raise FailedVerification(
+                "attested-precursors",
+                found=f"a list of precursors without a {kind} that the verifier signed and the proof opens",
+                expected="every value that the result was calculated with",
+                remedy="Do not rely on the list; ask the exporter for an attestation with the verified precursors.",
+            )
