@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
 from carbonport.crypto.ambient import system_clock, system_random
 from carbonport.crypto.log_entry import EntryType
@@ -25,6 +27,7 @@ from carbonport.node.aggregation.network.records import Record
 from carbonport.node.aggregation.network.session_log import keep_logged
 from carbonport.node.aggregation.result_check import check_result_file
 from carbonport.node.aggregation.result_statement import exact_sums
+from carbonport.node.cli.program import app, register_groups
 from carbonport.node.demo.aggregate_cast import (
     CN_KEEPER,
     COORDINATOR,
@@ -342,6 +345,43 @@ def _no_figure_left(stage: AggregateStage, result: bytes) -> None:
         for form in (figure, figure.replace(".", "")):
             assert not any(form.encode() in place for place in places), figure
     assert (stage.folder / "exporter-1/data/carbonport.sqlite").read_bytes().count(OUTPUTS_T[0].encode())
+
+
+def carbonport(*arguments: object, exit_code: int = 0) -> dict[str, Any]:
+    """A command with --json, on a node that does not serve."""
+    result = CliRunner().invoke(app, [*map(str, arguments), "--json"])
+    code = getattr(result.exception, "exit_code", result.exit_code)
+    assert code == exit_code, result.output + repr(result.exception)
+    return dict(json.loads(result.stdout)) if result.stdout else {}
+
+
+def test_the_commands_of_a_coordinator(stage: AggregateStage, tmp_path: Path) -> None:
+    """After the session above: what the commands say, and what they refuse."""
+    if not app.registered_groups:
+        register_groups()
+    home = stage.folder / COORDINATOR.key
+    listed = carbonport("aggregate", "sessions", "--home", home)["sessions"]
+    assert [one["phase"] for one in listed] == ["done", "contributing"]
+    done, open_one = (one["session"] for one in listed)
+    assert carbonport("aggregate", "run", "--session", done, "--home", home)["done"] is True
+    waiting = carbonport("aggregate", "run", "--session", open_one, "--once", "--home", home)
+    assert (waiting["phase"], waiting["counts"]["contribution"]) == ("contributing", 0)
+    out = tmp_path / "result.json"
+    carbonport("aggregate", "result", done, "--out", out, "--home", home)
+    for reader in (home, stage.folder / stage.exporters[1].key):
+        shown = carbonport("verify", out, "--home", reader)
+        assert shown["ok"] is True
+        assert shown["released"]["total"] == {
+            name: format(value, "f") for name, value in true_sums(EXPORTERS).items()
+        }
+    carbonport("aggregate", "result", open_one, "--out", out, "--home", home, exit_code=3)
+    carbonport("aggregate", "run", "--session", "00" * 32, "--home", home, exit_code=2)
+    carbonport("aggregate", "run", "--home", home, exit_code=2)
+    begun = carbonport("aggregate", "plan", stage.folder / "plan.toml", "--home", home)
+    assert len(begun["invited"]) == EXPORTERS
+    exporter = stage.folder / stage.exporters[0].key
+    carbonport("aggregate", "plan", stage.folder / "plan.toml", "--home", exporter, exit_code=2)
+    carbonport("aggregate", "hold", COORDINATOR.id, "--once", "--home", exporter, exit_code=2)
 
 
 @pytest.mark.parametrize(

@@ -168,6 +168,19 @@ def test_a_restored_holder_says_nothing_in_older_plans() -> None:
         require_not_restored(state, NOW)
 
 
+def test_with_five_holders_one_may_leave_with_three_none() -> None:
+    for count, leaving, passes in ((3, 1, False), (5, 1, True), (5, 2, False)):
+        of = plan(count, 2)
+        wanted = roster(of)
+        votes = [vote(of, name, wanted.digest) for name in holder_ids(count)[leaving:]]
+        assert (of.content.holder_threshold.absent_tolerated >= leaving) is passes
+        if passes:
+            require_quorum(of, wanted, votes)
+        else:
+            with pytest.raises(Refused, match="aggregation-quorum"):
+                require_quorum(of, wanted, votes)
+
+
 # ---- certificates ----
 
 
