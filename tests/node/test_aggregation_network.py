@@ -23,7 +23,7 @@ from carbonport.node.aggregation.network.coordinator_client import CoordinatorCl
 from carbonport.node.aggregation.network.given_leaves import given_leaves
 from carbonport.node.aggregation.network.opened_plan import opened_plan
 from carbonport.node.aggregation.network.plan_file import read_plan_file
-from carbonport.node.aggregation.network.records import Record
+from carbonport.node.aggregation.network.records import Record, names_of
 from carbonport.node.aggregation.network.session_log import keep_logged
 from carbonport.node.aggregation.result_check import check_result_file
 from carbonport.node.aggregation.result_statement import exact_sums
@@ -213,6 +213,8 @@ async def _whole_session(stage: AggregateStage, tmp_path: Path) -> None:
             assert state["said"] == "result", "checked with this contributor's own trust lists"
         assert [state["said"] for state in await nodes.hold()] == ["keys destroyed"] * HOLDERS
         assert not list(stage.folder.glob("holder-*/aggregation/*.secret"))
+        with nodes.opened[COORDINATOR.key].participant.store.reading() as connection:
+            assert not names_of(connection, session, "ciphertext:1:1"), "nobody needs them any more"
         out = tmp_path / "result.json"
         await nodes.do(COORDINATOR, "result", session=session, out=str(out))
         now = nodes.opened[COORDINATOR.key].participant.clock()

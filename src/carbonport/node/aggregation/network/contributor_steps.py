@@ -24,7 +24,7 @@ from carbonport.node.aggregation.contributor import Contributor, ContributorStat
 from carbonport.node.aggregation.network.coordinator_client import CoordinatorClient
 from carbonport.node.aggregation.network.given_leaves import GivenLeaves, given_leaves
 from carbonport.node.aggregation.network.opened_plan import OpenedPlan, current_keys, opened_plan
-from carbonport.node.aggregation.network.records import Record, all_of, find, keep
+from carbonport.node.aggregation.network.records import Record, all_of, drop, find, keep
 from carbonport.node.aggregation.network.register_rows import MayContribute, close_attempt
 from carbonport.node.aggregation.network.session_log import PURPOSE, keep_logged
 from carbonport.node.aggregation.plan import MAX_ATTEMPTS, SignedPlan
@@ -134,7 +134,10 @@ class _Steps:
                 where=self._client.coordinator,
             )
         if kept is None:
-            await self._logged(EntryType.SESSION, Record("result", "", data), sender=self._client.coordinator)
+            record = Record("result", "", data)
+            await self._logged(EntryType.SESSION, record, sender=self._client.coordinator)
+            with self._participant.store.writing() as connection:
+                drop(connection, self._session, "ciphertext")
         sums: dict[str, Json] = {
             cohort: {metric: format(value, "f") for metric, value in one.items()}
             for cohort, one in exact_sums(plan, result).items()

@@ -123,6 +123,10 @@ class CoordinatorSession:
         """A snapshot of the store."""
         return self.node.participant.store.reading()
 
+    def writing(self) -> AbstractContextManager[Connection]:
+        """A transaction of the store."""
+        return self.node.participant.store.writing()
+
     # ---- what is brought ----
 
     async def take_holder_keys(self, holder: str, announcement: str, context: bytes) -> None:
@@ -187,6 +191,7 @@ class CoordinatorSession:
         opened = CONTRIBUTION.open(token.decode(), contributor, self.keys)
         head = decode_head(parameters, contributor, opened.content.head)
         check_ciphertext(parameters, head, holder, ciphertext)
+        self._require("contributing", attempt)
         self.keep(Record(f"ciphertext:{attempt}:{holder}", contributor, ciphertext))
 
     async def take_words(self, holder: str, attempt: int, *, vote: str, answer: str, closing: str) -> None:

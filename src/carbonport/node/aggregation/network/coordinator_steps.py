@@ -20,7 +20,7 @@ from carbonport.node.aggregation.coordinator import Coordinator
 from carbonport.node.aggregation.examination import Examined, Proposal, examine
 from carbonport.node.aggregation.network.coordinator_inbox import CoordinatorSession, tokens
 from carbonport.node.aggregation.network.plan_file import PlanDraft, draft_bytes
-from carbonport.node.aggregation.network.records import Record, all_of, find, keep, names_of
+from carbonport.node.aggregation.network.records import Record, all_of, drop, find, keep, names_of
 from carbonport.node.aggregation.network.session_log import keep_logged
 from carbonport.node.aggregation.parties import check_parties
 from carbonport.node.aggregation.plan import PLAN_NONCE_BYTES, SignedPlan
@@ -62,6 +62,8 @@ async def coordinator_step(
         await steps.publish(standing.attempt)
     elif standing.phase in ("closing", "expired"):
         steps.close(standing.attempt)
+    elif standing.phase in FINAL_PHASES:
+        steps.forget_ciphertexts()
     return steps.status()
 
 
@@ -97,6 +99,10 @@ class _Steps:
         if not members or (members != expected and not go_without):
             return
         roster, records = await asyncio.to_thread(self._proposal, plan, attempt, members)
+        with self.session.writing() as connection:
+            # Sums that were made before a kill belong to a roster that nobody has seen, perhaps of others.
+            for kind in ("note", "total"):
+                drop(connection, name, kind)
         self.session.keep(*records)
         await self._issued(Record(f"roster:{attempt}", "", roster.token.encode()))
 
@@ -111,6 +117,7 @@ class _Steps:
             return
         data = await asyncio.to_thread(self._result_file, plan, attempt, said["vote"], said["answer"])
         await self._issued(Record("result", "", data))
+        self.forget_ciphertexts()
 
     def close(self, attempt: int) -> None:
         """The closing certificate, once the holders' words suffice."""
@@ -129,6 +136,12 @@ class _Steps:
         except FailedVerification:
             return
         self.session.keep(Record("certificate", str(attempt), certificate.encode()))
+
+    def forget_ciphertexts(self) -> None:
+        """Nobody needs them any more, and together with k holders' keys they would tell every value."""
+        with self.session.writing() as connection:
+            for kind in ("ciphertext", "total"):
+                drop(connection, self.session.session, kind)
 
     def status(self) -> dict[str, Json]:
         """Where the session stands, and how many have done what."""
@@ -220,7 +233,6 @@ class _Steps:
                     worker,
                 )
                 note = self._coordinator.note(plan, roster, holder.id, totals)
-                # BFV sums are the same bytes each time, the roster's token too: a repeated step keeps the same.
                 records.append(Record(f"note:{attempt}", holder.id, note.token.encode()))
                 records += [
                     Record(f"total:{attempt}:{holder.id}", cohort, data) for cohort, data in totals.items()

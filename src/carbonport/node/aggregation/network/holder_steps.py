@@ -20,7 +20,7 @@ from carbonport.node.aggregation.holder_keys import HOLDER_KEYS, HolderKeys
 from carbonport.node.aggregation.network.coordinator_client import CoordinatorClient, SessionState
 from carbonport.node.aggregation.network.holder_secret import HolderSecret
 from carbonport.node.aggregation.network.opened_plan import OpenedPlan, current_keys, opened_plan
-from carbonport.node.aggregation.network.records import Record, all_of, find, kept_at
+from carbonport.node.aggregation.network.records import Record, all_of, drop, find, kept_at
 from carbonport.node.aggregation.network.session_log import keep_logged
 from carbonport.node.aggregation.plan import MAX_ATTEMPTS, PLAN, SignedPlan
 from carbonport.node.aggregation.roster import ROSTER
@@ -100,6 +100,8 @@ class HolderSteps:
                     await self._close(plan, attempt)
                 said = "last word"
         finally:
+            with self._participant.store.writing() as connection:
+                drop(connection, self._session, "share")
             destroyed = self._secret.destroy()
         return {"said": "keys destroyed" if destroyed else said}
 

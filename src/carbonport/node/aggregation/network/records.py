@@ -74,8 +74,9 @@ def sessions_with(connection: Connection, kind: str) -> list[str]:
 
 
 def drop(connection: Connection, session: str, kind: str) -> None:
-    """Forget records of a kind: what must not outlive its use."""
-    connection.execute(delete(records).where(records.c.session == session, records.c.kind == kind))
+    """Forget the records of a kind and of all its attempts (`vote`, `vote:0`, ...): what must not outlive its use."""
+    of_kind = (records.c.kind == kind) | records.c.kind.startswith(f"{kind}:", autoescape=True)
+    connection.execute(delete(records).where(records.c.session == session, of_kind))
 
 
 def kept_at(connection: Connection, session: str, kind: str) -> int | None:
