@@ -4,6 +4,7 @@ Some change what an honest lot shows on the way. Others are lots of the cheat's 
 one without the consignments of others, one with a consignment of less than nothing that nobody bought.
 """
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -29,7 +30,7 @@ from carbonport.crypto.group import encode_scalar
 from carbonport.crypto.notes import TYPE_ED25519, NoteSigner
 from carbonport.crypto.pedersen import Opening, commit
 from carbonport.crypto.proofs.ranges import prove_openings
-from carbonport.errors import FailedVerification, Malformed
+from carbonport.errors import FailedVerification, Malformed, Unavailable
 from carbonport.node.exporter import inbox
 from carbonport.node.exporter.lots.lot_states import level_opening, lots_of, shown_level
 from carbonport.node.identity.key_ring import KeyUse
@@ -39,6 +40,7 @@ from carbonport.wire.v1 import lots_pb2
 Head: TypeAlias = lots_pb2.GetConsignmentResponse
 Page: TypeAlias = lots_pb2.ListLotEntriesResponse
 SECRET = b"\x07" * 32
+MAX_TRIES = 6
 
 
 @dataclass
@@ -123,6 +125,14 @@ CHANGES: dict[str, Lies] = {
 }
 
 
+async def issued(scene: Scene, consignment: str) -> dict[str, Any]:
+    """Ask until it is answered: the first proofs of a process may take longer than a caller waits."""
+    for _ in range(MAX_TRIES):
+        with contextlib.suppress(Unavailable):
+            return await scene.issued(consignment)
+    raise AssertionError("no answer")
+
+
 async def refused(scene: Scene, asked: dict[str, Any], folder: Path) -> str:
     """The importer's word against a lie; fails when it kept anything."""
     before, out = scene.kept(), folder / "lie.json"
@@ -136,7 +146,7 @@ async def refused(scene: Scene, asked: dict[str, Any], folder: Path) -> str:
 
 async def test_whatever_is_changed_of_a_lot_is_refused(tmp_path: Path, lies: Lies) -> None:
     async with lying_exporter(tmp_path) as scene:
-        asked = await scene.issued("LOT-LIE")
+        asked = await issued(scene, "LOT-LIE")
         for name, lie in CHANGES.items():
             lies.head, lies.page = lie.head, lie.page
             said = await refused(scene, asked, tmp_path)
@@ -157,7 +167,7 @@ async def test_whatever_is_changed_of_a_lot_is_refused(tmp_path: Path, lies: Lie
         assert forked.value.id == "lot-forked"
 
         # And the other way round.
-        asked = await scene.issued("LOT-HONEST")
+        asked = await issued(scene, "LOT-HONEST")
         honest = await do(scene.importer, "fetch", request=asked["request"], out=str(tmp_path / "b"))
         assert honest["state"] == "complete"
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,11 +26,13 @@ from carbonport.attestation.check_report import Report
 from carbonport.attestation.checks import verify_bundle
 from carbonport.crypto.ambient import system_clock
 from carbonport.crypto.canonical import Json
-from carbonport.errors import Misuse, Refused
+from carbonport.errors import Misuse, Refused, Unavailable
 from carbonport.node.home import open_home
 
 PRODUCED, LESS = "4836291.472", "4835000.000"
 """The demo's production, of which its own consignment took 2450.500 t, and a corrected one."""
+
+MAX_TRIES = 6
 
 
 @dataclass
@@ -44,8 +46,12 @@ class LotStage:
         return asyncio.run(do(self.homes[part.key], operation, **arguments))
 
     def ask(self, consignment: str, mass: str, request_id: str = "") -> dict[str, Any]:
+        """Until it is answered: the first proofs of a process may take longer than a caller waits."""
         asked = {**question(request_id, consignment=consignment), "net_mass_t": mass}
-        return self.do(IMPORTER, "query", **asked)
+        for _ in range(MAX_TRIES):
+            with suppress(Unavailable):
+                return self.do(IMPORTER, "query", **asked)
+        raise AssertionError("no answer")
 
     def fetch(self, asked: dict[str, Any]) -> Path:
         out = self.folder / f"{asked['request']}.json"
