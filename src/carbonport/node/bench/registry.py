@@ -6,6 +6,7 @@ from types import MappingProxyType
 from carbonport.errors import Misuse
 from carbonport.node.bench.aggregate import bench_aggregate
 from carbonport.node.bench.exchange import bench_exchange
+from carbonport.node.bench.federated_training import bench_federate
 from carbonport.node.bench.figures import Figure
 from carbonport.node.bench.footprint import bench_footprint
 from carbonport.node.bench.proofs import bench_proofs
@@ -16,6 +17,7 @@ BENCHES: Mapping[str, Bench] = MappingProxyType(
     {
         "aggregate": bench_aggregate,
         "exchange": bench_exchange,
+        "federate": bench_federate,
         "footprint": bench_footprint,
         "proofs": bench_proofs,
     }
