@@ -141,7 +141,11 @@ def join(
     }
 
     def words(state: Mapping[str, Any]) -> str:
-        return f"{state['phase']}, attempt {state['attempt'] + 1} of 3"
+        sums = [
+            f"{cohort}: " + ", ".join(f"{metric} {value}" for metric, value in one.items())
+            for cohort, one in state.get("released", {}).items()
+        ]
+        return "; ".join((f"{state['phase']}, attempt {state['attempt'] + 1} of 3", *sums))
 
     looked = perform(opened, "aggregate-join", arguments)
     assert isinstance(looked, dict), "operations give objects"

@@ -62,7 +62,7 @@ async def coordinator_step(
         await steps.publish(standing.attempt)
     elif standing.phase in ("closing", "expired"):
         steps.close(standing.attempt)
-    elif standing.phase in FINAL_PHASES:
+    if standing.phase in FINAL_PHASES:
         steps.forget_ciphertexts()
     return steps.status()
 
