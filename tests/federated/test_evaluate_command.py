@@ -126,6 +126,18 @@ def test_nan_infinity_and_huge_numbers_do_no_harm(tmp_path: Path) -> None:
     assert answer["results"]["federated"]["mae"] < 0.2
 
 
+def test_buckets_cost_little_when_nobody_lies(tmp_path: Path) -> None:
+    table = write_table(tmp_path / "t.csv", invented_rows(18))
+    whole, divided = (evaluate(table, splits="2", bucket_size=size) for size in ("0", "5"))
+    assert divided["max_weight_difference"] == 0
+    assert divided["exchanges"] == 3 * whole["exchanges"]
+    assert divided["results"]["pooled"] == whole["results"]["pooled"]
+    assert divided["results"]["federated"]["rmse"] < 1.15 * whole["results"]["federated"]["rmse"]
+    with pytest.raises(CarbonportError) as caught:
+        evaluate(table, bucket_size="9")
+    assert caught.value.id == "bucket-members"
+
+
 def test_too_few_participants_are_refused(tmp_path: Path) -> None:
     with pytest.raises(CarbonportError) as caught:
         evaluate(write_table(tmp_path / "t.csv", invented_rows(4)), minimum_cohort="5")

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from carbonport.errors import Misuse
+from carbonport.federated.buckets import BucketModel, drawn_buckets
 from carbonport.federated.evaluation_table import EvaluationTable
 from carbonport.federated.features import Floats, Rows
 from carbonport.federated.judgement import Scores
@@ -41,9 +42,10 @@ Adder = Callable[[Question, Mapping[str, tuple[int, ...]]], Sums]
 class Evaluation:
     """Mean scores over the splits; `local` also over the participants.
 
-    `max_weight_difference` is the largest difference between a learned integer of the federated and of the pooled
-    model, over all splits, and `max_prediction_difference` that of their predictions in the target's unit.
-    `left_out` rows were not usable, and `exchanges` is how many sums a training took at most.
+    `max_weight_difference` is the largest difference between a learned integer of the federated and of the pooled model
+    (in buckets: the plainly summed one), over all splits, and `max_prediction_difference` that of the federated and
+    the pooled predictions in the target's unit. `left_out` rows were not usable, and `exchanges` is how many sums a
+    training took at most.
     """
 
     federated: Scores
@@ -66,10 +68,15 @@ def evaluate(
     splits: int,
     minimum_cohort: int,
     minimum_rows: int = MINIMUM_ROWS,
+    bucket_size: int = 0,
     seed: int = 0,
     progress: Callable[[int], None] = lambda _: None,
 ) -> Evaluation:
-    """Run `splits` splits; the same seed gives the same ones. `progress` hears of each that is done."""
+    """Run `splits` splits; the same seed gives the same ones. `progress` hears of each that is done.
+
+    With a `bucket_size` the federated model is the median of those of buckets of so many participants, and is held
+    against the same buckets summed plainly.
+    """
     usable = task.usable(table.rows)
     all_rows, client_of, group_of = table.rows.take(usable), table.clients[usable], table.groups[usable]
     groups = sorted(set(group_of.tolist()))
@@ -92,18 +99,15 @@ def evaluate(
         require_cohort(len(by_client), minimum_cohort)
         taking_part |= by_client.keys()
         tested = all_rows.take(held_out)
-        cohort = Participants(task, by_client)
-        asked = 0
-
-        def through_sum(question: Question, cohort: Participants = cohort) -> Sums:
-            nonlocal asked
-            asked += 1
-            return add(question, cohort.answers(question))
-
-        federated = train(task.training(), through_sum)
-        pooled = train(task.training(), cohort.sum_of)
-        exchanges = max(exchanges, asked)
-        weight_difference = max(weight_difference, _weight_difference(federated, pooled))
+        counted = _CountedAdder(add)
+        parts = _parts(by_client, bucket_size, f"{seed}/{split}")
+        federated = _together(
+            [train(task.training(), counted.sum_of(Participants(task, part))) for part in parts]
+        )
+        plain = _together([train(task.training(), Participants(task, part).sum_of) for part in parts])
+        pooled = plain if len(parts) == 1 else train(task.training(), Participants(task, by_client).sum_of)
+        exchanges = max(exchanges, counted.asked)
+        weight_difference = max(weight_difference, _weight_difference(federated, plain))
         mean = float(np.mean(np.concatenate([rows.target for rows in by_client.values()])))
         predicted = {
             "federated": _everywhere(federated.predict(tested), mean),
@@ -139,6 +143,31 @@ def _training_rows(
         for name, count in zip(names, counts, strict=True)
         if count >= minimum_rows
     }
+
+
+@dataclass(slots=True)
+class _CountedAdder:
+    add: Adder
+    asked: int = 0
+
+    def sum_of(self, cohort: Participants) -> Callable[[Question], Sums]:
+        def ask(question: Question) -> Sums:
+            self.asked += 1
+            return self.add(question, cohort.answers(question))
+
+        return ask
+
+
+def _parts(by_client: Mapping[str, Rows], bucket_size: int, seed: str) -> list[Mapping[str, Rows]]:
+    """The participants as one cohort, or in buckets."""
+    if not bucket_size:
+        return [by_client]
+    buckets = drawn_buckets(sorted(by_client), seed.encode(), size=bucket_size)
+    return [{name: by_client[name] for name in bucket} for bucket in buckets]
+
+
+def _together(models: list[Model]) -> Model:
+    return models[0] if len(models) == 1 else BucketModel(tuple(models))
 
 
 def default_constants(training: Iterable[Rows], tested: Rows, by: tuple[str, ...]) -> Floats:

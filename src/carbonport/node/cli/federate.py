@@ -72,6 +72,13 @@ def evaluate_command(
         int,
         typer.Option(min=1, help="Participants a category's value needs to be learned; a training has 5."),
     ] = 1,
+    bucket_size: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            help="Train in buckets of so many (5 or more) and take the median: survives poisoned members.",
+        ),
+    ] = 0,
     seed: Annotated[int, typer.Option(help="Another number gives other splits.")] = 0,
     as_json: JsonOption = False,
 ) -> None:
@@ -113,6 +120,7 @@ def evaluate_command(
             splits=splits,
             minimum_cohort=minimum_cohort,
             minimum_rows=minimum_rows,
+            bucket_size=bucket_size,
             seed=seed,
             progress=lambda done: progress.update(bar, completed=done),
         )
@@ -131,6 +139,7 @@ def evaluate_command(
         "exchanges": result.exchanges,
         "minimum_rows": minimum_rows,
         "minimum_cohort": minimum_cohort,
+        "bucket_size": bucket_size,
         "ranges": {
             name: public.as_json() for name, public in {**table.numbers, target: table.target}.items()
         },
