@@ -154,3 +154,11 @@ def test_another_profile_is_no_setting(tmp_path: Path, proof: str) -> None:
     config = load_config(homes[EXPORTER.key])
     with pytest.raises(Malformed, match="sealed, open"):
         write_config(homes[EXPORTER.key], replace(config, exchange=replace(config.exchange, proof=proof)))
+
+
+def test_the_demo_tells_that_values_were_proved() -> None:
+    outcome, told = played_demo().outcome, dict(played_demo().told)
+    assert told["verify"].startswith("proved: default_share, see_direct, see_indirect follow from")
+    behind = {str(item["field"]): str(item["behind"]) for item in outcome.crossed}
+    assert (behind["see_direct"], behind["operator"]) == ("proved", "stated")
+    assert behind["precursor/1/precursor_see_direct"] == "opened in the proof"

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from carbonport.errors import Misuse
 from carbonport.node.cli.home_options import JsonOption, print_json, shown
@@ -103,26 +103,32 @@ def _fresh_folder(directory: Path) -> Path:
 
 def _show(outcome: Outcome, console: Console) -> None:
     attestation = outcome.attestation
+    behind = next(str(item["behind"]) for item in outcome.crossed if item["field"] == "see_direct")
     console.print(
-        f"\n[bold]Attested and verified[/bold]: CN {attestation['cn']}, SEE direct "
+        f"\n[bold]Attested, {behind} and verified[/bold]: CN {attestation['cn']}, SEE direct "
         f"[bold]{attestation['see_direct']}[/bold] tCO2e/t, indirect {attestation.get('see_indirect', '-')}, "
         f"share of defaults {attestation.get('default_share', '-')}\n"
     )
     table = Table(
-        "crossed to the importer",
+        Column("crossed to the importer", overflow="fold"),
         "grade",
+        "behind it",
         "stayed with the exporter",
         "grade",
         title="What crossed, what stayed",
     )
-    crossed = [(str(item["field"]), str(item["grade"])) for item in outcome.crossed]
+    crossed = [(str(item["field"]), str(item["grade"]), str(item["behind"])) for item in outcome.crossed]
     if outcome.lot:
         crossed.append(
-            (f"entry {outcome.lot['entry']} of the lot of {shown(outcome.lot['process'])}", "hidden")
+            (
+                f"entry {outcome.lot['entry']} of the lot of {shown(outcome.lot['process'])}",
+                "hidden",
+                "proved",
+            )
         )
     stayed = [(f"{count} figures and facts", grade) for grade, count in outcome.stayed.items()]
     for row in range(max(len(crossed), len(stayed))):
-        left = crossed[row] if row < len(crossed) else ("", "")
+        left = crossed[row] if row < len(crossed) else ("", "", "")
         right = stayed[row] if row < len(stayed) else ("", "")
         table.add_row(*left, *right)
     console.print(table)

@@ -12,7 +12,12 @@ from pathlib import Path
 
 from carbonport.attestation.bundle import read_bundle
 from carbonport.attestation.checks import verify_bundle
-from carbonport.attestation.credential import Attestation, attestation_kid, verify_attestation
+from carbonport.attestation.credential import (
+    ATTESTED_RESULTS,
+    Attestation,
+    attestation_kid,
+    verify_attestation,
+)
 from carbonport.attestation.presentation import Presentation
 from carbonport.classification.forms import Form, Role
 from carbonport.classification.graded_ledger import graded_ledger
@@ -142,7 +147,9 @@ class _Scenes:
             consignment=consignment,
         )
         attestation = self._attestation(data)
-        crossed = _crossed(audit)
+        proof = report.check("result-proof")
+        self.show.tell("verify", proof.found.partition("; opened")[0])
+        crossed = _crossed(audit, proved=proof.ok and proof.found.startswith("proved"))
         checks = [
             *report.as_json()["checks"],  # type: ignore[misc]
             _check(
@@ -285,8 +292,8 @@ def _lot_checks(lot: Mapping[str, Json]) -> list[dict[str, Json]]:
     return [_check("lot-audited", holds, found, "an attestation for each entry, no more sold than produced")]
 
 
-def _crossed(audit: Mapping[str, Json]) -> list[dict[str, Json]]:
-    """What crossed, as the regulator read it from the exporter's log."""
+def _crossed(audit: Mapping[str, Json], *, proved: bool) -> list[dict[str, Json]]:
+    """What crossed, as the regulator read it from the exporter's log, and what stands behind each item."""
     found: list[dict[str, Json]] = []
     entries = audit["entries"]
     assert isinstance(entries, list), "the audit lists entries"
@@ -297,11 +304,19 @@ def _crossed(audit: Mapping[str, Json]) -> list[dict[str, Json]]:
                     "field": item["field"],
                     "grade": item["grade"],
                     "form": item["form"],
+                    "behind": _behind(str(item["field"]), proved=proved),
                     "recipient": entry["recipient"],
                 }
                 for item in entry["items"]
             ]
     return found
+
+
+def _behind(field: str, *, proved: bool) -> str:
+    """What the importer has beside the exporter's word: a proof, the verifier's commitment, or nothing."""
+    if field in ATTESTED_RESULTS:
+        return "proved" if proved else "opened"
+    return "opened in the proof" if "/" in field else "stated"
 
 
 def _attestation_json(attestation: Attestation) -> dict[str, Json]:
