@@ -177,6 +177,14 @@ def _examined(result: dict[str, object], console: Console) -> None:
     _differences(result, console)
 
 
+def _cells(places: list[str]) -> str:
+    """Places in a line, the document that they share named once."""
+    document = places[0].rpartition(" ")[0] if places else ""
+    if not document or not all(place.startswith(f"{document} ") for place in places):
+        return ", ".join(places)
+    return f"{document}: " + ", ".join(place.removeprefix(f"{document} ") for place in places)
+
+
 def _differences(result: dict[str, Any], console: Console) -> None:
     for item in result["differences"]:
         colour = "red" if item["beyond"] else "yellow"
@@ -184,7 +192,7 @@ def _differences(result: dict[str, Any], console: Console) -> None:
             f"  [{colour}]{shown(item['where'])} {item['result']}[/{colour}]: {item['reported']} by the operator "
             f"({shown(item['place'])}), {item['recomputed']} {item['unit']} recomputed, {item['percent']} %"
         )
-        console.print(f"    from {shown(', '.join(item['cells']))}", style="dim")
+        console.print(f"    from {shown(_cells(item['cells']))}", style="dim")
     found = result["materiality"]
     against = "the operator's report" if found["basis"] == "operator-report" else "the documents' own values"
     console.print(
