@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from carbonport.examples.plants.ledgers import EmissionsEngine
 from carbonport.examples.plants.table import draw_cohort, plant_rows
 from carbonport.node.bench.figures import Figure
-from carbonport.node.cli.training_extra import require_extra
+from carbonport.node.training_extra import require_extra
 
 if TYPE_CHECKING:
     from carbonport.federated.features import Rows

@@ -24,9 +24,9 @@ from carbonport.node.cli.home_options import (
     read_input,
     shown,
 )
-from carbonport.node.cli.training_extra import require_extra
 from carbonport.node.file_problem import require_place
 from carbonport.node.identity.key_ring import KeyUse
+from carbonport.node.training_extra import require_extra
 
 
 class ModelKind(StrEnum):

@@ -22,10 +22,10 @@ from carbonport.node.cli.home_options import (
     read_input,
     shown,
 )
-from carbonport.node.cli.training_extra import require_extra
 from carbonport.node.file_problem import require_place
 from carbonport.node.identity.key_ring import KeyUse
 from carbonport.node.identity.private_files import write_private, write_public
+from carbonport.node.training_extra import require_extra
 
 if TYPE_CHECKING:
     from carbonport.federated.features import Floats

@@ -15,7 +15,7 @@ from carbonport.footprint.catalogue import Catalogue
 from carbonport.footprint.intake import read_ledger
 from carbonport.node.bounded_file import read_bounded
 from carbonport.node.cli.home_options import HomeOption, JsonOption, open_from, print_json, shown
-from carbonport.node.cli.training_extra import require_extra
+from carbonport.node.training_extra import require_extra
 
 MAX_KEY_BYTES = 8192
 """Longest file with a public key."""
