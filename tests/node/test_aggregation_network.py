@@ -3,13 +3,14 @@
 import asyncio
 import hashlib
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 from typer.testing import CliRunner
 
 from carbonport.crypto.ambient import system_clock, system_random
@@ -46,6 +47,7 @@ from carbonport.node.open_node import OpenNode
 from carbonport.node.operations import run_operation
 from carbonport.node.participant import Participant
 from carbonport.node.services.aggregation_service import AggregationService
+from carbonport.node.store.aggregation_schema import aggregation_records
 from carbonport.wire.v1 import aggregation_pb2, aggregation_pb2_grpc
 
 EXPORTERS, HOLDERS = 5, 3
@@ -115,16 +117,20 @@ async def all_nodes(stage: AggregateStage) -> AsyncIterator[Nodes]:
                 await nodes.close(part)
 
 
-def new_stage(folder: Path) -> AggregateStage:
-    stage = set_aggregate_stage(folder, exporter_count=EXPORTERS, holder_count=HOLDERS)
+def new_stage(folder: Path, stores: Mapping[str, str] | None = None) -> AggregateStage:
+    stage = set_aggregate_stage(folder, exporter_count=EXPORTERS, holder_count=HOLDERS, stores=stores)
     verify_works(stage)
     (stage.folder / "plan.toml").write_text(plan_file(stage, 2))
     return stage
 
 
 @pytest.fixture(scope="module")
-def stage(tmp_path_factory: pytest.TempPathFactory) -> AggregateStage:
-    return new_stage(tmp_path_factory.mktemp("sum"))
+def stage(
+    tmp_path_factory: pytest.TempPathFactory, new_postgresql_schema: Callable[[], str]
+) -> AggregateStage:
+    """One of each role keeps its store in PostgreSQL, the others in SQLite."""
+    stores = {name: new_postgresql_schema() for name in ("coordinator", "exporter-2", "holder-3")}
+    return new_stage(tmp_path_factory.mktemp("sum"), stores)
 
 
 def test_a_plan_that_expires_ends_with_last_words_and_frees_what_was_given(tmp_path: Path) -> None:
@@ -226,7 +232,7 @@ async def _whole_session(stage: AggregateStage, tmp_path: Path) -> None:
 
         await _logged_on_both_sides(nodes, stage, tmp_path)
         await _nothing_twice(nodes, stage)
-        _no_figure_left(stage, out.read_bytes())
+        _no_figure_left(nodes, stage, out.read_bytes())
 
 
 async def _one_lies(nodes: Nodes, stage: AggregateStage, session: str) -> None:
@@ -338,11 +344,14 @@ async def _nothing_twice(nodes: Nodes, stage: AggregateStage) -> None:
     assert (await nodes.do(COORDINATOR, "run", session=again))["counts"]["contribution"] == 0
 
 
-def _no_figure_left(stage: AggregateStage, result: bytes) -> None:
+def _no_figure_left(nodes: Nodes, stage: AggregateStage, result: bytes) -> None:
     """Neither the result nor the coordinator's or a holder's store has an exporter's figure."""
     places = [result]
     for part in (COORDINATOR, *stage.holders):
         places += [path.read_bytes() for path in (stage.folder / part.key / "data").iterdir()]
+        with nodes.opened[part.key].participant.store.reading() as connection:
+            places += [bytes(row.content) for row in connection.execute(select(aggregation_records))]
+    assert len(places) > 20
     for figure in (*OUTPUTS_T[:EXPORTERS], *POWER_MWH[:EXPORTERS]):
         for form in (figure, figure.replace(".", "")):
             assert not any(form.encode() in place for place in places), figure
