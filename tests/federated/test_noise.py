@@ -31,6 +31,7 @@ from carbonport.federated.plausibility_tasks import (
 )
 from carbonport.federated.privacy_budget import Charge, charged
 from carbonport.federated.ridge import PrivateShape, RidgeTask
+from carbonport.federated.secure_sum import InProcessHolders
 from carbonport.federated.training import Participants, Question, train
 
 TYPICAL = {"BF-BOF": 1.8, "EAF": 0.1, "DRI-EAF": 0.65, "aluminium": 1.65, "clinker": 0.84, OTHER: 1.0}
@@ -148,6 +149,26 @@ def test_a_question_without_a_known_sensitivity_is_not_answered() -> None:
     with pytest.raises(Misuse) as caught:
         noised(task, 5).answer(1, next(task.training()))
     assert caught.value.id == "noise-release"
+
+
+def test_noised_vectors_pass_through_the_secure_sum() -> None:
+    names = [f"exporter-{number}" for number in range(20)]
+    claims = dict(zip(names, drawn("n1", 12).values(), strict=False))
+    fuels = {name: plants(number, 20) for number, name in enumerate(names)}
+    shares = dataclasses.replace(RECALCULATION_TASK, private_members=20)
+    for task, rows in ((PRIVATE_RIDGE, fuels), (shares, claims)):
+        plan, holders = NoisePlan(1.0, 16), InProcessHolders()
+        cohort = NoisedCohort({name: Noised(task, one, plan) for name, one in rows.items()})
+        question = next(task.training())
+        answers = cohort.answers(question)
+        expected = tuple(np.sum(list(answers.values()), axis=0).tolist())
+        assert holders.add(plan.widened(question), answers) == expected
+
+
+def test_a_recalculation_with_noise_needs_twenty() -> None:
+    with pytest.raises(Refused) as caught:
+        next(dataclasses.replace(RECALCULATION_TASK, private_members=19).training())
+    assert caught.value.id == "training-cohort"
 
 
 def test_epsilon_four_costs_the_independent_score_little() -> None:

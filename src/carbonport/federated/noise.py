@@ -16,7 +16,7 @@ new draw would be a new release, and is charged as one.
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
 import dp_accounting
@@ -32,6 +32,9 @@ DELTA = 1e-5
 
 SMALLEST_DEVIATION = 16
 """A share's deviation in integers, at least: then the sum's distance from a discrete Gaussian is below 2^-3000."""
+
+LARGEST_SHARE = 40
+"""Deviations of a share that the secure sum has room for."""
 
 MAX_EPSILON = 20.0
 """Beyond it the word privacy means nothing."""
@@ -67,6 +70,16 @@ class NoisePlan:
     def share_deviation(self, sensitivity: int) -> int:
         """The deviation of one participant's share, in integers, for a question of this L2 sensitivity to a record."""
         return max(SMALLEST_DEVIATION, math.ceil(self.multiplier * sensitivity / math.sqrt(self.honest)))
+
+    def widened(self, question: Question) -> Question:
+        """The question as the secure sum carries it: its bound with room for a share of noise.
+
+        A share beyond `LARGEST_SHARE` deviations does not occur (chance below exp(-800)).
+        """
+        if question.sensitivity is None:
+            raise _too_many("a question that is not made for noise")
+        room = LARGEST_SHARE * self.share_deviation(question.sensitivity)
+        return replace(question, bound=question.bound + room)
 
 
 def epsilon_of(multiplier: float, releases: int) -> float:

@@ -39,6 +39,7 @@ from carbonport.federated.training import (
     Task,
     Training,
     integers_of,
+    require_cohort,
 )
 
 CELL_SIZES, OFFSETS, SCATTER = "cell-sizes", "offsets", "scatter"
@@ -104,6 +105,7 @@ class RecalculationTask(Task["RecalculationModel"]):
         return RecalculationModel(self, cells, offsets, (quartiles[0].position, quartiles[1].position))
 
     def _private_training(self) -> Training["RecalculationModel"]:
+        require_cohort(self.private_members, NEEDED_COHORTS * self.minimum_cohort)
         cells = Cells(((*self.category.values, OTHER),))
         # A share moves by at most one part in the rows that everybody has at least, when one of them comes or goes.
         sensitivity = WHOLE // MINIMUM_ROWS + 1
