@@ -34,9 +34,4 @@ def cohort(members: int, rows: int = 15, fuels: tuple[str, ...] = ("coal", "gas"
 
 
 def together(parts: dict[str, Rows]) -> Rows:
-    listed = list(parts.values())
-    return Rows(
-        {name: np.concatenate([rows.numbers[name] for rows in listed]) for name in listed[0].numbers},
-        {name: np.concatenate([rows.words[name] for rows in listed]) for name in listed[0].words},
-        np.concatenate([rows.target for rows in listed]),
-    )
+    return Rows.together(list(parts.values()))

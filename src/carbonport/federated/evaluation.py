@@ -104,8 +104,12 @@ def evaluate(
         federated = _together(
             [train(task.training(), counted.sum_of(Participants(task, part))) for part in parts]
         )
-        plain = _together([train(task.training(), Participants(task, part).sum_of) for part in parts])
-        pooled = plain if len(parts) == 1 else train(task.training(), Participants(task, by_client).sum_of)
+        # Cells follow from participants where there is a minimum cohort; without one the rows are pooled outright.
+        in_one = {"all": Rows.together(list(by_client.values()))} if minimum_cohort == 1 else by_client
+        pooled = train(task.training(), Participants(task, in_one).sum_of)
+        plain = pooled
+        if len(parts) > 1:
+            plain = _together([train(task.training(), Participants(task, part).sum_of) for part in parts])
         exchanges = max(exchanges, counted.asked)
         weight_difference = max(weight_difference, _weight_difference(federated, plain))
         mean = float(np.mean(np.concatenate([rows.target for rows in by_client.values()])))

@@ -7,7 +7,7 @@ whomever they are added.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -125,6 +125,15 @@ class Rows:
         numbers = {name: column[chosen] for name, column in self.numbers.items()}
         words = {name: column[chosen] for name, column in self.words.items()}
         return Rows(numbers, words, self.target[chosen])
+
+    @classmethod
+    def together(cls, parts: Sequence["Rows"]) -> "Rows":
+        """The rows of several parts, at least one, in one."""
+        return cls(
+            {name: np.concatenate([rows.numbers[name] for rows in parts]) for name in parts[0].numbers},
+            {name: np.concatenate([rows.words[name] for rows in parts]) for name in parts[0].words},
+            np.concatenate([rows.target for rows in parts]),
+        )
 
     def column(self, name: str) -> Floats:
         """A column of numbers; Malformed (`training-column`) when there is none of that name."""
