@@ -52,7 +52,7 @@ class WitnessedLots:
             accepted_lot_keys(each, node_keys, witness=participant.id)
         with participant.store.writing() as connection:
             for each in mine:
-                _accept(connection, each, now=now)
+                accept_lot(connection, each, now=now)
         return [each.terms.origin for each in mine]
 
     def keys(self, origin: str) -> Sequence[VerifierKey]:
@@ -75,7 +75,8 @@ class WitnessedLots:
         return [VerifierKey(origin, TYPE_ED25519, VerifierKey.parse(key.text).public) for key in listed]
 
 
-def _accept(connection: Connection, stated: StatedLot, *, now: int) -> None:
+def accept_lot(connection: Connection, stated: StatedLot, *, now: int) -> None:
+    """Keep that a lot is witnessed here; Refused (`lot-period-overlap`) when another one covers days of its process."""
     lot, origin = stated.lot, stated.terms.origin
     rows = connection.execute(
         select(witnessed_lots).where(

@@ -7,7 +7,7 @@ only one of them finds it: the row's own lock decides on PostgreSQL, the one wri
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, func, insert, select, update
 
 from carbonport.attestation.lots.lot_identity import Lot
 from carbonport.attestation.lots.seller import ConsignmentOpening
@@ -100,6 +100,28 @@ def entries_of(
     ]
 
 
+def entry_bytes(connection: Connection, lot_id: str, limit: int | None = None) -> list[bytes]:
+    """What the tree of a lot hashes: its entries without their proofs, the first `limit` of them."""
+    query = select(lot_entries.c.entry).where(lot_entries.c.lot == lot_id).order_by(lot_entries.c.position)
+    return [bytes(row.entry) for row in connection.execute(query.limit(limit))]
+
+
+def first_remainder(connection: Connection, lot_id: str, start: int, end: int) -> tuple[int, bytes] | None:
+    """The first entry from `start` on and before `end` with a proof of what remained at it: position and proof."""
+    row = connection.execute(
+        select(lot_entries.c.position, lot_entries.c.remainder)
+        .where(
+            lot_entries.c.lot == lot_id,
+            lot_entries.c.position >= start,
+            lot_entries.c.position < end,
+            func.length(lot_entries.c.remainder) > 0,
+        )
+        .order_by(lot_entries.c.position)
+        .limit(1)
+    ).first()
+    return None if row is None else (row.position, bytes(row.remainder))
+
+
 def found_lot(connection: Connection, lot: Lot, origin: str) -> None:
     """Begin a lot without entries."""
     connection.execute(
@@ -175,15 +197,15 @@ def add_opening(connection: Connection, lot_id: str, row: OpeningRow) -> None:
 def openings_of(connection: Connection, lot_id: str) -> dict[int, OpeningRow]:
     """What is known of the consignments of a lot, by k."""
     rows = connection.execute(select(lot_openings).where(lot_openings.c.lot == lot_id))
-    return {
-        row.k: OpeningRow(
-            row.k,
-            row.importer,
-            row.consignment,
-            ConsignmentOpening(int(row.quantity), decode_scalar(bytes(row.blinding)), bytes(row.salt)),
-        )
-        for row in rows
-    }
+    return {row.k: _opening(row) for row in rows}
+
+
+def opening_of(connection: Connection, lot_id: str, k: int) -> OpeningRow | None:
+    """What is known of one consignment."""
+    row = connection.execute(
+        select(lot_openings).where(lot_openings.c.lot == lot_id, lot_openings.c.k == k)
+    ).first()
+    return None if row is None else _opening(row)
 
 
 def erase_openings(connection: Connection, start: str, end: str) -> None:
@@ -221,3 +243,8 @@ def attestations_of(connection: Connection, lot_id: str, k: int) -> list[str]:
 
 def _lot(row: Row[tuple[object, ...]]) -> StoredLot:
     return StoredLot(row.lot, row.origin, row.process, row.period_start, row.period_end, row.size)
+
+
+def _opening(row: Row[tuple[object, ...]]) -> OpeningRow:
+    opening = ConsignmentOpening(int(row.quantity), decode_scalar(bytes(row.blinding)), bytes(row.salt))
+    return OpeningRow(row.k, row.importer, row.consignment, opening)

@@ -14,6 +14,7 @@ from sqlalchemy import Connection
 from carbonport.attestation.lots.lot_history import LotHistory
 from carbonport.attestation.lots.lot_terms import StatedLot
 from carbonport.attestation.lots.stated_lots import stated_lots
+from carbonport.attestation.statement import Statement
 from carbonport.crypto.log_entry import EntryType, FieldName
 from carbonport.crypto.notes import SignedNote
 from carbonport.errors import Misuse, Refused, Unavailable
@@ -41,6 +42,9 @@ MAX_SHOWN_ENTRIES = 1000
 
 MAX_SHOWN_LOTS = 16
 """Most lots of one answer."""
+
+MAX_KEPT_STATEMENTS = 16
+"""Statements kept in memory once they were verified."""
 
 MAX_SHOWN_BYTES = 2 * 2**20
 """Bytes of statements in one answer, but for its first lot."""
@@ -87,6 +91,7 @@ class LotShowing:
         self._composer = composer
         self._desk = desk
         self._witnesses = witnesses
+        self._statements: dict[str, Statement] = {}
 
     async def consignment(self, attestation_id: str, *, importer: str) -> ShownConsignment:
         """The importer's own consignment under the newest checkpoint; Misuse `consignment-unknown`, Refused
@@ -95,17 +100,13 @@ class LotShowing:
             lot_id, k = self._own(connection, attestation_id, importer)
             statement_id = issued.attestation_of(connection, attestation_id).statement_id
             begin, end, level = _in_force(connection, lot_id, statement_id)
-            opening = lot_rows.openings_of(connection, lot_id).get(k)
+            opening = lot_rows.opening_of(connection, lot_id, k)
             # The consignment's own entry where it can be; after a correction the first that proves a remainder.
-            proved = [
-                row
-                for row in lot_rows.entries_of(connection, lot_id, max(begin, k))
-                if row.remainder and row.position < end
-            ]
+            proved = lot_rows.first_remainder(connection, lot_id, max(begin, k), end)
             stated = self._stated(connection, lot_id)
         if opening is None or opening.importer != importer:
             raise unknown_consignment()
-        if not proved:
+        if proved is None:
             raise Refused(
                 "lot-closed",
                 found="a lot of which more is sold than its corrected production",
@@ -116,8 +117,8 @@ class LotShowing:
         return ShownConsignment(
             note=published.note,
             k=k,
-            position=proved[0].position,
-            remainder=proved[0].remainder,
+            position=proved[0],
+            remainder=proved[1],
             level=level,
             blinding=opening.opening.blinding,
             salt=opening.opening.salt,
@@ -207,7 +208,11 @@ class LotShowing:
     def _stated(self, connection: Connection, lot_id: str) -> StatedLot:
         """The lot under the statement in force."""
         version = version_of(connection, lot_rows.statements_of(connection, lot_id)[-1].statement)
-        statement = verified_statement(self._participant, version)
+        statement = self._statements.get(version.digest)
+        if statement is None:
+            if len(self._statements) >= MAX_KEPT_STATEMENTS:
+                self._statements.clear()
+            statement = self._statements[version.digest] = verified_statement(self._participant, version)
         return next(each for each in stated_lots(statement, version.digest) if each.lot.id.hex() == lot_id)
 
 

@@ -5,6 +5,7 @@ lot than the store holds (a restored backup), or another history, stops that lot
 the entries are back (`carbonport lot restore`). A missing quorum stops nothing; what is shown is provisional then.
 """
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -19,6 +20,7 @@ from carbonport.node.exporter.lots import lot_rows
 from carbonport.node.exporter.statement_versions import StatementVersion, version_of
 from carbonport.node.identity.key_ring import KeyUse
 from carbonport.node.log.add_checkpoint import Cosigner, Outcome, Status
+from carbonport.node.log.committer import DurableHead
 from carbonport.node.log.cosigners import Cosigners
 from carbonport.node.log.publication import Published, Publisher
 from carbonport.node.log.settings import DEFAULT_SETTINGS
@@ -86,14 +88,21 @@ class LotWitnesses:
         """The lot's newest checkpoint, over all its entries, with what cosignatures there are."""
         lot_id = stated.lot.id.hex()
         with self._participant.store.reading() as connection:
-            rows = lot_rows.entries_of(connection, lot_id)
+            stored = lot_rows.stored_lot(connection, lot_id)
+        assert stored is not None, "a lot of a statement in this store"
         publisher = self._publisher(stated)
-        if publisher.covers(len(rows)):
+        if publisher.covers(stored.size):
             return publisher.newest
-        await publisher.confirm(len(rows))
+        head = await asyncio.to_thread(self._head, lot_id)
+        await publisher.confirm(head[0])
+        return await publisher.publish(head)
+
+    def _head(self, lot_id: str) -> DurableHead:
+        with self._participant.store.reading() as connection:
+            entries = lot_rows.entry_bytes(connection, lot_id)
         edge = Frontier()
-        edge.extend(leaf_hash(row.entry) for row in rows)
-        return await publisher.publish((len(rows), edge.root()))
+        edge.extend(map(leaf_hash, entries))
+        return len(entries), edge.root()
 
     def forget(self) -> None:
         """Look at the witnesses afresh: entries were brought back."""
@@ -115,8 +124,8 @@ class LotWitnesses:
 
         async def prove(old: int, new: int) -> Sequence[bytes]:
             with self._participant.store.reading() as connection:
-                rows = lot_rows.entries_of(connection, lot_id, 0, new)
-            return consistency_proof(old, new, _Levels([leaf_hash(row.entry) for row in rows]).read)
+                entries = lot_rows.entry_bytes(connection, lot_id, new)
+            return consistency_proof(old, new, _Levels([leaf_hash(each) for each in entries]).read)
 
         policy = self._policy(stated)
         publisher = Publisher(
