@@ -66,11 +66,14 @@ class AnswerDesk:
         waits for the same one.
         """
         key = (request.importer, request.id, request.digest)
-        task = self._under_way.get(key)
-        if task is None:
-            task = asyncio.create_task(self._answer(request))
-            self._under_way[key] = task
-            task.add_done_callback(lambda done: self._answered(key, done))
+        while (task := self._under_way.get(key)) is not None:
+            entry = await asyncio.shield(task)
+            if entry.state is not RequestState.PENDING:
+                return entry
+            # It may have been approved since that answer began.
+        task = asyncio.create_task(self._answer(request))
+        self._under_way[key] = task
+        task.add_done_callback(lambda done: self._answered(key, done))
         return await asyncio.shield(task)
 
     def _answered(self, key: tuple[str, str, bytes], task: "asyncio.Task[InboxEntry]") -> None:
