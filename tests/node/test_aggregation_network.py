@@ -20,6 +20,7 @@ from carbonport.crypto.sums.contributing import make_contribution
 from carbonport.crypto.sums.contribution import Contribution, decode_head
 from carbonport.errors import CarbonportError, Refused
 from carbonport.node.aggregation.contributor import Contributor
+from carbonport.node.aggregation.findings import FINDING, Finding
 from carbonport.node.aggregation.network.coordinator_client import CoordinatorClient
 from carbonport.node.aggregation.network.given_leaves import given_leaves
 from carbonport.node.aggregation.network.opened_plan import opened_plan
@@ -28,6 +29,7 @@ from carbonport.node.aggregation.network.records import Record, names_of
 from carbonport.node.aggregation.network.session_log import keep_logged
 from carbonport.node.aggregation.result_check import check_result_file
 from carbonport.node.aggregation.result_statement import exact_sums
+from carbonport.node.aggregation.signed_document import document_digest
 from carbonport.node.cli.program import app, register_groups
 from carbonport.node.demo.aggregate_cast import (
     CN_KEEPER,
@@ -202,7 +204,12 @@ async def _whole_session(stage: AggregateStage, tmp_path: Path) -> None:
             await nodes.restart(part)
         assert [state["said"] for state in await nodes.join(session)] == ["contribution"] * EXPORTERS
         await nodes.restart(COORDINATOR)
-        standing = await nodes.do(COORDINATOR, "run", session=session)
+        undecided = await nodes.do(COORDINATOR, "run", session=session)
+        assert undecided["phase"] == "contributing", "somebody has to decide about whom a holder named"
+        too_few = {"session": session, "left_out": [stage.exporters[2].id]}
+        with pytest.raises(Refused, match="aggregation-nothing-released"):
+            await nodes.do(COORDINATOR, "run", **too_few)
+        standing = await nodes.do(COORDINATOR, "run", session=session, kept=[stage.exporters[2].id])
         assert (standing["phase"], standing["attempt"]) == ("voting", 1)
         assert standing["counts"]["contribution"] == EXPORTERS
 
@@ -298,6 +305,33 @@ async def _one_lies(nodes: Nodes, stage: AggregateStage, session: str) -> None:
         assert (waiting["phase"], "said" in waiting) == ("closing", False)
     again = await nodes.do(COORDINATOR, "run", session=session)
     assert (again["phase"], again["attempt"]) == ("contributing", 1)
+    assert again["awaited"] == [stage.holders[0].id], "one of k - 1 holders, whose sum failed"
+    await _the_pair_is_named(nodes, stage, session, liar)
+
+
+async def _the_pair_is_named(nodes: Nodes, stage: AggregateStage, session: str, liar: Part) -> None:
+    """Only the holder whose sum failed searches, and it says no more than whose share is false."""
+    first, second = stage.holders[0], nodes.opened[stage.holders[1].key]
+    bystander = CoordinatorClient(second.peers, COORDINATOR.id)
+    with pytest.raises(Refused, match="aggregation-phase"):
+        await bystander.share(session, 0, liar.id)
+    plan = (await opened_plan(second, bystander, session)).plan
+    roster = (await bystander.proposal(session, 0))[0].roster
+    slander = FINDING.sign(
+        Finding(plan.digest, 0, document_digest(roster), (stage.exporters[0].id,)),
+        second.participant.id,
+        second.participant.signing_key(KeyUse.SEAL),
+    )
+    with pytest.raises(CarbonportError, match="aggregation-finding"):
+        await bystander.submit_words(session, 0, finding=slander.token)
+
+    for _ in range(2):
+        said = await nodes.hold()
+        assert [state.get("said") for state in said] == ["finding", None, None]
+        assert said[0]["why"] == liar.id
+        await nodes.restart(first)
+    waiting = await nodes.do(COORDINATOR, "run", session=session)
+    assert (waiting["awaited"], waiting["named"]) == ([], {liar.id: [first.id]})
 
 
 async def _logged_on_both_sides(nodes: Nodes, stage: AggregateStage, tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from carbonport.node.aggregation.ballots import (
     require_quorum,
 )
 from carbonport.node.aggregation.closing import ClosingCertificate, check_closed, read_certificate
+from carbonport.node.aggregation.findings import searchers
 from carbonport.node.aggregation.holder import Holder, HolderState, require_not_restored
 from carbonport.node.aggregation.plan import PLAN, Metric, Plan, PlannedHolder, SignedPlan
 from carbonport.node.aggregation.roster import ROSTER, Roster, SignedRoster
@@ -264,3 +265,45 @@ def test_two_attempts_never_both_answer() -> None:
         lied = [vote(of, name, ABORT if name == liar else wanted.digest) for name in holder_ids(3)]
         with pytest.raises(FailedVerification, match="aggregation-not-closed"):
             check_closed(of, 0, ClosingCertificate.of(lied, []), keys)
+
+
+# ---- whose turn it is to search single shares ----
+
+
+@pytest.mark.parametrize(
+    ("holders", "threshold", "corrupt"), [(3, 2, (0,)), (3, 2, (2,)), (5, 2, (1,)), (5, 3, (0, 3))]
+)
+def test_fewer_than_k_honest_holders_search_whatever_certificates_they_are_shown(
+    holders: int, threshold: int, corrupt: tuple[int, ...]
+) -> None:
+    """Honest holders have one word, corrupt ones sign any; every holder is shown every certificate made of them."""
+    of, names = plan(holders, threshold), holder_ids(holders)
+    honest = [name for index, name in enumerate(names) if index not in corrupt]
+    token = {(name, choice): vote(of, name, choice) for name in names for choice in (ABORT, "a" * 64)}
+    seen = []
+    for said in product((ABORT, "a" * 64), repeat=len(honest)):
+        searching: set[str] = set()
+        words = [[(name, choice), None] for name, choice in zip(honest, said, strict=True)]
+        words += [[(names[index], ABORT), (names[index], "a" * 64), None] for index in corrupt]
+        for shown in product(*words):
+            votes = [token[word] for word in shown if word is not None]
+            try:
+                turn = searchers(of, 0, ClosingCertificate.of(votes, []), keys)
+            except FailedVerification:
+                continue
+            searching |= {
+                name for name, word in zip(honest, said, strict=True) if word == ABORT and name in turn
+            }
+        assert len(searching) < threshold
+        seen.append(len(searching))
+    assert max(seen) == threshold - 1, "and so many can"
+
+
+def test_the_turn_to_search_comes_with_the_others_last_words() -> None:
+    of, names = plan(), holder_ids(3)
+    votes = [vote(of, names[2], ABORT)]
+    words = [last_word(of, name, "", answered=False) for name in names[:2]]
+    assert searchers(of, 0, ClosingCertificate.of(votes, words), keys) == (names[2],)
+    assert searchers(of, 0, ClosingCertificate.of([*votes, vote(of, names[1], ABORT)], []), keys) == (
+        names[0],
+    )

@@ -85,10 +85,19 @@ def run(
     ] = "",
     without_absent: Annotated[
         bool,
-        typer.Option("--without-absent", help="With --session: go on without those who did not contribute."),
+        typer.Option(
+            "--without-absent",
+            help="With --session: go on without those who did not contribute, or did not search.",
+        ),
     ] = False,
     leave_out: Annotated[
         list[str] | None, typer.Option(help="With --session: a contributor to leave out; repeatable.")
+    ] = None,
+    keep: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="With --session: a contributor to keep although a holder named its share; repeatable."
+        ),
     ] = None,
     once: OnceOption = False,
     home: HomeOption = None,
@@ -112,6 +121,7 @@ def run(
             session,
             go_without=without_absent,
             left_out=leave_out or [],
+            kept=keep or [],
             once=once,
             home=home,
             passphrase_file=passphrase_file,

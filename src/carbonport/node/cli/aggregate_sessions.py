@@ -95,6 +95,7 @@ def run_session(
     *,
     go_without: bool,
     left_out: list[str],
+    kept: list[str],
     once: bool,
     home: Path | None,
     passphrase_file: Path | None,
@@ -102,7 +103,12 @@ def run_session(
 ) -> None:
     """Take a session to its end as its coordinator."""
     opened = open_from(home, passphrase_file)
-    arguments: dict[str, Json] = {"session": session, "go_without": go_without, "left_out": list(left_out)}
+    arguments: dict[str, Json] = {
+        "session": session,
+        "go_without": go_without,
+        "left_out": list(left_out),
+        "kept": list(kept),
+    }
 
     def words(state: Mapping[str, Any]) -> str:
         counts = state["counts"]
@@ -110,6 +116,11 @@ def run_session(
             f"{state['phase']}, attempt {state['attempt'] + 1} of 3: {counts['keys']} of {state['holders']} keys, "
             f"{counts['contribution']} of {state['invited']} contributions, {counts['vote']} votes, "
             f"{counts['answer']} answers"
+            + "".join(
+                f"; {contributor} or {' or '.join(holders)} spoilt an attempt: --leave-out or --keep {contributor}"
+                for contributor, holders in state["named"].items()
+                if contributor not in (*left_out, *kept)
+            )
         )
 
     final = _until_over(opened, "aggregate-run", arguments, words, once=once, as_json=as_json)

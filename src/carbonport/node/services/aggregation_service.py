@@ -142,16 +142,25 @@ class AggregationService(aggregation_pb2_grpc.AggregationServiceServicer):
             raise wrong_phase("no such sum for the caller", "a released cohort of a proposed roster")
         return pb.GetTotalResponse(note=note.decode(), ciphertext=total)
 
+    async def GetShare(  # noqa: N802
+        self, request: pb.GetShareRequest, context: object
+    ) -> pb.GetShareResponse:
+        """A single ciphertext for a holder that searches."""
+        session = self._session(request.session)
+        share = session.share(caller().id, request.attempt, request.contributor)
+        return pb.GetShareResponse(ciphertext=share)
+
     async def SubmitWords(  # noqa: N802
         self, request: pb.SubmitWordsRequest, context: object
     ) -> pb.SubmitWordsResponse:
-        """A holder's vote, answer or last word."""
+        """A holder's vote, answer, last word or finding."""
         await self._session(request.session).take_words(
             caller().id,
             request.attempt,
             vote=request.vote,
             answer=request.answer,
             closing=request.closing,
+            finding=request.finding,
         )
         return pb.SubmitWordsResponse()
 

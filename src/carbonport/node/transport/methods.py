@@ -109,7 +109,7 @@ def _aggregation_rules() -> Mapping[str, MethodRule]:
         "statement": _token,
         "receipt": data(min_bytes=1, max_bytes=MAX_RECEIPT_BYTES),
     }
-    words: dict[str, Check] = dict.fromkeys(("vote", "answer", "closing"), _optional_token)
+    words: dict[str, Check] = dict.fromkeys(("vote", "answer", "closing", "finding"), _optional_token)
     rules: tuple[tuple[str, frozenset[Role], type[Message], dict[str, Check]], ...] = (
         ("ListSessions", both, pb.ListSessionsRequest, {}),
         (
@@ -135,6 +135,7 @@ def _aggregation_rules() -> Mapping[str, MethodRule]:
         ),
         ("GetProposal", holder, pb.GetProposalRequest, {**of_attempt, "start": number(0, 2**20)}),
         ("GetTotal", holder, pb.GetTotalRequest, {**of_attempt, "cohort": text(max_characters=64)}),
+        ("GetShare", holder, pb.GetShareRequest, {**of_attempt, "contributor": _participant}),
         ("SubmitWords", holder, pb.SubmitWordsRequest, {**of_attempt, **words}),
         ("GetBallot", both, pb.GetBallotRequest, of_attempt),
         (

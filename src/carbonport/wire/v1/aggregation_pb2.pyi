@@ -493,6 +493,50 @@ class GetTotalResponse(_message.Message):
 Global___GetTotalResponse: _TypeAlias = GetTotalResponse  # noqa: Y015
 
 @_typing.final
+class GetShareRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SESSION_FIELD_NUMBER: _builtins.int
+    ATTEMPT_FIELD_NUMBER: _builtins.int
+    CONTRIBUTOR_FIELD_NUMBER: _builtins.int
+    session: _builtins.str
+    attempt: _builtins.int
+    contributor: _builtins.str
+    def __init__(
+        self,
+        *,
+        session: _builtins.str = ...,
+        attempt: _builtins.int = ...,
+        contributor: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "contributor", b"contributor", "session", b"session"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetShareRequest: _TypeAlias = GetShareRequest  # noqa: Y015
+
+@_typing.final
+class GetShareResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CIPHERTEXT_FIELD_NUMBER: _builtins.int
+    ciphertext: _builtins.bytes
+    def __init__(
+        self,
+        *,
+        ciphertext: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["ciphertext", b"ciphertext"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetShareResponse: _TypeAlias = GetShareResponse  # noqa: Y015
+
+@_typing.final
 class SubmitWordsRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -501,11 +545,13 @@ class SubmitWordsRequest(_message.Message):
     VOTE_FIELD_NUMBER: _builtins.int
     ANSWER_FIELD_NUMBER: _builtins.int
     CLOSING_FIELD_NUMBER: _builtins.int
+    FINDING_FIELD_NUMBER: _builtins.int
     session: _builtins.str
     attempt: _builtins.int
     vote: _builtins.str
     answer: _builtins.str
     closing: _builtins.str
+    finding: _builtins.str
     def __init__(
         self,
         *,
@@ -514,10 +560,11 @@ class SubmitWordsRequest(_message.Message):
         vote: _builtins.str = ...,
         answer: _builtins.str = ...,
         closing: _builtins.str = ...,
+        finding: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer", "attempt", b"attempt", "closing", b"closing", "session", b"session", "vote", b"vote"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer", "attempt", b"attempt", "closing", b"closing", "finding", b"finding", "session", b"session", "vote", b"vote"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -82,6 +82,11 @@ class AggregationServiceStub:
                 request_serializer=carbonport_dot_wire_dot_v1_dot_aggregation__pb2.GetTotalRequest.SerializeToString,
                 response_deserializer=carbonport_dot_wire_dot_v1_dot_aggregation__pb2.GetTotalResponse.FromString,
                 _registered_method=True)
+        self.GetShare = channel.unary_unary(
+                '/carbonport.wire.v1.AggregationService/GetShare',
+                request_serializer=carbonport_dot_wire_dot_v1_dot_aggregation__pb2.GetShareRequest.SerializeToString,
+                response_deserializer=carbonport_dot_wire_dot_v1_dot_aggregation__pb2.GetShareResponse.FromString,
+                _registered_method=True)
         self.SubmitWords = channel.unary_unary(
                 '/carbonport.wire.v1.AggregationService/SubmitWords',
                 request_serializer=carbonport_dot_wire_dot_v1_dot_aggregation__pb2.SubmitWordsRequest.SerializeToString,
@@ -168,8 +173,16 @@ class AggregationServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetShare(self, request, context):
+        """One contributor's ciphertext for the calling holder, after the attempt was closed and if it is the holder's turn to
+        search.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def SubmitWords(self, request, context):
-        """A holder's words on an attempt: those of vote, answer and closing statement that are not empty.
+        """A holder's words on an attempt: those of vote, answer, closing statement and finding that are not empty.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -236,6 +249,11 @@ def add_AggregationServiceServicer_to_server(servicer, server):
                     servicer.GetTotal,
                     request_deserializer=carbonport_dot_wire_dot_v1_dot_aggregation__pb2.GetTotalRequest.FromString,
                     response_serializer=carbonport_dot_wire_dot_v1_dot_aggregation__pb2.GetTotalResponse.SerializeToString,
+            ),
+            'GetShare': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetShare,
+                    request_deserializer=carbonport_dot_wire_dot_v1_dot_aggregation__pb2.GetShareRequest.FromString,
+                    response_serializer=carbonport_dot_wire_dot_v1_dot_aggregation__pb2.GetShareResponse.SerializeToString,
             ),
             'SubmitWords': grpc.unary_unary_rpc_method_handler(
                     servicer.SubmitWords,
@@ -499,6 +517,33 @@ class AggregationService:
             '/carbonport.wire.v1.AggregationService/GetTotal',
             carbonport_dot_wire_dot_v1_dot_aggregation__pb2.GetTotalRequest.SerializeToString,
             carbonport_dot_wire_dot_v1_dot_aggregation__pb2.GetTotalResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetShare(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/carbonport.wire.v1.AggregationService/GetShare',
+            carbonport_dot_wire_dot_v1_dot_aggregation__pb2.GetShareRequest.SerializeToString,
+            carbonport_dot_wire_dot_v1_dot_aggregation__pb2.GetShareResponse.FromString,
             options,
             channel_credentials,
             insecure,

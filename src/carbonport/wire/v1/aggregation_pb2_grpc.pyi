@@ -54,8 +54,12 @@ class AggregationServiceStub:
     """The roster of an attempt with its members' documents, from `start` on."""
     GetTotal: _grpc.UnaryUnaryMultiCallable[_aggregation_pb2.GetTotalRequest, _aggregation_pb2.GetTotalResponse]
     """The summed ciphertext of one released cohort for the calling holder."""
+    GetShare: _grpc.UnaryUnaryMultiCallable[_aggregation_pb2.GetShareRequest, _aggregation_pb2.GetShareResponse]
+    """One contributor's ciphertext for the calling holder, after the attempt was closed and if it is the holder's turn to
+    search.
+    """
     SubmitWords: _grpc.UnaryUnaryMultiCallable[_aggregation_pb2.SubmitWordsRequest, _aggregation_pb2.SubmitWordsResponse]
-    """A holder's words on an attempt: those of vote, answer and closing statement that are not empty."""
+    """A holder's words on an attempt: those of vote, answer, closing statement and finding that are not empty."""
     GetBallot: _grpc.UnaryUnaryMultiCallable[_aggregation_pb2.GetBallotRequest, _aggregation_pb2.GetBallotResponse]
     """What holders said in an attempt."""
     GetResult: _grpc.UnaryUnaryMultiCallable[_aggregation_pb2.GetResultRequest, _aggregation_pb2.GetResultResponse]
@@ -87,8 +91,12 @@ class AggregationServiceAsyncStub(AggregationServiceStub):
     """The roster of an attempt with its members' documents, from `start` on."""
     GetTotal: _aio.UnaryUnaryMultiCallable[_aggregation_pb2.GetTotalRequest, _aggregation_pb2.GetTotalResponse]  # type: ignore[assignment]
     """The summed ciphertext of one released cohort for the calling holder."""
+    GetShare: _aio.UnaryUnaryMultiCallable[_aggregation_pb2.GetShareRequest, _aggregation_pb2.GetShareResponse]  # type: ignore[assignment]
+    """One contributor's ciphertext for the calling holder, after the attempt was closed and if it is the holder's turn to
+    search.
+    """
     SubmitWords: _aio.UnaryUnaryMultiCallable[_aggregation_pb2.SubmitWordsRequest, _aggregation_pb2.SubmitWordsResponse]  # type: ignore[assignment]
-    """A holder's words on an attempt: those of vote, answer and closing statement that are not empty."""
+    """A holder's words on an attempt: those of vote, answer, closing statement and finding that are not empty."""
     GetBallot: _aio.UnaryUnaryMultiCallable[_aggregation_pb2.GetBallotRequest, _aggregation_pb2.GetBallotResponse]  # type: ignore[assignment]
     """What holders said in an attempt."""
     GetResult: _aio.UnaryUnaryMultiCallable[_aggregation_pb2.GetResultRequest, _aggregation_pb2.GetResultResponse]  # type: ignore[assignment]
@@ -173,12 +181,22 @@ class AggregationServiceServicer(metaclass=_abc_1.ABCMeta):
         """The summed ciphertext of one released cohort for the calling holder."""
 
     @_abc_1.abstractmethod
+    def GetShare(
+        self,
+        request: _aggregation_pb2.GetShareRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_aggregation_pb2.GetShareResponse, _abc.Awaitable[_aggregation_pb2.GetShareResponse]]:
+        """One contributor's ciphertext for the calling holder, after the attempt was closed and if it is the holder's turn to
+        search.
+        """
+
+    @_abc_1.abstractmethod
     def SubmitWords(
         self,
         request: _aggregation_pb2.SubmitWordsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_aggregation_pb2.SubmitWordsResponse, _abc.Awaitable[_aggregation_pb2.SubmitWordsResponse]]:
-        """A holder's words on an attempt: those of vote, answer and closing statement that are not empty."""
+        """A holder's words on an attempt: those of vote, answer, closing statement and finding that are not empty."""
 
     @_abc_1.abstractmethod
     def GetBallot(

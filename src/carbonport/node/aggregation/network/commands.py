@@ -35,12 +35,13 @@ async def plan(node: OpenNode, arguments: Arguments) -> Json:
 async def run(node: OpenNode, arguments: Arguments) -> Json:
     """One step of a session as its coordinator."""
     node.participant.require_role(Role.COORDINATOR)
-    left_out = arguments.get("left_out")
+    left_out, kept = arguments.get("left_out"), arguments.get("kept")
     return await coordinator_step(
         node,
         str(arguments["session"]),
         go_without=bool(arguments.get("go_without")),
         left_out=[str(name) for name in left_out] if isinstance(left_out, list) else [],
+        kept=[str(name) for name in kept] if isinstance(kept, list) else [],
     )
 
 

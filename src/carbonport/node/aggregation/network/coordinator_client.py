@@ -113,12 +113,24 @@ class CoordinatorClient:
         answer = await self._ask("GetTotal", request, pb.GetTotalResponse)
         return answer.note, bytes(answer.ciphertext)
 
+    async def share(self, session: str, attempt: int, contributor: str) -> bytes:
+        """A contributor's single ciphertext for this holder, to search it."""
+        request = pb.GetShareRequest(session=session, attempt=attempt, contributor=contributor)
+        return bytes((await self._ask("GetShare", request, pb.GetShareResponse)).ciphertext)
+
     async def submit_words(
-        self, session: str, attempt: int, *, vote: str = "", answer: str = "", closing: str = ""
+        self,
+        session: str,
+        attempt: int,
+        *,
+        vote: str = "",
+        answer: str = "",
+        closing: str = "",
+        finding: str = "",
     ) -> None:
         """This holder's words on an attempt."""
         request = pb.SubmitWordsRequest(
-            session=session, attempt=attempt, vote=vote, answer=answer, closing=closing
+            session=session, attempt=attempt, vote=vote, answer=answer, closing=closing, finding=finding
         )
         await self._ask("SubmitWords", request, pb.SubmitWordsResponse)
 

@@ -20,8 +20,10 @@ from carbonport.crypto.sums.contribution_proofs import verify_heads
 from carbonport.errors import Misuse, Refused
 from carbonport.node.aggregation.answers import ANSWER, holder_answers
 from carbonport.node.aggregation.ballots import CLOSING_STATEMENT, VOTE
+from carbonport.node.aggregation.closing import ClosingCertificate, read_certificate
 from carbonport.node.aggregation.consent import CONSENT, check_consent
 from carbonport.node.aggregation.contribution import CONTRIBUTION, check_contribution
+from carbonport.node.aggregation.findings import FINDING, check_finding, searchers
 from carbonport.node.aggregation.holder_keys import HOLDER_KEYS
 from carbonport.node.aggregation.network.plan_file import PlanDraft, read_draft
 from carbonport.node.aggregation.network.records import (
@@ -85,6 +87,12 @@ class CoordinatorSession:
         with self.reading() as connection:
             token = find(connection, self.session, f"roster:{attempt}")
         return None if token is None else ROSTER.open(token.decode(), self.node.participant.id, self.keys)
+
+    def certificate(self, attempt: int) -> ClosingCertificate | None:
+        """The closing certificate of an attempt, once there is one."""
+        with self.reading() as connection:
+            kept = find(connection, self.session, "certificate", str(attempt))
+        return None if kept is None else read_certificate(kept)
 
     def standing(self) -> Standing:
         """Where the session stands by what was said in it."""
@@ -194,7 +202,22 @@ class CoordinatorSession:
         self._require("contributing", attempt)
         self.keep(Record(f"ciphertext:{attempt}:{holder}", contributor, ciphertext))
 
-    async def take_words(self, holder: str, attempt: int, *, vote: str, answer: str, closing: str) -> None:
+    def share(self, holder: str, attempt: int, contributor: str) -> bytes:
+        """A single ciphertext for a holder whose turn it is to search, in an attempt that is closed."""
+        plan = self.planned()
+        index = plan.content.holder_index(holder)
+        certificate = self.certificate(attempt)
+        if certificate is None or holder not in searchers(plan, attempt, certificate, self.keys):
+            raise wrong_phase("a search", "a closed attempt, and a holder whose turn it is")
+        with self.reading() as connection:
+            found = find(connection, self.session, f"ciphertext:{attempt}:{index}", contributor)
+        if found is None:
+            raise wrong_phase("no such ciphertext", "a contributor on the attempt's roster")
+        return found
+
+    async def take_words(
+        self, holder: str, attempt: int, *, vote: str, answer: str, closing: str, finding: str
+    ) -> None:
         """A holder's words on an attempt; each is checked to be about it."""
         plan = self.planned()
         plan.content.holder_index(holder)
@@ -215,6 +238,13 @@ class CoordinatorSession:
             if (word.plan, word.attempt) != about:
                 raise wrong_document("a closing statement about another plan or attempt")
             await self._arrived(holder, Record(f"closing:{attempt}", holder, closing.encode()))
+        if finding:
+            searched, certificate = self.roster(attempt), self.certificate(attempt)
+            if searched is None or certificate is None:
+                raise wrong_phase("a finding", "an attempt that is closed")
+            opened = FINDING.open(finding, holder, self.keys)
+            check_finding(plan, searched, certificate, opened, self.keys)
+            await self._arrived(holder, Record(f"finding:{attempt}", holder, finding.encode()))
 
     def keep(self, *kept: Record) -> None:
         """Keep records of the coordinator's own."""

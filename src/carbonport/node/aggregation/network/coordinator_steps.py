@@ -12,18 +12,19 @@ from carbonport.crypto.log_entry import EntryType
 from carbonport.crypto.sums.bfv_worker import BfvWorker
 from carbonport.errors import FailedVerification
 from carbonport.node.aggregation.answers import ANSWER
-from carbonport.node.aggregation.ballots import CLOSING_STATEMENT, VOTE
+from carbonport.node.aggregation.ballots import ABORT, CLOSING_STATEMENT, VOTE
 from carbonport.node.aggregation.closing import ClosingCertificate, check_closed, read_certificate
 from carbonport.node.aggregation.consent import CONSENT
 from carbonport.node.aggregation.contribution import CONTRIBUTION
 from carbonport.node.aggregation.coordinator import Coordinator
 from carbonport.node.aggregation.examination import Examined, Proposal, examine
+from carbonport.node.aggregation.findings import FINDING, searchers
 from carbonport.node.aggregation.network.coordinator_inbox import CoordinatorSession, tokens
 from carbonport.node.aggregation.network.plan_file import PlanDraft, draft_bytes
 from carbonport.node.aggregation.network.records import Record, all_of, drop, find, keep, names_of
 from carbonport.node.aggregation.network.session_log import keep_logged
 from carbonport.node.aggregation.parties import check_parties
-from carbonport.node.aggregation.plan import PLAN_NONCE_BYTES, SignedPlan
+from carbonport.node.aggregation.plan import MAX_ATTEMPTS, PLAN_NONCE_BYTES, SignedPlan
 from carbonport.node.aggregation.result_file import ResultFile
 from carbonport.node.aggregation.roster import SignedRoster
 from carbonport.node.aggregation.signed_document import document_digest
@@ -49,15 +50,21 @@ def begin(node: OpenNode, draft: PlanDraft) -> str:
 
 
 async def coordinator_step(
-    node: OpenNode, session: str, *, go_without: bool = False, left_out: Collection[str] = ()
+    node: OpenNode,
+    session: str,
+    *,
+    go_without: bool = False,
+    left_out: Collection[str] = (),
+    kept: Collection[str] = (),
 ) -> dict[str, Json]:
-    """One step. `go_without` proposes a roster although some have not contributed; `left_out` never are on it."""
+    """One step. `go_without` proposes a roster although some have not contributed, or not searched; `left_out` never
+    are on it. A contributor that a holder named after an earlier attempt has to be in `left_out` or `kept`."""
     steps = _Steps(CoordinatorSession(node, session))
     standing = steps.session.standing()
     if standing.phase == "keys":
         await steps.sign_plan()
     elif standing.phase == "contributing":
-        await steps.propose(standing.attempt, go_without=go_without, left_out=left_out)
+        await steps.propose(standing.attempt, go_without=go_without, left_out=left_out, kept=kept)
     elif standing.phase == "answering":
         await steps.publish(standing.attempt)
     elif standing.phase in ("closing", "expired"):
@@ -87,8 +94,14 @@ class _Steps:
         self._undertakings(plan)
         await self._issued(Record("plan", "", plan.token.encode()))
 
-    async def propose(self, attempt: int, *, go_without: bool, left_out: Collection[str]) -> None:
-        """The roster, once everyone contributed, or of those who did; totals are kept before it is shown."""
+    async def propose(
+        self, attempt: int, *, go_without: bool, left_out: Collection[str], kept: Collection[str]
+    ) -> None:
+        """The roster, once everyone contributed, or of those who did; totals are kept before it is shown.
+
+        It waits for what holders find after a failed attempt, and for a decision about everyone they name: mathematics
+        does not say whether the contributor or the holder is at fault.
+        """
         plan, name = self.session.planned(), self.session.session
         with self.session.reading() as connection:
             members = names_of(connection, name, f"contribution:{attempt}")
@@ -97,6 +110,10 @@ class _Steps:
         expected = set(plan.content.invited) - set(left_out)
         members &= expected
         if not members or (members != expected and not go_without):
+            return
+        if self._awaited(attempt) and not go_without:
+            return
+        if self.named().keys() & members - set(kept):
             return
         roster, records = await asyncio.to_thread(self._proposal, plan, attempt, members)
         with self.session.writing() as connection:
@@ -137,6 +154,34 @@ class _Steps:
             return
         self.session.keep(Record("certificate", str(attempt), certificate.encode()))
 
+    def _awaited(self, attempt: int) -> set[str]:
+        """Holders that voted abort in the attempt before, whose turn it is to search and who have not said yet."""
+        certificate = self.session.certificate(attempt - 1) if attempt else None
+        if certificate is None:
+            return set()
+        with self.session.reading() as connection:
+            votes = tokens(all_of(connection, self.session.session, f"vote:{attempt - 1}"))
+            found = names_of(connection, self.session.session, f"finding:{attempt - 1}")
+        keys = self.session.keys
+        turn = searchers(self.session.planned(), attempt - 1, certificate, keys)
+        aborted = {
+            holder
+            for holder, token in votes.items()
+            if VOTE.open(token, holder, keys).content.choice == ABORT
+        }
+        return (set(turn) & aborted) - found
+
+    def named(self) -> dict[str, list[str]]:
+        """The holders for whom each contributor's share was found false, by contributor."""
+        pairs: dict[str, list[str]] = {}
+        for attempt in range(MAX_ATTEMPTS):
+            with self.session.reading() as connection:
+                found = tokens(all_of(connection, self.session.session, f"finding:{attempt}"))
+            for holder, token in found.items():
+                for contributor in FINDING.open(token, holder, self.session.keys).content.failing:
+                    pairs.setdefault(contributor, []).append(holder)
+        return pairs
+
     def forget_ciphertexts(self) -> None:
         """Nobody needs them any more, and together with k holders' keys they would tell every value."""
         with self.session.writing() as connection:
@@ -161,6 +206,8 @@ class _Steps:
             "plan": "" if plan is None else plan.digest,
             "done": standing.phase in FINAL_PHASES,
             "counts": counts,
+            "named": {contributor: list(holders) for contributor, holders in self.named().items()},
+            "awaited": sorted(self._awaited(attempt)) if standing.phase == "contributing" else [],
             "invited": len(draft.invited),
             "holders": len(draft.holders),
             "votes_needed": 0 if plan is None else plan.content.holder_threshold.votes_needed,

@@ -7,14 +7,18 @@ coordinator's word about a phase alone: votes rest on what the holder checked, a
 import asyncio
 import hashlib
 from collections.abc import Mapping
+from dataclasses import replace
 
 from carbonport.crypto.canonical import Json
 from carbonport.crypto.log_entry import EntryType
 from carbonport.crypto.sums.bfv_worker import BfvWorker
-from carbonport.errors import CarbonportError, Refused, Unavailable
+from carbonport.crypto.sums.contribution import check_ciphertext
+from carbonport.crypto.sums.share_search import check_single_share
+from carbonport.errors import CarbonportError, FailedVerification, Malformed, Refused, Unavailable
 from carbonport.node.aggregation.answers import ANSWER
 from carbonport.node.aggregation.ballots import ABORT, CLOSING_STATEMENT, VOTE
 from carbonport.node.aggregation.examination import Examined, Proposal, decrypt_totals, examine
+from carbonport.node.aggregation.findings import FINDING, Finding, searchers
 from carbonport.node.aggregation.holder import Holder, HolderAttempt, HolderState, require_not_restored
 from carbonport.node.aggregation.holder_keys import HOLDER_KEYS, HolderKeys
 from carbonport.node.aggregation.network.coordinator_client import CoordinatorClient, SessionState
@@ -84,6 +88,8 @@ class HolderSteps:
             return await self._answer(opened, state.attempt)
         if state.phase == "closing":
             return await self._close(opened.plan, state.attempt)
+        if state.phase == "contributing" and state.attempt > 0:
+            return await self._search(opened, state.attempt - 1)
         return {}
 
     async def _end(self, plan: SignedPlan | None, state: SessionState) -> dict[str, Json]:
@@ -137,12 +143,16 @@ class HolderSteps:
             for cohort in roster.content.released:
                 note, totals[cohort] = await self._client.total(self._session, attempt, cohort)
             try:
-                examined, shares = await asyncio.to_thread(
+                shares, failure = await asyncio.to_thread(
                     self._examine, opened, proposal, statements, note, totals
                 )
-                choice = roster.digest
-                kept = [Record(f"share:{attempt}", cohort, share) for cohort, share in shares.items()]
-                kept.append(Record(f"roster:{attempt}", "", examined.roster.token.encode()))
+                if failure is None:
+                    choice = roster.digest
+                    kept = [Record(f"share:{attempt}", cohort, share) for cohort, share in shares.items()]
+                    kept.append(Record(f"roster:{attempt}", "", roster.token.encode()))
+                else:
+                    choice, why = ABORT, f"{failure.id} {failure.where}".strip()
+                    kept = [Record(f"failed:{attempt}", "", roster.token.encode())]
             except Unavailable:
                 raise
             except CarbonportError as problem:
@@ -165,21 +175,79 @@ class HolderSteps:
         statements: Mapping[str, str],
         note: str,
         totals: Mapping[str, bytes],
-    ) -> tuple[Examined, Mapping[str, bytes]]:
-        plan, keys, now = opened.plan, current_keys(self._node), self._participant.clock()
-        examined = examine(
-            plan,
-            proposal,
-            undertakings=opened.undertakings,
-            keys=keys,
-            statement_of=listed_statements(statements, self._participant.trust, at=now, now=now),
-            random_bytes=self._participant.random_bytes,
-        )
+    ) -> tuple[Mapping[str, bytes], CarbonportError | None]:
+        """The shares of a proposal that holds, or why its sums, and nothing before them, failed."""
+        plan, keys = opened.plan, current_keys(self._node)
+        examined = self._examined(opened, proposal, statements)
         check_totals(plan, examined.roster, TOTALS.open(note, plan.issuer, keys), self._holder.id, totals)
         with BfvWorker() as worker:
             index = plan.content.holder_index(self._holder.id)
             worker.unlock(self._secret.read(opened.contexts[index]))
-            return examined, decrypt_totals(plan, index, examined, totals, worker)
+            try:
+                return decrypt_totals(plan, index, examined, totals, worker), None
+            except Unavailable:
+                raise
+            except CarbonportError as failure:
+                return {}, failure
+
+    def _examined(self, opened: OpenedPlan, proposal: Proposal, statements: Mapping[str, str]) -> Examined:
+        now = self._participant.clock()
+        return examine(
+            opened.plan,
+            proposal,
+            undertakings=opened.undertakings,
+            keys=current_keys(self._node),
+            statement_of=listed_statements(statements, self._participant.trust, at=now, now=now),
+            random_bytes=self._participant.random_bytes,
+        )
+
+    async def _search(self, opened: OpenedPlan, attempt: int) -> dict[str, Json]:
+        """After an attempt that this holder voted to abort: what it found in the single shares, said once, if it is its
+        turn. Only shares of the very roster whose sum failed here are decrypted."""
+        plan, keys = opened.plan, current_keys(self._node)
+        vote = self._state(plan).attempt(attempt).vote
+        if vote is None or vote.content.choice != ABORT:
+            return {}
+        with self._participant.store.reading() as connection:
+            said = find(connection, self._session, f"finding:{attempt}", self._holder.id)
+            failed = find(connection, self._session, f"failed:{attempt}")
+        if said is None:
+            _, certificate = await self._client.ballot(self._session, attempt)
+            if certificate is None or self._holder.id not in searchers(plan, attempt, certificate, keys):
+                return {}
+            finding = Finding(plan.digest, attempt, "", ())
+            if failed is not None:
+                proposal, statements = await self._client.proposal(self._session, attempt)
+                examined = await asyncio.to_thread(
+                    self._examined, opened, replace(proposal, roster=failed.decode()), statements
+                )
+                failing = await self._failing(opened, attempt, examined)
+                finding = replace(finding, roster=examined.roster.digest, failing=failing)
+            said = FINDING.sign(finding, self._holder.id, self._holder.key).token.encode()
+            await self._said(Record(f"finding:{attempt}", self._holder.id, said))
+        await self._client.submit_words(self._session, attempt, finding=said.decode())
+        named = FINDING.open(said.decode(), self._holder.id, keys).content.failing
+        return {"said": "finding", "why": ", ".join(named)}
+
+    async def _failing(self, opened: OpenedPlan, attempt: int, examined: Examined) -> tuple[str, ...]:
+        """The contributors whose single share for this holder is false; one ciphertext in memory at a time."""
+        parameters = opened.plan.content.parameters(opened.plan.digest)
+        index = opened.plan.content.holder_index(self._holder.id)
+        failing = []
+        with await asyncio.to_thread(BfvWorker) as worker:
+            await asyncio.to_thread(worker.unlock, self._secret.read(opened.contexts[index]))
+            for name, head in examined.heads.items():
+                data = await self._client.share(self._session, attempt, name)
+                check_ciphertext(parameters, head, index, data)
+                try:
+                    decrypted = await asyncio.to_thread(worker.decrypt, data, slots=parameters.slots)
+                    check_single_share(parameters, head, index, decrypted)
+                except FailedVerification:
+                    failing.append(name)
+                except Malformed:
+                    failing.append(name)
+                    break  # the worker may have died of it; the coordinator parses all of them before it proposes
+        return tuple(failing)
 
     async def _answer(self, opened: OpenedPlan, attempt: int) -> dict[str, Json]:
         """Answer for the roster that was voted for, once the votes are shown."""
