@@ -18,14 +18,14 @@ from carbonport.crypto.log_entry import EntryType
 from carbonport.crypto.sums.bfv_worker import BfvWorker
 from carbonport.crypto.sums.contributing import make_contribution
 from carbonport.crypto.sums.contribution import Contribution, decode_head
-from carbonport.errors import CarbonportError, Refused
+from carbonport.errors import CarbonportError, FailedVerification, Refused
 from carbonport.node.aggregation.contributor import Contributor
 from carbonport.node.aggregation.findings import FINDING, Finding
 from carbonport.node.aggregation.network.coordinator_client import CoordinatorClient
 from carbonport.node.aggregation.network.given_leaves import given_leaves
 from carbonport.node.aggregation.network.opened_plan import opened_plan
 from carbonport.node.aggregation.network.plan_file import read_plan_file
-from carbonport.node.aggregation.network.records import Record, names_of
+from carbonport.node.aggregation.network.records import Record, find, names_of
 from carbonport.node.aggregation.network.session_log import keep_logged
 from carbonport.node.aggregation.result_check import check_result_file
 from carbonport.node.aggregation.result_statement import exact_sums
@@ -36,6 +36,7 @@ from carbonport.node.demo.aggregate_cast import (
     COORDINATOR,
     OUTPUTS_T,
     POWER_MWH,
+    VERIFIER,
     AggregateStage,
     plan_file,
     set_aggregate_stage,
@@ -49,14 +50,17 @@ from carbonport.node.open_node import OpenNode
 from carbonport.node.operations import run_operation
 from carbonport.node.participant import Participant
 from carbonport.node.services.aggregation_service import AggregationService
+from carbonport.node.services.status_service import StatusService
+from carbonport.node.status_lists import StatusLists
 from carbonport.node.store.aggregation_schema import aggregation_records
-from carbonport.wire.v1 import aggregation_pb2, aggregation_pb2_grpc
+from carbonport.wire.v1 import aggregation_pb2, aggregation_pb2_grpc, status_pb2, status_pb2_grpc
 
 EXPORTERS, HOLDERS = 5, 3
 
 
 class Nodes:
-    """Everybody's node, open in this process; only the coordinator listens. Each can be closed and opened again."""
+    """Everybody's node, open in this process; coordinator and verifier listen. Each can be closed
+    and opened again."""
 
     later_s = 0
     """How far everybody's clock is ahead."""
@@ -64,24 +68,32 @@ class Nodes:
     def __init__(self, stage: AggregateStage) -> None:
         self.stage = stage
         self.opened: dict[str, OpenNode] = {}
-        self._server: Any = None
+        self._servers: dict[str, Any] = {}
 
     async def open(self, part: Part) -> None:
         home = open_home(self.stage.folder / part.key, environ={})
         node = await OpenNode.open(Participant.open(home, clock=lambda: system_clock() + Nodes.later_s))
         self.opened[part.key] = node
+        if part not in (COORDINATOR, VERIFIER):
+            return
+        server = self._servers[part.key] = home.server()
         if part == COORDINATOR:
-            self._server = home.server()
-            self._server.add(
+            server.add(
                 aggregation_pb2_grpc.add_AggregationServiceServicer_to_server,
                 AggregationService(node),
                 aggregation_pb2.DESCRIPTOR.services_by_name["AggregationService"],
             )
-            await self._server.start(home.config.node.listen)
+        else:
+            server.add(
+                status_pb2_grpc.add_StatusServiceServicer_to_server,
+                StatusService(StatusLists(node.participant), node.restore),
+                status_pb2.DESCRIPTOR.services_by_name["StatusService"],
+            )
+        await server.start(home.config.node.listen)
 
     async def close(self, part: Part) -> None:
-        if part == COORDINATOR and self._server is not None:
-            await self._server.stop(0)
+        if part.key in self._servers:
+            await self._servers.pop(part.key).stop(0)
         await self.opened.pop(part.key).close()
 
     async def restart(self, part: Part) -> None:
@@ -176,6 +188,31 @@ async def _expiring(stage: AggregateStage) -> None:
         await nodes.do(COORDINATOR, "run", session=again)
         given = await nodes.do(early, "join", agree=True, coordinator=COORDINATOR.id, session=again)
         assert given["said"] == "contribution"
+        await _withdrawn_meanwhile(nodes, stage, again)
+
+
+async def _withdrawn_meanwhile(nodes: Nodes, stage: AggregateStage, session: str) -> None:
+    """The verifier withdraws a statement after it was given: holders see it before they vote, and then the door."""
+    arguments = {"coordinator": COORDINATOR.id, "session": session, "agree": True}
+    late = stage.exporters[-1]
+    for part in stage.exporters[1:]:
+        assert (await nodes.do(part, "join", **arguments))["said"] == "contribution"
+    assert (await nodes.do(COORDINATOR, "run", session=session))["phase"] == "voting"
+    with nodes.opened[COORDINATOR.key].participant.store.reading() as connection:
+        token = find(connection, session, "statement:0", late.id)
+    assert token is not None
+    withdrawal = {"statement": document_digest(token.decode()), "reason": "a meter was wrong"}
+    await run_operation(nodes.opened[VERIFIER.key], "withdraw", withdrawal)
+
+    said = await nodes.hold()
+    assert [state["said"] for state in said] == ["abort", "last word", "last word"]
+    assert said[0]["why"] == f"aggregation-statement-standing {late.id}"
+    again = await nodes.do(COORDINATOR, "run", session=session)
+    assert (again["phase"], again["attempt"]) == ("contributing", 1)
+    searched = (await nodes.hold())[0]
+    assert (searched["said"], searched["why"]) == ("finding", ""), "no sum failed, so no share was looked at"
+    with pytest.raises(FailedVerification, match="aggregation-statement-standing"):
+        await nodes.do(late, "join", **arguments)
 
 
 def test_a_session_between_nodes_restarted_at_every_step(stage: AggregateStage, tmp_path: Path) -> None:

@@ -67,7 +67,6 @@ VERIFIER = Part(
     "CN",
     complete_lei("894500DEMOVERIFCN0"),
     Role.VERIFIER,
-    serves=False,
 )
 CN_KEEPER = Part(
     "cn-keeper",
@@ -131,7 +130,7 @@ class AggregateStage:
     @property
     def serving(self) -> tuple[Part, ...]:
         """Those that run as processes."""
-        return (COORDINATOR, *self.holders, *self.exporters)
+        return (COORDINATOR, VERIFIER, *self.holders, *self.exporters)
 
     def home(self, part: Part) -> NodeHome:
         """The opened home of a part."""

@@ -35,6 +35,7 @@ from carbonport.node.aggregation.network.records import (
     sessions_with,
 )
 from carbonport.node.aggregation.network.session_log import exchange_id, keep_logged
+from carbonport.node.aggregation.network.statement_standing import require_standing
 from carbonport.node.aggregation.plan import MAX_ATTEMPTS, PLAN, SignedPlan
 from carbonport.node.aggregation.roster import ROSTER, SignedRoster
 from carbonport.node.aggregation.signed_document import SealKeys
@@ -180,6 +181,7 @@ class CoordinatorSession:
                 plan, attempt, opened, statement_of(contributor, opened.content.statement)
             )
             verify_heads(plan.content.parameters(plan.digest), [submitted])
+            await require_standing(self.node, {contributor: statement})
         await self._arrived(
             contributor,
             Record(f"contribution:{attempt}", contributor, contribution.encode()),

@@ -26,6 +26,7 @@ from carbonport.node.aggregation.network.holder_secret import HolderSecret
 from carbonport.node.aggregation.network.opened_plan import OpenedPlan, current_keys, opened_plan
 from carbonport.node.aggregation.network.records import Record, all_of, drop, find, kept_at
 from carbonport.node.aggregation.network.session_log import keep_logged
+from carbonport.node.aggregation.network.statement_standing import require_standing
 from carbonport.node.aggregation.plan import MAX_ATTEMPTS, PLAN, SignedPlan
 from carbonport.node.aggregation.roster import ROSTER
 from carbonport.node.aggregation.totals import TOTALS, check_totals
@@ -143,6 +144,7 @@ class HolderSteps:
             for cohort in roster.content.released:
                 note, totals[cohort] = await self._client.total(self._session, attempt, cohort)
             try:
+                await require_standing(self._node, statements)
                 shares, failure = await asyncio.to_thread(
                     self._examine, opened, proposal, statements, note, totals
                 )
