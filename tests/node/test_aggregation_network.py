@@ -353,7 +353,7 @@ async def _the_pair_is_named(nodes: Nodes, stage: AggregateStage, session: str, 
     with pytest.raises(Refused, match="aggregation-phase"):
         await bystander.share(session, 0, liar.id)
     plan = (await opened_plan(second, bystander, session)).plan
-    roster = (await bystander.proposal(session, 0))[0].roster
+    roster = (await bystander.proposal(session, 0)).proposal.roster
     slander = FINDING.sign(
         Finding(plan.digest, 0, document_digest(roster), (stage.exporters[0].id,)),
         second.participant.id,

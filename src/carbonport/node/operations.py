@@ -57,6 +57,7 @@ OPERATIONS: Mapping[str, Operation] = MappingProxyType(
         "aggregate-sessions": aggregation.sessions,
         "aggregate-join": aggregation.join,
         "aggregate-hold": aggregation.hold,
+        "aggregate-release": aggregation.release,
         "aggregate-result": aggregation.result,
         "log-export": regulator.export_log,
         "log-checkpoint": operator.checkpoint,

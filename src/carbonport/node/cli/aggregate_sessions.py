@@ -1,4 +1,4 @@
-"""`carbonport aggregate plan | sessions | join | hold | result`, and `run --session`: sessions between nodes.
+"""`carbonport aggregate plan | sessions | join | hold | release | result`, and `run --session`: sessions between nodes.
 
 A command takes its node's part as far as it goes, waits, and goes on, until the session is over; it may be ended and
 begun again at any time. `--once` takes one step and says what is waited for.
@@ -32,7 +32,7 @@ from carbonport.node.operations import perform
 STEP_EVERY_S = 1.0
 """Pause between two steps while others are waited for."""
 
-FAILED_PHASES = frozenset({"failed", "expired"})
+FAILED_PHASES = frozenset({"refused", "failed", "expired"})
 """A session that ended without a result; exit code 3."""
 
 CoordinatorArgument = Annotated[str, typer.Argument(help="The coordinator: <jurisdiction>/<LEI>.")]
@@ -48,6 +48,7 @@ def attach(app: typer.Typer) -> None:
     app.command("sessions")(sessions)
     app.command("join")(join)
     app.command("hold")(hold)
+    app.command("release")(release)
     app.command("result")(result)
 
 
@@ -137,6 +138,12 @@ def join(
         list[str] | None,
         typer.Option(help="A cohort you consent to although only three or four may be in it; repeatable."),
     ] = None,
+    releaser: Annotated[
+        str,
+        typer.Option(
+            help="The plan's releaser, if it has one: you consent that it is shown your values, to test the rule."
+        ),
+    ] = "",
     once: OnceOption = False,
     home: HomeOption = None,
     passphrase_file: PassphraseFileOption = None,
@@ -149,6 +156,7 @@ def join(
         "session": session,
         "agree": agree,
         "small_cohorts": list(small_cohort or ()),
+        "releaser": releaser,
     }
 
     def words(state: Mapping[str, Any]) -> str:
@@ -180,19 +188,42 @@ def hold(
     as_json: JsonOption = False,
 ) -> None:
     """As a key holder: make keys, check, vote and answer in every session the coordinator has for this node."""
+    _in_every_session("aggregate-hold", coordinator, once, home, passphrase_file, as_json)
+
+
+def release(
+    coordinator: CoordinatorArgument,
+    once: OnceOption = False,
+    home: HomeOption = None,
+    passphrase_file: PassphraseFileOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """As a releaser (a regulator): test a plan's rule on the true values in every session the coordinator has for this
+    node, and say one signed bit."""
+    _in_every_session("aggregate-release", coordinator, once, home, passphrase_file, as_json)
+
+
+def _in_every_session(
+    operation: str,
+    coordinator: str,
+    once: bool,
+    home: Path | None,
+    passphrase_file: Path | None,
+    as_json: bool,
+) -> None:
     opened = open_from(home, passphrase_file)
 
     def words(state: Mapping[str, Any]) -> str:
         return "; ".join(
             f"{one['session'][:8]}... {one['phase']} {one.get('said', '')} {one.get('why', '')}".strip()
-            + (f" ({one['problem']['id']})" if "problem" in one else "")
+            + (f" ({one['problem']['id']} {one['problem'].get('where', '')})" if "problem" in one else "")
             for one in state["sessions"]
             if not one["done"] or one.get("said")
         )
 
     final = _until_over(
         opened,
-        "aggregate-hold",
+        operation,
         {"coordinator": coordinator},
         words,
         once=once,
@@ -280,6 +311,11 @@ def _show_plan(plan: Any, console: Console) -> None:
         f"  released over: {shown(cohorts)}; at least {plan['minimum_cohort']} independent contributors"
     )
     console.print(f"  invited: {shown(', '.join(plan['invited']))}")
+    if plan["releaser"]:
+        console.print(
+            f"  {shown(plan['releaser'])} would be shown [bold]your values[/bold], to test the rule {plan['rule']}; "
+            f"consent with --releaser {shown(plan['releaser'])}"
+        )
     console.print(
         f"  any {plan['threshold']} of {len(plan['holders'])} holders read sums: {shown(', '.join(plan['holders']))}; "
         f"{plan['votes_needed']} votes needed, {plan['absent_tolerated']} may be absent"

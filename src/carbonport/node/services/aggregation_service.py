@@ -84,7 +84,12 @@ class AggregationService(aggregation_pb2_grpc.AggregationServiceServicer):
     ) -> pb.SubmitContributionResponse:
         """A contribution, checked as holders will check it."""
         await self._session(request.session).take_contribution(
-            caller().id, request.attempt, request.contribution, request.statement, request.receipt
+            caller().id,
+            request.attempt,
+            request.contribution,
+            request.statement,
+            request.receipt,
+            request.opening_receipt,
         )
         return pb.SubmitContributionResponse()
 
@@ -106,12 +111,14 @@ class AggregationService(aggregation_pb2_grpc.AggregationServiceServicer):
         roster = session.roster(attempt)
         if roster is None:
             raise wrong_phase("no roster yet", "a proposed roster")
+        verdict = session.verdict(attempt)
         with session.reading() as connection:
             closed = all_of(connection, request.session, "certificate")
             answer = pb.GetProposalResponse(
                 roster=roster.token,
                 closed=[closed[str(number)] for number in range(attempt)],
                 total_members=len(roster.content.entries),
+                verdict="" if verdict is None else verdict.token,
             )
             size = 0
             for entry in roster.content.entries[request.start : request.start + MEMBERS_PER_ANSWER]:
@@ -124,6 +131,8 @@ class AggregationService(aggregation_pb2_grpc.AggregationServiceServicer):
                     found = find(connection, request.session, kind, entry.id)
                     assert found is not None, "members of a roster brought everything"
                     setattr(member, field, found.decode())
+                receipt = find(connection, request.session, f"opening-receipt:{attempt}", entry.id)
+                member.opening_receipt = receipt or b""
                 size += member.ByteSize()
                 if answer.members and size > BYTES_PER_ANSWER:
                     break
@@ -163,6 +172,13 @@ class AggregationService(aggregation_pb2_grpc.AggregationServiceServicer):
             finding=request.finding,
         )
         return pb.SubmitWordsResponse()
+
+    async def SubmitVerdict(  # noqa: N802
+        self, request: pb.SubmitVerdictRequest, context: object
+    ) -> pb.SubmitVerdictResponse:
+        """The releaser's word."""
+        await self._session(request.session).take_verdict(caller().id, request.attempt, request.verdict)
+        return pb.SubmitVerdictResponse()
 
     async def GetBallot(  # noqa: N802
         self, request: pb.GetBallotRequest, context: object

@@ -29,5 +29,6 @@ aggregation_contributions = Table(
     Column("plan", Text, nullable=False),
     Column("attempt", Integer, nullable=False),
     Column("closed", Integer, nullable=False),
+    Column("shown", Integer, nullable=False),
     PrimaryKeyConstraint("installation", "path", "first_day", "last_day", "plan", "attempt"),
 )

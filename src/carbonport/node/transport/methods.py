@@ -98,9 +98,10 @@ def _rule(
 
 
 def _aggregation_rules() -> Mapping[str, MethodRule]:
-    """A coordinator's methods: what contributors and holders may bring and ask for."""
+    """A coordinator's methods: what contributors, holders and releasers may bring and ask for."""
     exporter, holder = frozenset({Role.EXPORTER}), frozenset({Role.KEY_HOLDER})
-    pb, both = aggregation_pb2, frozenset({Role.EXPORTER, Role.KEY_HOLDER})
+    releaser = frozenset({Role.REGULATOR})
+    pb, both, named = aggregation_pb2, exporter | holder, exporter | holder | releaser
     of_attempt: dict[str, Check] = {"session": _session, "attempt": _attempt}
     context = data(min_bytes=1, max_bytes=MAX_PUBLIC_CONTEXT_BYTES)
     ciphertext = data(min_bytes=MIN_CIPHERTEXT_BYTES, max_bytes=MAX_CIPHERTEXT_BYTES)
@@ -108,20 +109,21 @@ def _aggregation_rules() -> Mapping[str, MethodRule]:
         "contribution": _token,
         "statement": _token,
         "receipt": data(min_bytes=1, max_bytes=MAX_RECEIPT_BYTES),
+        "opening_receipt": data(max_bytes=MAX_RECEIPT_BYTES),
     }
     words: dict[str, Check] = dict.fromkeys(("vote", "answer", "closing", "finding"), _optional_token)
     rules: tuple[tuple[str, frozenset[Role], type[Message], dict[str, Check]], ...] = (
-        ("ListSessions", both, pb.ListSessionsRequest, {}),
+        ("ListSessions", named, pb.ListSessionsRequest, {}),
         (
             "SubmitHolderKeys",
             holder,
             pb.SubmitHolderKeysRequest,
             {"session": _session, "announcement": _token, "context": context},
         ),
-        ("GetPlan", both, pb.GetPlanRequest, {"session": _session}),
+        ("GetPlan", named, pb.GetPlanRequest, {"session": _session}),
         (
             "GetHolderContext",
-            both,
+            named,
             pb.GetHolderContextRequest,
             {"session": _session, "holder": _participant},
         ),
@@ -133,10 +135,11 @@ def _aggregation_rules() -> Mapping[str, MethodRule]:
             pb.SubmitCiphertextRequest,
             {**of_attempt, "holder": number(1, MAX_HOLDERS), "ciphertext": ciphertext},
         ),
-        ("GetProposal", holder, pb.GetProposalRequest, {**of_attempt, "start": number(0, 2**20)}),
+        ("GetProposal", holder | releaser, pb.GetProposalRequest, {**of_attempt, "start": number(0, 2**20)}),
         ("GetTotal", holder, pb.GetTotalRequest, {**of_attempt, "cohort": text(max_characters=64)}),
         ("GetShare", holder, pb.GetShareRequest, {**of_attempt, "contributor": _participant}),
         ("SubmitWords", holder, pb.SubmitWordsRequest, {**of_attempt, **words}),
+        ("SubmitVerdict", releaser, pb.SubmitVerdictRequest, {**of_attempt, "verdict": _token}),
         ("GetBallot", both, pb.GetBallotRequest, of_attempt),
         (
             "GetResult",

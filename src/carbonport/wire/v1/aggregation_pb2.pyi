@@ -63,7 +63,7 @@ class Session(_message.Message):
     session: _builtins.str
     """The nonce of its plan, 32 bytes in lowercase hex."""
     phase: _builtins.str
-    """keys, contributing, voting, answering, closing, done, failed or expired."""
+    """keys, contributing, releasing, voting, answering, closing, done, refused, failed or expired."""
     attempt: _builtins.int
     """From 0 on."""
     def __init__(
@@ -278,12 +278,15 @@ class SubmitContributionRequest(_message.Message):
     CONTRIBUTION_FIELD_NUMBER: _builtins.int
     STATEMENT_FIELD_NUMBER: _builtins.int
     RECEIPT_FIELD_NUMBER: _builtins.int
+    OPENING_RECEIPT_FIELD_NUMBER: _builtins.int
     session: _builtins.str
     attempt: _builtins.int
     contribution: _builtins.str
     statement: _builtins.str
     receipt: _builtins.bytes
     """The contributor's log receipt over exactly this contribution, canonical JSON."""
+    opening_receipt: _builtins.bytes
+    """The contributor's log receipt over the opening that it sealed to the plan's releaser; empty without one."""
     def __init__(
         self,
         *,
@@ -292,10 +295,11 @@ class SubmitContributionRequest(_message.Message):
         contribution: _builtins.str = ...,
         statement: _builtins.str = ...,
         receipt: _builtins.bytes = ...,
+        opening_receipt: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "contribution", b"contribution", "receipt", b"receipt", "session", b"session", "statement", b"statement"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "contribution", b"contribution", "opening_receipt", b"opening_receipt", "receipt", b"receipt", "session", b"session", "statement", b"statement"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -393,8 +397,11 @@ class GetProposalResponse(_message.Message):
     CLOSED_FIELD_NUMBER: _builtins.int
     MEMBERS_FIELD_NUMBER: _builtins.int
     TOTAL_MEMBERS_FIELD_NUMBER: _builtins.int
+    VERDICT_FIELD_NUMBER: _builtins.int
     roster: _builtins.str
     total_members: _builtins.int
+    verdict: _builtins.str
+    """The releaser's word on this roster, once it was given."""
     @_builtins.property
     def closed(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]:
         """Closing certificates of the attempts before, in order."""
@@ -408,10 +415,11 @@ class GetProposalResponse(_message.Message):
         closed: _abc.Iterable[_builtins.bytes] | None = ...,
         members: _abc.Iterable[Global___Member] | None = ...,
         total_members: _builtins.int = ...,
+        verdict: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["closed", b"closed", "members", b"members", "roster", b"roster", "total_members", b"total_members"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["closed", b"closed", "members", b"members", "roster", b"roster", "total_members", b"total_members", "verdict", b"verdict"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -425,10 +433,13 @@ class Member(_message.Message):
     CONSENT_FIELD_NUMBER: _builtins.int
     CONTRIBUTION_FIELD_NUMBER: _builtins.int
     STATEMENT_FIELD_NUMBER: _builtins.int
+    OPENING_RECEIPT_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     consent: _builtins.str
     contribution: _builtins.str
     statement: _builtins.str
+    opening_receipt: _builtins.bytes
+    """As it was submitted, for the plan's releaser."""
     def __init__(
         self,
         *,
@@ -436,10 +447,11 @@ class Member(_message.Message):
         consent: _builtins.str = ...,
         contribution: _builtins.str = ...,
         statement: _builtins.str = ...,
+        opening_receipt: _builtins.bytes = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["consent", b"consent", "contribution", b"contribution", "id", b"id", "statement", b"statement"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["consent", b"consent", "contribution", b"contribution", "id", b"id", "opening_receipt", b"opening_receipt", "statement", b"statement"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -584,6 +596,46 @@ class SubmitWordsResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___SubmitWordsResponse: _TypeAlias = SubmitWordsResponse  # noqa: Y015
+
+@_typing.final
+class SubmitVerdictRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SESSION_FIELD_NUMBER: _builtins.int
+    ATTEMPT_FIELD_NUMBER: _builtins.int
+    VERDICT_FIELD_NUMBER: _builtins.int
+    session: _builtins.str
+    attempt: _builtins.int
+    verdict: _builtins.str
+    def __init__(
+        self,
+        *,
+        session: _builtins.str = ...,
+        attempt: _builtins.int = ...,
+        verdict: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "session", b"session", "verdict", b"verdict"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SubmitVerdictRequest: _TypeAlias = SubmitVerdictRequest  # noqa: Y015
+
+@_typing.final
+class SubmitVerdictResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SubmitVerdictResponse: _TypeAlias = SubmitVerdictResponse  # noqa: Y015
 
 @_typing.final
 class GetBallotRequest(_message.Message):

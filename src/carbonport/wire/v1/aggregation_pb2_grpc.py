@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class AggregationServiceStub:
-    """A coordinator's door for the contributors and key holders of its aggregation sessions. They call, it answers: only the
+    """A coordinator's door for the contributors, key holders and releaser of its aggregation sessions. They call, it answers: only the
     coordinator has to be reachable. Documents are opaque signed tokens; no message has a field for plant data. Everything
     may be repeated: what was said first stands.
     """
@@ -92,6 +92,11 @@ class AggregationServiceStub:
                 request_serializer=carbonport_dot_wire_dot_v1_dot_aggregation__pb2.SubmitWordsRequest.SerializeToString,
                 response_deserializer=carbonport_dot_wire_dot_v1_dot_aggregation__pb2.SubmitWordsResponse.FromString,
                 _registered_method=True)
+        self.SubmitVerdict = channel.unary_unary(
+                '/carbonport.wire.v1.AggregationService/SubmitVerdict',
+                request_serializer=carbonport_dot_wire_dot_v1_dot_aggregation__pb2.SubmitVerdictRequest.SerializeToString,
+                response_deserializer=carbonport_dot_wire_dot_v1_dot_aggregation__pb2.SubmitVerdictResponse.FromString,
+                _registered_method=True)
         self.GetBallot = channel.unary_unary(
                 '/carbonport.wire.v1.AggregationService/GetBallot',
                 request_serializer=carbonport_dot_wire_dot_v1_dot_aggregation__pb2.GetBallotRequest.SerializeToString,
@@ -105,7 +110,7 @@ class AggregationServiceStub:
 
 
 class AggregationServiceServicer:
-    """A coordinator's door for the contributors and key holders of its aggregation sessions. They call, it answers: only the
+    """A coordinator's door for the contributors, key holders and releaser of its aggregation sessions. They call, it answers: only the
     coordinator has to be reachable. Documents are opaque signed tokens; no message has a field for plant data. Everything
     may be repeated: what was said first stands.
     """
@@ -188,6 +193,13 @@ class AggregationServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def SubmitVerdict(self, request, context):
+        """The releaser's word on an attempt's roster.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetBallot(self, request, context):
         """What holders said in an attempt.
         """
@@ -260,6 +272,11 @@ def add_AggregationServiceServicer_to_server(servicer, server):
                     request_deserializer=carbonport_dot_wire_dot_v1_dot_aggregation__pb2.SubmitWordsRequest.FromString,
                     response_serializer=carbonport_dot_wire_dot_v1_dot_aggregation__pb2.SubmitWordsResponse.SerializeToString,
             ),
+            'SubmitVerdict': grpc.unary_unary_rpc_method_handler(
+                    servicer.SubmitVerdict,
+                    request_deserializer=carbonport_dot_wire_dot_v1_dot_aggregation__pb2.SubmitVerdictRequest.FromString,
+                    response_serializer=carbonport_dot_wire_dot_v1_dot_aggregation__pb2.SubmitVerdictResponse.SerializeToString,
+            ),
             'GetBallot': grpc.unary_unary_rpc_method_handler(
                     servicer.GetBallot,
                     request_deserializer=carbonport_dot_wire_dot_v1_dot_aggregation__pb2.GetBallotRequest.FromString,
@@ -279,7 +296,7 @@ def add_AggregationServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class AggregationService:
-    """A coordinator's door for the contributors and key holders of its aggregation sessions. They call, it answers: only the
+    """A coordinator's door for the contributors, key holders and releaser of its aggregation sessions. They call, it answers: only the
     coordinator has to be reachable. Documents are opaque signed tokens; no message has a field for plant data. Everything
     may be repeated: what was said first stands.
     """
@@ -571,6 +588,33 @@ class AggregationService:
             '/carbonport.wire.v1.AggregationService/SubmitWords',
             carbonport_dot_wire_dot_v1_dot_aggregation__pb2.SubmitWordsRequest.SerializeToString,
             carbonport_dot_wire_dot_v1_dot_aggregation__pb2.SubmitWordsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SubmitVerdict(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/carbonport.wire.v1.AggregationService/SubmitVerdict',
+            carbonport_dot_wire_dot_v1_dot_aggregation__pb2.SubmitVerdictRequest.SerializeToString,
+            carbonport_dot_wire_dot_v1_dot_aggregation__pb2.SubmitVerdictResponse.FromString,
             options,
             channel_credentials,
             insecure,

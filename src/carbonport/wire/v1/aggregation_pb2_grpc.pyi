@@ -27,7 +27,7 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class AggregationServiceStub:
-    """A coordinator's door for the contributors and key holders of its aggregation sessions. They call, it answers: only the
+    """A coordinator's door for the contributors, key holders and releaser of its aggregation sessions. They call, it answers: only the
     coordinator has to be reachable. Documents are opaque signed tokens; no message has a field for plant data. Everything
     may be repeated: what was said first stands.
     """
@@ -60,6 +60,8 @@ class AggregationServiceStub:
     """
     SubmitWords: _grpc.UnaryUnaryMultiCallable[_aggregation_pb2.SubmitWordsRequest, _aggregation_pb2.SubmitWordsResponse]
     """A holder's words on an attempt: those of vote, answer, closing statement and finding that are not empty."""
+    SubmitVerdict: _grpc.UnaryUnaryMultiCallable[_aggregation_pb2.SubmitVerdictRequest, _aggregation_pb2.SubmitVerdictResponse]
+    """The releaser's word on an attempt's roster."""
     GetBallot: _grpc.UnaryUnaryMultiCallable[_aggregation_pb2.GetBallotRequest, _aggregation_pb2.GetBallotResponse]
     """What holders said in an attempt."""
     GetResult: _grpc.UnaryUnaryMultiCallable[_aggregation_pb2.GetResultRequest, _aggregation_pb2.GetResultResponse]
@@ -67,7 +69,7 @@ class AggregationServiceStub:
 
 @_typing.type_check_only
 class AggregationServiceAsyncStub(AggregationServiceStub):
-    """A coordinator's door for the contributors and key holders of its aggregation sessions. They call, it answers: only the
+    """A coordinator's door for the contributors, key holders and releaser of its aggregation sessions. They call, it answers: only the
     coordinator has to be reachable. Documents are opaque signed tokens; no message has a field for plant data. Everything
     may be repeated: what was said first stands.
     """
@@ -97,13 +99,15 @@ class AggregationServiceAsyncStub(AggregationServiceStub):
     """
     SubmitWords: _aio.UnaryUnaryMultiCallable[_aggregation_pb2.SubmitWordsRequest, _aggregation_pb2.SubmitWordsResponse]  # type: ignore[assignment]
     """A holder's words on an attempt: those of vote, answer, closing statement and finding that are not empty."""
+    SubmitVerdict: _aio.UnaryUnaryMultiCallable[_aggregation_pb2.SubmitVerdictRequest, _aggregation_pb2.SubmitVerdictResponse]  # type: ignore[assignment]
+    """The releaser's word on an attempt's roster."""
     GetBallot: _aio.UnaryUnaryMultiCallable[_aggregation_pb2.GetBallotRequest, _aggregation_pb2.GetBallotResponse]  # type: ignore[assignment]
     """What holders said in an attempt."""
     GetResult: _aio.UnaryUnaryMultiCallable[_aggregation_pb2.GetResultRequest, _aggregation_pb2.GetResultResponse]  # type: ignore[assignment]
     """The published result file, from `offset` on."""
 
 class AggregationServiceServicer(metaclass=_abc_1.ABCMeta):
-    """A coordinator's door for the contributors and key holders of its aggregation sessions. They call, it answers: only the
+    """A coordinator's door for the contributors, key holders and releaser of its aggregation sessions. They call, it answers: only the
     coordinator has to be reachable. Documents are opaque signed tokens; no message has a field for plant data. Everything
     may be repeated: what was said first stands.
     """
@@ -197,6 +201,14 @@ class AggregationServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_aggregation_pb2.SubmitWordsResponse, _abc.Awaitable[_aggregation_pb2.SubmitWordsResponse]]:
         """A holder's words on an attempt: those of vote, answer, closing statement and finding that are not empty."""
+
+    @_abc_1.abstractmethod
+    def SubmitVerdict(
+        self,
+        request: _aggregation_pb2.SubmitVerdictRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_aggregation_pb2.SubmitVerdictResponse, _abc.Awaitable[_aggregation_pb2.SubmitVerdictResponse]]:
+        """The releaser's word on an attempt's roster."""
 
     @_abc_1.abstractmethod
     def GetBallot(

@@ -7,7 +7,7 @@ coordinator_inbox    what contributors and holders bring to a coordinator
 coordinator_steps    how a coordinator takes a session further
 statement_standing   whether the statements behind contributions still hold
 coordinator_client   how the others reach it
-contributor_steps, holder_steps    how they take it further
+contributor_steps, holder_steps, releaser_steps    how they take it further
 holder_secret        a holder's secret context, on disk for the life of a plan
 commands             the operations behind `carbonport aggregate`
 """

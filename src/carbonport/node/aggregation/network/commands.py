@@ -1,4 +1,4 @@
-"""What a coordinator's, contributor's and holder's operator can have the node do in aggregation sessions.
+"""What a coordinator's, contributor's, holder's and releaser's operator can have the node do in aggregation sessions.
 
 Each is an operation (`carbonport.node.operations`) that takes a session as far as it goes now; commands repeat it.
 """
@@ -14,6 +14,7 @@ from carbonport.node.aggregation.network.coordinator_steps import begin, coordin
 from carbonport.node.aggregation.network.holder_steps import holder_step
 from carbonport.node.aggregation.network.plan_file import MAX_PLAN_FILE_BYTES, read_plan_file
 from carbonport.node.aggregation.network.records import find
+from carbonport.node.aggregation.network.releaser_steps import releaser_step
 from carbonport.node.bounded_file import read_bounded
 from carbonport.node.file_problem import require_place
 from carbonport.node.identity.names import Role
@@ -70,6 +71,7 @@ async def join(node: OpenNode, arguments: Arguments) -> Json:
         str(arguments["session"]),
         agree=bool(arguments.get("agree")),
         small_cohorts=[str(name) for name in small] if isinstance(small, list) else [],
+        releaser=str(arguments.get("releaser") or ""),
     )
 
 
@@ -77,6 +79,13 @@ async def hold(node: OpenNode, arguments: Arguments) -> Json:
     """One step in every session that a coordinator has for this key holder."""
     node.participant.require_role(Role.KEY_HOLDER)
     states: list[Json] = list(await holder_step(node, str(arguments["coordinator"])))
+    return {"sessions": states}
+
+
+async def release(node: OpenNode, arguments: Arguments) -> Json:
+    """One step in every session that a coordinator has for this releaser."""
+    node.participant.require_role(Role.REGULATOR)
+    states: list[Json] = list(await releaser_step(node, str(arguments["coordinator"])))
     return {"sessions": states}
 
 

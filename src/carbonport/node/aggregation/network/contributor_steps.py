@@ -28,6 +28,7 @@ from carbonport.node.aggregation.network.records import Record, all_of, drop, fi
 from carbonport.node.aggregation.network.register_rows import MayContribute, close_attempt
 from carbonport.node.aggregation.network.session_log import PURPOSE, keep_logged
 from carbonport.node.aggregation.plan import MAX_ATTEMPTS, SignedPlan
+from carbonport.node.aggregation.releaser import sealed_opening
 from carbonport.node.aggregation.result_check import check_result_file
 from carbonport.node.aggregation.result_statement import exact_sums
 from carbonport.node.identity.key_ring import KeyUse
@@ -43,9 +44,18 @@ MAX_PREPARED_BYTES = 8 * 1024 * 1024
 
 
 async def contributor_step(
-    node: OpenNode, coordinator: str, session: str, *, agree: bool, small_cohorts: Sequence[str] = ()
+    node: OpenNode,
+    coordinator: str,
+    session: str,
+    *,
+    agree: bool,
+    small_cohorts: Sequence[str] = (),
+    releaser: str = "",
 ) -> dict[str, Json]:
-    """One step. Without `agree`, or a consent given before, it only looks and tells what the plan is."""
+    """One step. Without `agree`, or a consent given before, it only looks and tells what the plan is.
+
+    `releaser` is who the owner agreed may see its values; a plan with another one is refused.
+    """
     client = CoordinatorClient(node.peers, coordinator)
     parcel = await client.plan(session)
     opened = await opened_plan(node, client, session)
@@ -53,7 +63,7 @@ async def contributor_step(
     state, phase = parcel.state, parcel.state.phase
     said: dict[str, Json] = {}
     if steps.consented or agree:
-        await steps.consent(small_cohorts)
+        await steps.consent(small_cohorts, releaser)
         if phase == "contributing":
             await steps.contribute(state.attempt)
             said = {"said": "contribution"}
@@ -66,7 +76,7 @@ async def contributor_step(
         "session": session,
         "phase": phase if steps.consented else "invited",
         "attempt": state.attempt,
-        "done": phase in ("done", "failed", "expired"),
+        "done": phase in ("done", "refused", "failed", "expired"),
         "plan": plan_json(opened.plan),
         **said,
     }
@@ -84,7 +94,7 @@ class _Steps:
         with self._participant.store.reading() as connection:
             return find(connection, self._session, "consent", self._contributor.id) is not None
 
-    async def consent(self, small_cohorts: Sequence[str]) -> None:
+    async def consent(self, small_cohorts: Sequence[str], releaser: str) -> None:
         """Consent once, and bring it; a consent that was given stands."""
         with self._participant.store.reading() as connection:
             kept = find(connection, self._session, "consent", self._contributor.id)
@@ -92,7 +102,10 @@ class _Steps:
             # Whether there is anything to give, and the gate lets it, is known before anything is promised.
             await self._given()
             state = self._contributor.join(
-                self._opened.plan, small_cohorts=small_cohorts, now=self._participant.clock()
+                self._opened.plan,
+                small_cohorts=small_cohorts,
+                releaser=releaser,
+                now=self._participant.clock(),
             )
             kept = state.consent.token.encode()
             await self._logged(EntryType.SESSION, Record("consent", self._contributor.id, kept))
@@ -104,12 +117,16 @@ class _Steps:
             prepared = find(connection, self._session, f"prepared:{attempt}")
         if prepared is None:
             prepared = await self._prepare(attempt)
-        token, statement, fields, condition = _read_prepared(prepared)
-        may = MayContribute(*condition)
+        token, statement, opening, fields, may = _read_prepared(prepared)
         record = Record(f"contribution:{attempt}", self._contributor.id, token.encode())
         logged = await self._logged(EntryType.CROSSING, record, fields=fields, may=may)
+        shown = b""
+        if releaser := self._opened.plan.content.rule.releaser:
+            record = Record(f"opening:{attempt}", self._contributor.id, opening)
+            crossed = await self._logged(EntryType.CROSSING, record, fields=fields, counterparty=releaser)
+            shown = crossed.receipt.encode()
         await self._client.submit_contribution(
-            self._session, attempt, token, statement, logged.receipt.encode()
+            self._session, attempt, token, statement, logged.receipt.encode(), shown
         )
         with self._participant.store.reading() as connection:
             ciphertexts = all_of(connection, self._session, f"ciphertext:{attempt}")
@@ -167,7 +184,7 @@ class _Steps:
         plan = self._opened.plan
         state = await self._state(attempt)
         given = await self._given()
-        may = MayContribute(given.quantities, plan.digest, attempt)
+        may = MayContribute(given.quantities, plan.digest, attempt, shown=bool(plan.content.rule.releaser))
         with self._participant.store.reading() as connection:
             may.require(connection)
 
@@ -175,7 +192,7 @@ class _Steps:
             with BfvWorker() as worker:
                 for index, context in self._opened.contexts.items():
                     worker.open_context(index, context)
-                made, _ = make_contribution(
+                made, openings = make_contribution(
                     plan.content.parameters(plan.digest),
                     self._contributor.id,
                     given.values,
@@ -185,15 +202,17 @@ class _Steps:
                     ),
                     random_bytes=self._participant.random_bytes,
                 )
+            opening = sealed_opening(plan, attempt, self._contributor.id, openings)
             _, signed = self._contributor.contribute(
                 state,
                 attempt,
                 statement=given.statement,
                 given=given.metrics,
                 made=made,
+                opening=opening,
                 now=self._participant.clock(),
             )
-            return _prepared(signed.token, given, may), dict(made.ciphertexts)
+            return _prepared(signed.token, opening, given, may), dict(made.ciphertexts)
 
         prepared, ciphertexts = await asyncio.to_thread(make)
         now = self._participant.clock()
@@ -262,15 +281,17 @@ class _Steps:
         fields: dict[str, bytes] | None = None,
         may: MayContribute | None = None,
         sender: str = "",
+        counterparty: str = "",
     ) -> Logged:
-        """Keep and log a document: this contributor's own before it leaves, or one that came from `sender`."""
+        """Keep and log a document: this contributor's own before it leaves, or one that came from `sender`; it is for
+        the coordinator unless `counterparty` says otherwise."""
         return await keep_logged(
             self._node,
             entry,
             self._session,
             [record],
             sender=sender or self._contributor.id,
-            counterparty=self._client.coordinator,
+            counterparty=counterparty or self._client.coordinator,
             fields=fields,
             write=None if may is None else may.enter,
             condition=may,
@@ -291,20 +312,24 @@ def plan_json(plan: SignedPlan) -> Json:
         "cohorts": {name: len(members) for name, members in content.cohorts.items()},
         "minimum_cohort": content.minimum_cohort,
         "holders": [holder.id for holder in content.holders],
+        "rule": content.rule.kind,
+        "releaser": content.rule.releaser,
         "threshold": threshold.threshold,
         "votes_needed": threshold.votes_needed,
         "absent_tolerated": threshold.absent_tolerated,
     }
 
 
-def _prepared(token: str, given: GivenLeaves, may: MayContribute) -> bytes:
+def _prepared(token: str, opening: bytes, given: GivenLeaves, may: MayContribute) -> bytes:
     return canonical_bytes(
         {
             "contribution": token,
             "statement": given.statement,
+            "opening": b64url_encode(opening),
             "fields": {name: b64url_encode(value) for name, value in given.log_fields().items()},
             "plan": may.plan,
             "attempt": may.attempt,
+            "shown": int(may.shown),
             "quantities": [
                 [one.installation, one.path, one.start.isoformat(), one.end.isoformat()]
                 for one in may.quantities
@@ -315,7 +340,7 @@ def _prepared(token: str, given: GivenLeaves, may: MayContribute) -> bytes:
 
 def _read_prepared(
     content: bytes,
-) -> tuple[str, str, dict[str, bytes], tuple[tuple[Quantity, ...], str, int]]:
+) -> tuple[str, str, bytes, dict[str, bytes], MayContribute]:
     value = parse_canonical(content, max_bytes=2 * MAX_PREPARED_BYTES)
     assert isinstance(value, dict), "this module wrote it"
     fields, quantities = value["fields"], value["quantities"]
@@ -328,6 +353,7 @@ def _read_prepared(
     return (
         str(value["contribution"]),
         str(value["statement"]),
+        b64url_decode(str(value.get("opening", ""))),
         {name: b64url_decode(str(text)) for name, text in fields.items()},
-        (read, str(value["plan"]), int(str(value["attempt"]))),
+        MayContribute(read, str(value["plan"]), int(str(value["attempt"])), shown=value.get("shown") == 1),
     )

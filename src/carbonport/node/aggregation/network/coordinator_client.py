@@ -1,4 +1,4 @@
-"""A coordinator as contributors and holders reach it."""
+"""A coordinator as contributors, holders and releasers reach it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -39,6 +39,15 @@ class PlanParcel:
     state: SessionState
 
 
+@dataclass(frozen=True, slots=True)
+class ProposalParcel:
+    """A proposal, and by member its statement and the log receipt over its opening for the releaser."""
+
+    proposal: Proposal
+    statements: Mapping[str, str]
+    opening_receipts: Mapping[str, bytes]
+
+
 class CoordinatorClient:
     """Calls to one coordinator."""
 
@@ -74,15 +83,22 @@ class CoordinatorClient:
         await self._ask("SubmitConsent", request, pb.SubmitConsentResponse)
 
     async def submit_contribution(
-        self, session: str, attempt: int, contribution: str, statement: str, receipt: bytes
+        self,
+        session: str,
+        attempt: int,
+        contribution: str,
+        statement: str,
+        receipt: bytes,
+        opening_receipt: bytes = b"",
     ) -> None:
-        """This contributor's contribution, with the log receipt over it."""
+        """This contributor's contribution, with the log receipts over it and over its opening for a releaser."""
         request = pb.SubmitContributionRequest(
             session=session,
             attempt=attempt,
             contribution=contribution,
             statement=statement,
             receipt=receipt,
+            opening_receipt=opening_receipt,
         )
         await self._ask("SubmitContribution", request, pb.SubmitContributionResponse)
 
@@ -91,11 +107,12 @@ class CoordinatorClient:
         request = pb.SubmitCiphertextRequest(session=session, attempt=attempt, holder=holder, ciphertext=data)
         await self._ask("SubmitCiphertext", request, pb.SubmitCiphertextResponse)
 
-    async def proposal(self, session: str, attempt: int) -> tuple[Proposal, Mapping[str, str]]:
-        """The proposal of an attempt, and its members' statements."""
+    async def proposal(self, session: str, attempt: int) -> ProposalParcel:
+        """The proposal of an attempt, with what belongs to it."""
         consents: dict[str, str] = {}
         contributions: dict[str, str] = {}
         statements: dict[str, str] = {}
+        receipts: dict[str, bytes] = {}
         while True:
             request = pb.GetProposalRequest(session=session, attempt=attempt, start=len(consents))
             answer = await self._ask("GetProposal", request, pb.GetProposalResponse)
@@ -103,9 +120,11 @@ class CoordinatorClient:
                 consents[member.id] = member.consent
                 contributions[member.id] = member.contribution
                 statements[member.id] = member.statement
+                receipts[member.id] = bytes(member.opening_receipt)
             if len(consents) >= answer.total_members or not answer.members:
                 closed = [read_certificate(bytes(data)) for data in answer.closed]
-                return Proposal(answer.roster, consents, contributions, closed), statements
+                proposal = Proposal(answer.roster, consents, contributions, closed, answer.verdict)
+                return ProposalParcel(proposal, statements, receipts)
 
     async def total(self, session: str, attempt: int, cohort: str) -> tuple[str, bytes]:
         """The coordinator's note and the summed ciphertext of a cohort for this holder."""
@@ -133,6 +152,11 @@ class CoordinatorClient:
             session=session, attempt=attempt, vote=vote, answer=answer, closing=closing, finding=finding
         )
         await self._ask("SubmitWords", request, pb.SubmitWordsResponse)
+
+    async def submit_verdict(self, session: str, attempt: int, verdict: str) -> None:
+        """This releaser's word on an attempt's roster."""
+        request = pb.SubmitVerdictRequest(session=session, attempt=attempt, verdict=verdict)
+        await self._ask("SubmitVerdict", request, pb.SubmitVerdictResponse)
 
     async def ballot(self, session: str, attempt: int) -> tuple[Mapping[str, str], ClosingCertificate | None]:
         """The votes of an attempt, and its closing certificate if there is one."""

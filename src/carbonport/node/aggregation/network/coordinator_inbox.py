@@ -1,4 +1,4 @@
-"""What contributors and holders bring to a coordinator: checked, logged, kept; and where each session stands.
+"""What contributors, holders and a releaser bring to a coordinator: checked, logged, kept; where a session stands.
 
 Everything that comes is signed, and must come from its signer. The coordinator checks contributions as holders will, so
 that a bad one is refused at the door and not found by a holder.
@@ -11,9 +11,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from carbonport.attestation.listed_log import receipt_log_key
-from carbonport.crypto.log_entry import EntryType, Event, FieldName
-from carbonport.crypto.receipt import Receipt
+from carbonport.crypto.log_entry import EntryType, FieldName
 from carbonport.crypto.sums.bfv_constants import MAX_PUBLIC_CONTEXT_BYTES
 from carbonport.crypto.sums.contribution import check_ciphertext, decode_head
 from carbonport.crypto.sums.contribution_proofs import verify_heads
@@ -34,19 +32,25 @@ from carbonport.node.aggregation.network.records import (
     names_of,
     sessions_with,
 )
-from carbonport.node.aggregation.network.session_log import exchange_id, keep_logged
+from carbonport.node.aggregation.network.session_log import (
+    crossed_receipt,
+    exchange_id,
+    keep_logged,
+    wrong_document,
+)
 from carbonport.node.aggregation.network.statement_standing import require_standing
 from carbonport.node.aggregation.plan import MAX_ATTEMPTS, PLAN, SignedPlan
 from carbonport.node.aggregation.roster import ROSTER, SignedRoster
 from carbonport.node.aggregation.signed_document import SealKeys
 from carbonport.node.aggregation.trust_lookups import listed_statements, seal_keys
+from carbonport.node.aggregation.verdict import VERDICT, SignedVerdict
 from carbonport.node.open_node import OpenNode
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Where a session stands: `phase` is one of keys, contributing, voting, answering, closing, done, failed,
-    expired."""
+    """Where a session stands: `phase` is one of keys, contributing, releasing, voting, answering, closing, done,
+    refused, failed, expired."""
 
     phase: str
     attempt: int = 0
@@ -95,6 +99,12 @@ class CoordinatorSession:
             kept = find(connection, self.session, "certificate", str(attempt))
         return None if kept is None else read_certificate(kept)
 
+    def verdict(self, attempt: int) -> SignedVerdict | None:
+        """The releaser's word on an attempt, once it was given."""
+        with self.reading() as connection:
+            token = find(connection, self.session, f"verdict:{attempt}", self.draft.releaser)
+        return None if token is None else VERDICT.open(token.decode(), self.draft.releaser, self.keys)
+
     def standing(self) -> Standing:
         """Where the session stands by what was said in it."""
         plan = self.plan()
@@ -106,6 +116,10 @@ class CoordinatorSession:
             return Standing("keys")
         if done:
             return Standing("done", max(0, attempt))
+        for number in range(MAX_ATTEMPTS):
+            verdict = self.verdict(number)
+            if verdict is not None and not verdict.content.passes:
+                return Standing("refused", number)
         if self.node.participant.clock() >= plan.content.expires:
             return Standing("expired", min(attempt, MAX_ATTEMPTS - 1))
         if attempt >= MAX_ATTEMPTS:
@@ -113,6 +127,12 @@ class CoordinatorSession:
         roster = self.roster(attempt)
         if roster is None:
             return Standing("contributing", attempt)
+        with self.reading() as connection:
+            given_up = find(connection, self.session, f"given-up:{attempt}") is not None
+        if given_up:
+            return Standing("closing", attempt)
+        if plan.content.rule.releaser and self.verdict(attempt) is None:
+            return Standing("releasing", attempt)
         choices = [
             VOTE.open(token.decode(), holder, self.keys).content.choice for holder, token in votes.items()
         ]
@@ -126,7 +146,7 @@ class CoordinatorSession:
 
     def names(self, participant: str) -> bool:
         """Whether the session is this participant's matter."""
-        return participant in (*self.draft.holders, *self.draft.invited)
+        return participant in (*self.draft.holders, *self.draft.invited, self.draft.releaser)
 
     def reading(self) -> AbstractContextManager[Connection]:
         """A snapshot of the store."""
@@ -161,11 +181,26 @@ class CoordinatorSession:
         await self._arrived(contributor, Record("consent", contributor, consent.encode()))
 
     async def take_contribution(
-        self, contributor: str, attempt: int, contribution: str, statement: str, receipt: bytes
+        self,
+        contributor: str,
+        attempt: int,
+        contribution: str,
+        statement: str,
+        receipt: bytes,
+        opening_receipt: bytes,
     ) -> None:
-        """A contribution with its statement and the receipt of its crossing; its ciphertexts follow."""
+        """A contribution with its statement and the receipts of its crossing and of its opening's; its ciphertexts
+        follow."""
         plan = self.planned()
-        crossed = self._crossed(contributor, attempt, contribution, receipt)
+        participant = self.node.participant
+        crossed = crossed_receipt(
+            participant,
+            exchange_id(self.session, f"contribution:{attempt}", contributor),
+            contributor,
+            contribution.encode(),
+            receipt,
+            recipient=participant.id,
+        )
         with self.reading() as connection:
             consented = find(connection, self.session, "consent", contributor) is not None
             repeated = find(connection, self.session, f"contribution:{attempt}", contributor)
@@ -174,7 +209,6 @@ class CoordinatorSession:
         if repeated is None:
             self._require("contributing", attempt)
             opened = CONTRIBUTION.open(contribution, contributor, self.keys)
-            participant = self.node.participant
             now = participant.clock()
             statement_of = listed_statements({contributor: statement}, participant.trust, at=now, now=now)
             submitted = check_contribution(
@@ -186,6 +220,7 @@ class CoordinatorSession:
             contributor,
             Record(f"contribution:{attempt}", contributor, contribution.encode()),
             Record(f"statement:{attempt}", contributor, statement.encode()),
+            Record(f"opening-receipt:{attempt}", contributor, opening_receipt),
             entry=EntryType.ARRIVAL,
             fields={FieldName.PEER: crossed.peer_field()},
         )
@@ -248,6 +283,18 @@ class CoordinatorSession:
             check_finding(plan, searched, certificate, opened, self.keys)
             await self._arrived(holder, Record(f"finding:{attempt}", holder, finding.encode()))
 
+    async def take_verdict(self, releaser: str, attempt: int, verdict: str) -> None:
+        """The releaser's word on an attempt that has a roster; a refusal counts whenever it comes."""
+        plan, roster = self.planned(), self.roster(attempt)
+        if releaser != plan.content.rule.releaser:
+            raise not_yours()
+        if roster is None:
+            raise wrong_phase("a verdict", "a roster")
+        said = VERDICT.open(verdict, releaser, self.keys).content
+        if (said.plan, said.attempt, said.roster) != (plan.digest, attempt, roster.digest):
+            raise wrong_document("a verdict on another plan or roster")
+        await self._arrived(releaser, Record(f"verdict:{attempt}", releaser, verdict.encode()))
+
     def keep(self, *kept: Record) -> None:
         """Keep records of the coordinator's own."""
         participant = self.node.participant
@@ -259,24 +306,6 @@ class CoordinatorSession:
         standing = self.standing()
         if (standing.phase, standing.attempt) != (phase, attempt):
             raise wrong_phase(f"{standing.phase}, attempt {standing.attempt}", f"{phase}, attempt {attempt}")
-
-    def _crossed(self, contributor: str, attempt: int, contribution: str, receipt: bytes) -> Receipt:
-        """The receipt of a contribution's crossing, held against the contributor's log key: without an entry on its
-        side nothing is taken."""
-        read, participant = Receipt.decode(receipt), self.node.participant
-        receipt_log_key(
-            participant.trust,
-            read,
-            contributor,
-            payload=contribution.encode(),
-            expected={FieldName.RECIPIENT: participant.id.encode()},
-            entry_type=EntryType.CROSSING,
-            now=participant.clock(),
-        )
-        expected = exchange_id(self.session, f"contribution:{attempt}", contributor)
-        if Event.parse(read.event).exchange != expected:
-            raise wrong_document("a receipt of another exchange")
-        return read
 
     async def _arrived(
         self,
@@ -322,14 +351,4 @@ def wrong_phase(found: str, expected: str) -> Refused:
         found=found,
         expected=expected,
         remedy="Look where the session stands, and go on from there.",
-    )
-
-
-def wrong_document(found: str) -> Refused:
-    """The refusal of a document that belongs elsewhere."""
-    return Refused(
-        "aggregation-document-place",
-        found=found,
-        expected="a document of this session and attempt",
-        remedy="Send what this session asks for.",
     )

@@ -36,7 +36,7 @@ from carbonport.node.open_node import OpenNode
 EVERYONE = "everyone in the plan"
 """The counterparty of what a coordinator publishes."""
 
-FINAL_PHASES = frozenset({"done", "failed", "expired"})
+FINAL_PHASES = frozenset({"done", "refused", "failed", "expired"})
 """Nothing follows any more."""
 
 
@@ -58,13 +58,16 @@ async def coordinator_step(
     kept: Collection[str] = (),
 ) -> dict[str, Json]:
     """One step. `go_without` proposes a roster although some have not contributed, or not searched; `left_out` never
-    are on it. A contributor that a holder named after an earlier attempt has to be in `left_out` or `kept`."""
+    are on it, and an attempt with one of them, on which the releaser has said nothing yet, is given up. A contributor
+    that a holder named after an earlier attempt has to be in `left_out` or `kept`."""
     steps = _Steps(CoordinatorSession(node, session))
     standing = steps.session.standing()
     if standing.phase == "keys":
         await steps.sign_plan()
     elif standing.phase == "contributing":
         await steps.propose(standing.attempt, go_without=go_without, left_out=left_out, kept=kept)
+    elif standing.phase == "releasing":
+        steps.give_up(standing.attempt, left_out)
     elif standing.phase == "answering":
         await steps.publish(standing.attempt)
     elif standing.phase in ("closing", "expired"):
@@ -89,7 +92,9 @@ class _Steps:
             return
         digests = [document_digest(announced[name]) for name in holders]
         now = self.session.node.participant.clock()
-        content = self.session.draft.plan(bytes.fromhex(self.session.session), digests, now=now)
+        content = self.session.draft.plan(
+            bytes.fromhex(self.session.session), digests, now=now, releaser_key=self._releaser_key(now)
+        )
         plan = self._coordinator.plan(content)
         self._undertakings(plan)
         await self._issued(Record("plan", "", plan.token.encode()))
@@ -122,6 +127,14 @@ class _Steps:
                 drop(connection, name, kind)
         self.session.keep(*records)
         await self._issued(Record(f"roster:{attempt}", "", roster.token.encode()))
+
+    def give_up(self, attempt: int, left_out: Collection[str]) -> None:
+        """Give an attempt up that waits for the releaser, if its roster has one who is to be left out: a releaser says
+        nothing on a roster with an opening that opens nothing. The next attempt takes the closing certificate."""
+        roster = self.session.roster(attempt)
+        assert roster is not None, "the releaser is waited for"
+        if {entry.id for entry in roster.content.entries} & set(left_out):
+            self.session.keep(Record(f"given-up:{attempt}", "", b"left out"))
 
     async def publish(self, attempt: int) -> None:
         """The result, once k holders answered."""
@@ -213,6 +226,16 @@ class _Steps:
             "votes_needed": 0 if plan is None else plan.content.holder_threshold.votes_needed,
         }
 
+    def _releaser_key(self, now: int) -> str:
+        """The newest key of the releaser's that the trust list has, for the openings."""
+        name = self.session.draft.releaser
+        if not name:
+            return ""
+        listed = self.session.node.participant.trust.participant(name, now=now).keys
+        keys = [key for key in listed if key.usage == "hpke" and key.valid_at(now)]
+        # Without one the plan cannot be made: it names what is missing.
+        return max(keys, key=lambda key: key.valid_from).text if keys else ""
+
     def _undertakings(self, plan: SignedPlan) -> Undertakings:
         participant = self.session.node.participant
         return check_parties(plan, directory(participant.trust, now=participant.clock()))
@@ -238,18 +261,34 @@ class _Steps:
         }
 
     def _examined(
-        self, plan: SignedPlan, roster: SignedRoster, documents: dict[str, dict[str, str]]
+        self,
+        plan: SignedPlan,
+        roster: SignedRoster,
+        documents: dict[str, dict[str, str]],
+        *,
+        before_verdict: bool = False,
     ) -> Examined:
         participant = self.session.node.participant
         now = participant.clock()
         return examine(
             plan,
-            Proposal(roster.token, documents["consent"], documents["contribution"], self._closed()),
+            Proposal(
+                roster.token,
+                documents["consent"],
+                documents["contribution"],
+                self._closed(),
+                self._verdict(roster.content.attempt),
+            ),
             undertakings=self._undertakings(plan),
             keys=self.session.keys,
             statement_of=listed_statements(documents["statement"], participant.trust, at=now, now=now),
             random_bytes=participant.random_bytes,
+            as_releaser=before_verdict,
         )
+
+    def _verdict(self, attempt: int) -> str:
+        verdict = self.session.verdict(attempt)
+        return "" if verdict is None else verdict.token
 
     def _proposal(
         self, plan: SignedPlan, attempt: int, members: Collection[str]
@@ -264,7 +303,7 @@ class _Steps:
             self._undertakings(plan),
             self._closed(),
         )
-        examined = self._examined(plan, roster, documents)
+        examined = self._examined(plan, roster, documents, before_verdict=True)
         records = []
         with BfvWorker() as worker:
             for index, holder in enumerate(plan.content.holders, start=1):
@@ -323,6 +362,7 @@ class _Steps:
             result=result.token,
             anchors={name: tuple(jwks) for name, jwks in store.anchors.items()},
             trust_lists=tuple(held.token for held in store.held_lists()),
+            verdict=self._verdict(attempt),
         ).encode()
 
     async def _issued(self, record: Record) -> None:

@@ -35,7 +35,7 @@ from carbonport.node.identity.key_ring import KeyUse
 from carbonport.node.open_node import OpenNode
 from carbonport.node.restored import read_restore
 
-OVER = frozenset({"done", "failed", "expired"})
+OVER = frozenset({"done", "refused", "failed", "expired"})
 """Phases after which a holder's keys are of no use."""
 
 
@@ -138,7 +138,8 @@ class HolderSteps:
         """Check everything, decrypt, vote; or vote abort and say why."""
         state, why = self._state(opened.plan), ""
         if state.attempt(attempt).vote is None:
-            proposal, statements = await self._client.proposal(self._session, attempt)
+            parcel = await self._client.proposal(self._session, attempt)
+            proposal, statements = parcel.proposal, parcel.statements
             roster = ROSTER.open(proposal.roster, opened.plan.issuer, current_keys(self._node))
             totals, note = {}, ""
             for cohort in roster.content.released:
@@ -219,10 +220,9 @@ class HolderSteps:
                 return {}
             finding = Finding(plan.digest, attempt, "", ())
             if failed is not None:
-                proposal, statements = await self._client.proposal(self._session, attempt)
-                examined = await asyncio.to_thread(
-                    self._examined, opened, replace(proposal, roster=failed.decode()), statements
-                )
+                parcel = await self._client.proposal(self._session, attempt)
+                proposal = replace(parcel.proposal, roster=failed.decode())
+                examined = await asyncio.to_thread(self._examined, opened, proposal, parcel.statements)
                 failing = await self._failing(opened, attempt, examined)
                 finding = replace(finding, roster=examined.roster.digest, failing=failing)
             said = FINDING.sign(finding, self._holder.id, self._holder.key).token.encode()

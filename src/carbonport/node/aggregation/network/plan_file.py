@@ -8,6 +8,8 @@ threshold = 2
 invited = ["CN/...", ...]
 minimum_cohort = 5
 total = true                                # also the sum over everyone, as the cohort `total`
+rule = "p-percent-10"                       # optional; or dominance-2-85: tested on the true values
+releaser = "EU/..."                         # with such a rule: the regulator that tests it
 
 [[metrics]]
 name = "activity_level"
@@ -35,13 +37,16 @@ from carbonport.errors import CarbonportError, Malformed
 from carbonport.node.aggregation.contribute_once import interval_of
 from carbonport.node.aggregation.plan import (
     COHORT_NAME,
+    COHORT_SIZE,
     MAX_BITS,
     MAX_INVITED,
     MAX_METRICS,
     MAX_PLAN_COHORTS,
     METRIC_NAME,
     PLAN_NONCE_BYTES,
+    RULES,
     SOURCE_PATH,
+    DisclosureRule,
     Metric,
     Plan,
     PlannedHolder,
@@ -75,9 +80,12 @@ class PlanDraft:
     holders: tuple[str, ...]
     threshold: int
     minimum_cohort: int
+    rule: str = COHORT_SIZE
+    releaser: str = ""
 
-    def plan(self, nonce: bytes, announcements: Sequence[str], *, now: int) -> Plan:
-        """The plan with the holders' announcements (digests, in the holders' order); it starts now."""
+    def plan(self, nonce: bytes, announcements: Sequence[str], *, now: int, releaser_key: str = "") -> Plan:
+        """The plan with the holders' announcements (digests, in the holders' order); it starts now. `releaser_key` is
+        what openings are sealed to, out of the trust list."""
         return Plan(
             nonce=nonce,
             issued_at=now,
@@ -92,6 +100,7 @@ class PlanDraft:
             ),
             threshold=self.threshold,
             minimum_cohort=self.minimum_cohort,
+            rule=DisclosureRule(self.rule, self.releaser, releaser_key),
         )
 
 
@@ -115,6 +124,8 @@ def draft_bytes(draft: PlanDraft) -> bytes:
             "days": draft.days,
             "threshold": draft.threshold,
             "minimum_cohort": draft.minimum_cohort,
+            "rule": draft.rule,
+            "releaser": draft.releaser,
             "holders": list(draft.holders),
             "invited": list(draft.invited),
             "metrics": [_metric_json(metric) for metric in draft.metrics],
@@ -150,6 +161,10 @@ def _read(fields: StrictFields) -> PlanDraft:
         minimum_cohort=fields.integer("minimum_cohort", minimum=LEAST_COHORT, maximum=MAX_INVITED)
         if fields.has("minimum_cohort")
         else DEFAULT_MINIMUM_COHORT,
+        rule=fields.choice("rule", RULES) if fields.has("rule") else COHORT_SIZE,
+        releaser=fields.text("releaser", pattern=PARTICIPANT_ID, empty=True)
+        if fields.has("releaser")
+        else "",
     )
     fields.finish()
     return draft
@@ -158,7 +173,12 @@ def _read(fields: StrictFields) -> PlanDraft:
 def _checked(draft: PlanDraft, where: str) -> PlanDraft:
     try:
         interval_of(draft.period)
-        draft.plan(bytes(PLAN_NONCE_BYTES), [f"{index:064x}" for index in range(len(draft.holders))], now=0)
+        draft.plan(
+            bytes(PLAN_NONCE_BYTES),
+            [f"{index:064x}" for index in range(len(draft.holders))],
+            now=0,
+            releaser_key="-" if draft.releaser else "",
+        )
     except CarbonportError as problem:
         problem.where = problem.where or where
         raise

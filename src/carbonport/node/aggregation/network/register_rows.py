@@ -27,6 +27,7 @@ def read_register(connection: Connection) -> Register:
                 row.plan,
                 row.attempt,
                 bool(row.closed),
+                bool(row.shown),
             )
             for row in found
         ),
@@ -41,10 +42,14 @@ class MayContribute:
     quantities: tuple[Quantity, ...]
     plan: str
     attempt: int
+    shown: bool = False
+    """Whether a releaser is shown them."""
 
     def require(self, connection: Connection) -> None:
         """Refuse otherwise."""
-        read_register(connection).contribute(self.quantities, plan=self.plan, attempt=self.attempt)
+        read_register(connection).contribute(
+            self.quantities, plan=self.plan, attempt=self.attempt, shown=self.shown
+        )
 
     def enter(self, connection: Connection, _index: int) -> None:
         """Write them down, in the transaction that logs the crossing."""
@@ -58,6 +63,7 @@ class MayContribute:
                     plan=self.plan,
                     attempt=self.attempt,
                     closed=0,
+                    shown=int(self.shown),
                 )
             )
 

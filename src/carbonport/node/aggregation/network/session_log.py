@@ -11,11 +11,21 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from carbonport.crypto.log_entry import EXCHANGE_ID_CHARACTERS, EntryType, FieldName, payload_digest
+from carbonport.attestation.listed_log import receipt_log_key
+from carbonport.crypto.log_entry import (
+    EXCHANGE_ID_CHARACTERS,
+    EntryType,
+    Event,
+    FieldName,
+    payload_digest,
+)
+from carbonport.crypto.receipt import Receipt
 from carbonport.crypto.tuplehash import tuple_hash
+from carbonport.errors import Refused
 from carbonport.node.aggregation.network.records import Record, find, keep, said_before
 from carbonport.node.log.draft import CompanionWrite, Condition, Draft, Logged
 from carbonport.node.open_node import OpenNode
+from carbonport.node.participant import Participant
 
 EXCHANGE_DOMAIN = "carbonport/aggregation/exchange/v1"
 """Domain string of a document's exchange id."""
@@ -89,4 +99,34 @@ async def keep_logged(
             write=companion,
             condition=_SaidOnce(session, tuple(records), condition),
         )
+    )
+
+
+def crossed_receipt(
+    participant: Participant, exchange: str, sender: str, payload: bytes, receipt: bytes, *, recipient: str
+) -> Receipt:
+    """The receipt of what crossed from `sender` to `recipient`, held against the sender's log key: without an entry on
+    its side nothing is taken."""
+    read = Receipt.decode(receipt)
+    receipt_log_key(
+        participant.trust,
+        read,
+        sender,
+        payload=payload,
+        expected={FieldName.RECIPIENT: recipient.encode()},
+        entry_type=EntryType.CROSSING,
+        now=participant.clock(),
+    )
+    if Event.parse(read.event).exchange != exchange:
+        raise wrong_document("a receipt of another exchange")
+    return read
+
+
+def wrong_document(found: str) -> Refused:
+    """The refusal of a document that belongs elsewhere."""
+    return Refused(
+        "aggregation-document-place",
+        found=found,
+        expected="a document of this session and attempt",
+        remedy="Send what this session asks for.",
     )

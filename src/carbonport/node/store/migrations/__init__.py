@@ -16,10 +16,18 @@ from carbonport.node.store.migrations.m0002_exchange import EXCHANGE
 from carbonport.node.store.migrations.m0003_lots import LOTS
 from carbonport.node.store.migrations.m0004_threshold_claims import THRESHOLD_CLAIMS
 from carbonport.node.store.migrations.m0005_aggregation import AGGREGATION
+from carbonport.node.store.migrations.m0006_shown_to_a_releaser import SHOWN_TO_A_RELEASER
 from carbonport.node.store.migrations.migration import WORDS, Migration
 from carbonport.node.store.schema import store_migrations
 
-MIGRATIONS: tuple[Migration, ...] = (EXCHANGE_LOG, EXCHANGE, LOTS, THRESHOLD_CLAIMS, AGGREGATION)
+MIGRATIONS: tuple[Migration, ...] = (
+    EXCHANGE_LOG,
+    EXCHANGE,
+    LOTS,
+    THRESHOLD_CLAIMS,
+    AGGREGATION,
+    SHOWN_TO_A_RELEASER,
+)
 """Append only; a released migration is never edited."""
 
 _VERSION_TABLE = (

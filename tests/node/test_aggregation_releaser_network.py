@@ -1,0 +1,298 @@
+"""A releaser in sessions between nodes: one bit on the true values, restarted at every step; what ends without it."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+from test_aggregation_network import Nodes, all_nodes
+
+from carbonport.crypto.ambient import system_random
+from carbonport.crypto.log_entry import Entry, EntryType
+from carbonport.crypto.sums.bfv_worker import BfvWorker
+from carbonport.crypto.sums.contributing import make_contribution
+from carbonport.errors import CarbonportError, FailedVerification, Refused
+from carbonport.node.aggregation.contributor import Contributor
+from carbonport.node.aggregation.network.coordinator_client import CoordinatorClient
+from carbonport.node.aggregation.network.given_leaves import given_leaves
+from carbonport.node.aggregation.network.opened_plan import opened_plan
+from carbonport.node.aggregation.network.plan_file import read_plan_file
+from carbonport.node.aggregation.network.records import Record, names_of
+from carbonport.node.aggregation.network.register_rows import read_register
+from carbonport.node.aggregation.network.session_log import keep_logged
+from carbonport.node.aggregation.releaser import sealed_opening
+from carbonport.node.aggregation.result_check import check_result_file
+from carbonport.node.aggregation.result_statement import exact_sums
+from carbonport.node.aggregation.verdict import VERDICT, Verdict
+from carbonport.node.demo.aggregate_cast import (
+    COORDINATOR,
+    EU_KEEPER,
+    OUTPUTS_T,
+    POWER_MWH,
+    AggregateStage,
+    plan_file,
+    set_aggregate_stage,
+    true_sums,
+    verify_works,
+)
+from carbonport.node.demo.cast import Part
+from carbonport.node.identity.key_ring import KeyUse
+from carbonport.node.store.aggregation_schema import aggregation_records
+
+RELEASER = EU_KEEPER
+
+EXPORTERS, HOLDERS = 3, 2
+"""As few as may be, all consenting: each costs time. Their output fails the rule of dominance with 85.03 %, their power
+passes p%."""
+
+
+@pytest.fixture(scope="module")
+def stage(tmp_path_factory: pytest.TempPathFactory) -> AggregateStage:
+    folder = tmp_path_factory.mktemp("released")
+    made = set_aggregate_stage(folder, exporter_count=EXPORTERS, holder_count=HOLDERS)
+    verify_works(made)
+    return made
+
+
+@asynccontextmanager
+async def with_releaser(stage: AggregateStage) -> AsyncIterator[Nodes]:
+    async with all_nodes(stage) as nodes:
+        await nodes.open(RELEASER)
+        try:
+            yield nodes
+        finally:
+            await nodes.close(RELEASER)
+
+
+def ruled_plan(stage: AggregateStage, metric: str, rule: str, releaser: str = RELEASER.id) -> str:
+    """The demo's plan over one of its two metrics, with a rule and a releaser."""
+    head, *metrics = plan_file(stage, 2).split("\n[[metrics]]\n")
+    (wanted,) = (one for one in metrics if f'name = "{metric}"' in one)
+    head = f"{head}minimum_cohort = {EXPORTERS}\n"
+    return f'{head}rule = "{rule}"\nreleaser = "{releaser}"\n\n[[metrics]]\n{wanted}'
+
+
+async def planned(nodes: Nodes, text: str) -> str:
+    """A session over this plan, with its holders' keys."""
+    path = nodes.stage.folder / "ruled.toml"
+    path.write_text(text)
+    session = str((await nodes.do(COORDINATOR, "plan", path=str(path)))["session"])
+    await nodes.hold()
+    assert (await nodes.do(COORDINATOR, "run", session=session))["phase"] == "contributing"
+    return session
+
+
+async def give(nodes: Nodes, parts: Iterable[Part], session: str) -> None:
+    for part in parts:
+        joined = await nodes.do(
+            part,
+            "join",
+            coordinator=COORDINATOR.id,
+            session=session,
+            agree=True,
+            releaser=RELEASER.id,
+            small_cohorts=["total"],
+        )
+        assert joined["said"] == "contribution"
+
+
+async def released(nodes: Nodes) -> dict[str, Any]:
+    return dict((await nodes.do(RELEASER, "release", coordinator=COORDINATOR.id))["sessions"][-1])
+
+
+def test_a_sum_is_released_by_the_releasers_word_restarted_at_every_step(
+    stage: AggregateStage, tmp_path: Path
+) -> None:
+    asyncio.run(_released_session(stage, tmp_path))
+
+
+async def _released_session(stage: AggregateStage, tmp_path: Path) -> None:
+    async with with_releaser(stage) as nodes:
+        session = await planned(nodes, ruled_plan(stage, "electricity", "p-percent-10"))
+        looked = await nodes.do(
+            stage.exporters[0], "join", coordinator=COORDINATOR.id, session=session, agree=False
+        )
+        assert (looked["plan"]["rule"], looked["plan"]["releaser"]) == ("p-percent-10", RELEASER.id)
+        for other in ("", COORDINATOR.id):
+            with pytest.raises(Refused, match="aggregation-contributor"):
+                await nodes.do(
+                    stage.exporters[0],
+                    "join",
+                    coordinator=COORDINATOR.id,
+                    session=session,
+                    agree=True,
+                    releaser=other,
+                )
+        await _one_seals_another_value(nodes, stage, session)
+
+        await give(nodes, stage.exporters, session)
+        assert (await nodes.do(COORDINATOR, "run", session=session))["phase"] == "releasing"
+        assert all("said" not in state for state in await nodes.hold()), "no vote before the releaser's word"
+        await _others_cannot_speak_for_it(nodes, stage, session)
+
+        await nodes.restart(RELEASER)
+        assert (await released(nodes))["said"] == "release"
+        await nodes.restart(RELEASER)
+        await released(nodes)
+        await nodes.restart(COORDINATOR)
+        assert (await nodes.do(COORDINATOR, "run", session=session))["phase"] == "voting"
+        assert [state["said"] for state in await nodes.hold()] == ["vote"] * HOLDERS
+        assert [state["said"] for state in await nodes.hold()] == ["answer"] * HOLDERS
+        assert (await nodes.do(COORDINATOR, "run", session=session))["phase"] == "done"
+        out = tmp_path / "result.json"
+        await nodes.do(COORDINATOR, "result", session=session, out=str(out))
+        checked = check_result_file(out.read_bytes(), now=nodes.opened[COORDINATOR.key].participant.clock())
+        assert checked.report.ok, checked.report.failed()
+        assert checked.plan is not None
+        assert checked.result is not None
+        sums = exact_sums(checked.plan, checked.result)["total"]
+        assert sums == {"electricity": true_sums(EXPORTERS)["electricity"]}
+        _openings_are_on_both_logs(nodes, stage)
+        _no_value_is_kept(nodes, session)
+
+
+async def _one_seals_another_value(nodes: Nodes, stage: AggregateStage, session: str) -> None:
+    """The first attempt: one exporter seals the opening of another value than it committed to. The releaser names it
+    and says nothing; the coordinator gives the attempt up, and its certificate lets the next begin."""
+    liar, others = stage.exporters[1], (stage.exporters[0], *stage.exporters[2:])
+    await give(nodes, others, session)
+    node = nodes.opened[liar.key]
+    client = CoordinatorClient(node.peers, COORDINATOR.id)
+    opened = await opened_plan(node, client, session)
+    given = await given_leaves(node, opened.plan)
+    contributor = Contributor(liar.id, node.participant.signing_key(KeyUse.SEAL))
+    now = node.participant.clock()
+    state = contributor.join(opened.plan, small_cohorts=["total"], releaser=RELEASER.id, now=now)
+    with BfvWorker() as worker:
+        for index, context in opened.contexts.items():
+            worker.open_context(index, context)
+        made, openings = make_contribution(
+            opened.plan.content.parameters(opened.plan.digest),
+            liar.id,
+            given.values,
+            worker.encrypt,
+            nonce_secret=system_random(32),
+        )
+    false = sealed_opening(opened.plan, 0, liar.id, [replace(openings[0], value=openings[0].value + 1)])
+    signed = contributor.contribute(
+        state, 0, statement=given.statement, given=given.metrics, made=made, opening=false, now=now
+    )[1]
+    receipts = []
+    for kind, content, to in (
+        ("contribution:0", signed.token.encode(), COORDINATOR.id),
+        ("opening:0", false, RELEASER.id),
+    ):
+        record = Record(kind, liar.id, content)
+        logged = await keep_logged(
+            node, EntryType.CROSSING, session, [record], sender=liar.id, counterparty=to
+        )
+        receipts.append(logged.receipt.encode())
+    await client.submit_consent(session, state.consent.token)
+    await client.submit_contribution(session, 0, signed.token, given.statement, *receipts)
+    for index, data in made.ciphertexts.items():
+        await client.submit_ciphertext(session, 0, index, data)
+
+    assert (await nodes.do(COORDINATOR, "run", session=session))["phase"] == "releasing"
+    problem = (await released(nodes))["problem"]
+    assert (problem["id"], problem["where"]) == ("aggregation-opening", liar.id)
+    given_up = await nodes.do(COORDINATOR, "run", session=session, left_out=[liar.id])
+    assert given_up["phase"] == "closing"
+    assert [one["said"] for one in await nodes.hold()] == ["last word"] * HOLDERS
+    again = await nodes.do(COORDINATOR, "run", session=session)
+    assert (again["phase"], again["attempt"]) == ("contributing", 1)
+
+
+async def _others_cannot_speak_for_it(nodes: Nodes, stage: AggregateStage, session: str) -> None:
+    """A word that a holder signed is not the releaser's; and the door is not open to it."""
+    holder = nodes.opened[stage.holders[0].key]
+    client = CoordinatorClient(holder.peers, COORDINATOR.id)
+    proposal = (await client.proposal(session, 1)).proposal
+    opened = await opened_plan(holder, client, session)
+    word = Verdict(opened.plan.digest, 1, "0" * 64, passes=True)
+    forged = VERDICT.sign(word, RELEASER.id, holder.participant.signing_key(KeyUse.SEAL))
+    with pytest.raises(CarbonportError, match="role"):
+        await client.submit_verdict(session, 1, forged.token)
+    assert not proposal.verdict
+    own = nodes.opened[RELEASER.key]
+    for plan, roster in ((opened.plan.digest, "0" * 64), ("0" * 64, "0" * 64)):
+        other = VERDICT.sign(
+            Verdict(plan, 1, roster, passes=True), RELEASER.id, own.participant.signing_key(KeyUse.SEAL)
+        )
+        with pytest.raises(Refused, match="aggregation-document-place"):
+            await CoordinatorClient(own.peers, COORDINATOR.id).submit_verdict(session, 1, other.token)
+    with pytest.raises(FailedVerification):
+        await CoordinatorClient(own.peers, COORDINATOR.id).submit_verdict(session, 1, forged.token)
+
+
+def _openings_are_on_both_logs(nodes: Nodes, stage: AggregateStage) -> None:
+    """Each opening that left stands in the contributor's log, and its arrival under the same exchange in the
+    releaser's."""
+    left = _exchanges(nodes, stage.exporters[0], EntryType.CROSSING)
+    came = _exchanges(nodes, RELEASER, EntryType.ARRIVAL)
+    assert len(left) == 4, "a contribution and an opening an attempt"
+    assert len(came) == 2 * EXPORTERS
+    assert len(left & came) == 2
+
+
+def _exchanges(nodes: Nodes, part: Part, kind: EntryType) -> set[str]:
+    with nodes.opened[part.key].log.stored.reading() as rows:
+        return {row.exchange for row in rows.full_rows(0, 500) if Entry.parse(row.entry).type is kind}
+
+
+def _no_value_is_kept(nodes: Nodes, session: str) -> None:
+    """The releaser has said its word and holds no opening any more, and its store never a figure."""
+    node = nodes.opened[RELEASER.key]
+    places = [path.read_bytes() for path in (nodes.stage.folder / RELEASER.key / "data").iterdir()]
+    with node.participant.store.reading() as connection:
+        assert not names_of(connection, session, "opening:1")
+        places += [bytes(row.content) for row in connection.execute(select(aggregation_records))]
+    for figure in (*OUTPUTS_T[:EXPORTERS], *POWER_MWH[:EXPORTERS]):
+        for form in (figure, figure.replace(".", "")):
+            assert not any(form.encode() in place for place in places), figure
+
+
+def test_a_refusal_ends_the_session_and_uses_the_contributions_up(stage: AggregateStage) -> None:
+    asyncio.run(_refused_session(stage))
+
+
+async def _refused_session(stage: AggregateStage) -> None:
+    text = ruled_plan(stage, "output", "dominance-2-85")
+    async with with_releaser(stage) as nodes:
+        session = await planned(nodes, text)
+        await give(nodes, stage.exporters, session)
+        assert (await nodes.do(COORDINATOR, "run", session=session))["phase"] == "releasing"
+        assert (await released(nodes))["said"] == "refusal"
+        await nodes.restart(COORDINATOR)
+        ended = await nodes.do(COORDINATOR, "run", session=session)
+        assert (ended["phase"], ended["done"]) == ("refused", True)
+        assert [one["said"] for one in await nodes.hold()] == ["keys destroyed"] * HOLDERS
+        for part in stage.exporters:
+            told = await nodes.do(part, "join", coordinator=COORDINATOR.id, session=session, agree=True)
+            assert (told["phase"], told["done"]) == ("refused", True)
+        with nodes.opened[stage.exporters[0].key].participant.store.reading() as connection:
+            entries = [
+                one for one in read_register(connection).entries if "activity_level" in one.quantity.path
+            ]
+            closed = read_register(connection).close(entries[0].plan, 0)
+        with pytest.raises(Refused, match="aggregation-contributed-before"):
+            closed.contribute([entries[0].quantity], plan="f" * 64, attempt=0)
+
+
+@pytest.mark.parametrize(
+    ("change", "error"),
+    [
+        (('rule = "p-percent-10"', 'rule = "p-percent-1"'), "document-field"),
+        (('rule = "p-percent-10"\n', ""), "aggregation-plan"),
+        ((f'releaser = "{RELEASER.id}"\n', ""), "aggregation-plan"),
+    ],
+)
+def test_a_rule_without_its_releaser_is_refused(
+    stage: AggregateStage, change: tuple[str, str], error: str
+) -> None:
+    text = ruled_plan(stage, "output", "p-percent-10").replace(*change)
+    with pytest.raises(CarbonportError, match=error):
+        read_plan_file(text.encode(), where="plan.toml")
