@@ -4,6 +4,7 @@ import asyncio
 import inspect
 import itertools
 import os
+import signal
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,6 +19,12 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 # same each time, so that a change is judged by what it changed.
 settings.register_profile("carbonport", deadline=None, derandomize="CI" in os.environ)
 settings.load_profile("carbonport")
+
+
+def pytest_configure() -> None:
+    """A run that was started in the background ignores SIGINT, and so would every program that a test interrupts."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(tryfirst=True)
