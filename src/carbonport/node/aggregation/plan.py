@@ -213,7 +213,7 @@ def _read(fields: StrictFields) -> Plan:
         expires=fields.integer("expires"),
         purpose=fields.text("purpose"),
         period=fields.text("period", pattern=PERIOD),
-        metrics=fields.each("metrics", _read_metric, max_items=MAX_METRICS),
+        metrics=fields.each("metrics", read_metric, max_items=MAX_METRICS),
         invited=fields.texts("invited", pattern=PARTICIPANT_ID, max_items=MAX_INVITED),
         cohorts=dict(cohorts),
         holders=fields.each("holders", _read_holder, max_items=MAX_METRICS),
@@ -231,7 +231,8 @@ def _read(fields: StrictFields) -> Plan:
     return plan
 
 
-def _read_metric(fields: StrictFields) -> Metric:
+def read_metric(fields: StrictFields) -> Metric:
+    """A metric as a plan and the file it is drawn up from write it."""
     return Metric(
         name=fields.text("name", pattern=METRIC_NAME),
         unit=fields.text("unit", empty=True),

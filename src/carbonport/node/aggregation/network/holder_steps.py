@@ -22,6 +22,7 @@ from carbonport.node.aggregation.findings import FINDING, Finding, searchers
 from carbonport.node.aggregation.holder import Holder, HolderAttempt, HolderState, require_not_restored
 from carbonport.node.aggregation.holder_keys import HOLDER_KEYS, HolderKeys
 from carbonport.node.aggregation.network.coordinator_client import CoordinatorClient, SessionState
+from carbonport.node.aggregation.network.every_session import OVER, step_every_session
 from carbonport.node.aggregation.network.holder_secret import HolderSecret
 from carbonport.node.aggregation.network.opened_plan import OpenedPlan, current_keys, opened_plan
 from carbonport.node.aggregation.network.records import Record, all_of, drop, find, kept_at
@@ -35,33 +36,14 @@ from carbonport.node.identity.key_ring import KeyUse
 from carbonport.node.open_node import OpenNode
 from carbonport.node.restored import read_restore
 
-OVER = frozenset({"done", "refused", "failed", "expired"})
-"""Phases after which a holder's keys are of no use."""
-
 
 async def holder_step(node: OpenNode, coordinator: str) -> list[dict[str, Json]]:
     """One step in every session that this coordinator has for this holder; a problem in one does not stop the
     others."""
     client = CoordinatorClient(node.peers, coordinator)
-    states = []
-    for state in await client.sessions():
-        steps = HolderSteps(node, client, state.session)
-        try:
-            said = await steps.step(state)
-        except Unavailable:
-            raise
-        except CarbonportError as problem:
-            said = {"problem": dict(problem.as_dict())}
-        states.append(
-            {
-                "session": state.session,
-                "phase": state.phase,
-                "attempt": state.attempt,
-                "done": state.phase in OVER,
-                **said,
-            }
-        )
-    return states
+    return await step_every_session(
+        client, lambda state: HolderSteps(node, client, state.session).step(state)
+    )
 
 
 class HolderSteps:

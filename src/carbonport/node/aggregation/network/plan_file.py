@@ -32,25 +32,22 @@ from carbonport.attestation.statement_draft import PERIOD
 from carbonport.attestation.strict_fields import StrictFields
 from carbonport.classification.disclosure_control import DEFAULT_MINIMUM_COHORT, LEAST_COHORT
 from carbonport.crypto.canonical import Json, canonical_bytes, parse_canonical
-from carbonport.crypto.sums.parameters import MAX_DECIMALS
 from carbonport.errors import CarbonportError, Malformed
 from carbonport.node.aggregation.contribute_once import interval_of
 from carbonport.node.aggregation.plan import (
     COHORT_NAME,
     COHORT_SIZE,
-    MAX_BITS,
     MAX_INVITED,
     MAX_METRICS,
     MAX_PLAN_COHORTS,
-    METRIC_NAME,
     PLAN_NONCE_BYTES,
     RULES,
-    SOURCE_PATH,
     DisclosureRule,
     Metric,
     Plan,
     PlannedHolder,
     plan_malformed,
+    read_metric,
 )
 
 MAX_PLAN_FILE_BYTES = 4 * 1024 * 1024
@@ -153,7 +150,7 @@ def _read(fields: StrictFields) -> PlanDraft:
         purpose=fields.text("purpose"),
         period=fields.text("period", pattern=PERIOD),
         days=fields.integer("days", minimum=1, maximum=MAX_PLAN_DAYS) if fields.has("days") else DEFAULT_DAYS,
-        metrics=fields.each("metrics", _read_metric, max_items=MAX_METRICS),
+        metrics=fields.each("metrics", read_metric, max_items=MAX_METRICS),
         invited=invited,
         cohorts=cohorts,
         holders=fields.texts("holders", pattern=PARTICIPANT_ID, max_items=MAX_METRICS),
@@ -185,16 +182,6 @@ def _checked(draft: PlanDraft, where: str) -> PlanDraft:
     if not draft.metrics:
         raise plan_malformed("no metric")
     return draft
-
-
-def _read_metric(fields: StrictFields) -> Metric:
-    return Metric(
-        name=fields.text("name", pattern=METRIC_NAME),
-        unit=fields.text("unit", empty=True),
-        decimals=fields.integer("decimals", maximum=MAX_DECIMALS),
-        bits=fields.integer("bits", minimum=1, maximum=MAX_BITS),
-        source=fields.text("source", pattern=SOURCE_PATH),
-    )
 
 
 def _metric_json(metric: Metric) -> Json:

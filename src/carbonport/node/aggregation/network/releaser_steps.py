@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from carbonport.crypto.canonical import Json, b64url_decode
 from carbonport.crypto.log_entry import EntryType, FieldName
-from carbonport.errors import CarbonportError, Refused, Unavailable
+from carbonport.errors import Refused
 from carbonport.node.aggregation.contribution import CONTRIBUTION, SignedContribution
 from carbonport.node.aggregation.examination import Examined, examine
 from carbonport.node.aggregation.network.coordinator_client import (
@@ -18,6 +18,7 @@ from carbonport.node.aggregation.network.coordinator_client import (
     ProposalParcel,
     SessionState,
 )
+from carbonport.node.aggregation.network.every_session import OVER, step_every_session
 from carbonport.node.aggregation.network.opened_plan import OpenedPlan, current_keys, opened_plan
 from carbonport.node.aggregation.network.records import Record, drop, find
 from carbonport.node.aggregation.network.session_log import crossed_receipt, exchange_id, keep_logged
@@ -29,32 +30,12 @@ from carbonport.node.identity.key_ring import KeyUse
 from carbonport.node.open_node import OpenNode
 from carbonport.node.restored import read_restore
 
-OVER = frozenset({"done", "refused", "failed", "expired"})
-"""Phases after which a releaser has nothing to say."""
-
 
 async def releaser_step(node: OpenNode, coordinator: str) -> list[dict[str, Json]]:
     """One step in every session that this coordinator has for this releaser; a problem in one does not stop the
     others."""
     client = CoordinatorClient(node.peers, coordinator)
-    states = []
-    for state in await client.sessions():
-        try:
-            said = await _Steps(node, client, state.session).step(state)
-        except Unavailable:
-            raise
-        except CarbonportError as problem:
-            said = {"problem": dict(problem.as_dict())}
-        states.append(
-            {
-                "session": state.session,
-                "phase": state.phase,
-                "attempt": state.attempt,
-                "done": state.phase in OVER,
-                **said,
-            }
-        )
-    return states
+    return await step_every_session(client, lambda state: _Steps(node, client, state.session).step(state))
 
 
 class _Steps:
