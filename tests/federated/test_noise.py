@@ -21,30 +21,18 @@ from carbonport.federated.noise import (
     discrete_gaussian,
     epsilon_of,
 )
+from carbonport.federated.plausibility import plausibility_scores
 from carbonport.federated.plausibility_tasks import (
-    COUNTS_ELECTRICITY,
     INDEPENDENT_TASK,
     RECALCULATION_TASK,
-    ROUTE,
-    ROUTES,
-    SEE_INDIRECT,
 )
+from carbonport.federated.plausibility_tasks import PRIVATE_INDEPENDENT_TASK as PRIVATE
 from carbonport.federated.privacy_budget import Charge, charged
-from carbonport.federated.ridge import PrivateShape, RidgeTask
+from carbonport.federated.private_plausibility import PrivacyTerms, train_private_plausibility
+from carbonport.federated.private_shape import PrivateShape
+from carbonport.federated.ridge import RidgeTask
 from carbonport.federated.secure_sum import InProcessHolders
 from carbonport.federated.training import Participants, Question, train
-
-TYPICAL = {"BF-BOF": 1.8, "EAF": 0.1, "DRI-EAF": 0.65, "aluminium": 1.65, "clinker": 0.84, OTHER: 1.0}
-"""Typical direct emissions; what the electricity emits is added where it counts."""
-PRIVATE = dataclasses.replace(
-    INDEPENDENT_TASK,
-    private=PrivateShape(
-        ROUTE, TYPICAL, cells=ROUTES.values, added_column=SEE_INDIRECT, added_kinds=COUNTS_ELECTRICITY
-    ),
-    target=PublicRange(0.6, 1.7, "log"),
-    slopes_by=None,
-    penalty=30,
-)
 
 
 def rmse(predicted: Floats, true: Floats) -> float:
@@ -78,7 +66,9 @@ def test_the_honest_shares_alone_carry_the_whole_noise() -> None:
     assert plan.share_deviation(1) == SMALLEST_DEVIATION
 
 
-@pytest.mark.parametrize("wrong", [{"epsilon": 0.0}, {"epsilon": 21.0}, {"releases": 0}, {"tolerated": 5}])
+@pytest.mark.parametrize(
+    "wrong", [{"epsilon": 0.0}, {"epsilon": 21.0}, {"releases": 0}, {"tolerated": 5}, {"delta": 0.01}]
+)
 def test_plans_that_promise_nothing_are_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(Misuse) as caught:
         NoisePlan(**{"epsilon": 4.0, "releases": 1, **wrong})  # type: ignore[arg-type]
@@ -168,6 +158,28 @@ def test_noised_vectors_pass_through_the_secure_sum() -> None:
 def test_a_recalculation_with_noise_needs_twenty() -> None:
     with pytest.raises(Refused) as caught:
         next(dataclasses.replace(RECALCULATION_TASK, private_members=19).training())
+    assert caught.value.id == "training-cohort"
+
+
+def test_a_smaller_chance_takes_more_noise() -> None:
+    assert NoisePlan(4.0, 1, delta=1e-8).multiplier > 1.2 * NoisePlan(4.0, 1).multiplier
+
+
+def test_the_card_tells_epsilon_and_what_the_noise_cost() -> None:
+    add, members = InProcessHolders().add, drawn("n1", 12)
+    trained = train_private_plausibility(members, add, PrivacyTerms(4.0, tolerated=10))
+    card, scores = trained.card, {name: float(value) for name, value in trained.card.scores.items()}
+    assert "epsilon 4, delta 1e-05" in card.privacy
+    assert "if 10 of them" in card.privacy
+    assert card.participants == 32, "who is held out takes no part"
+    for name in ("recalculation", "independent"):
+        assert scores[f"{name}_rmse"] <= 1.2 * scores[f"{name}_rmse_without_noise"]
+    assert scores["recalculation_rmse"] < scores["default_rmse"]
+    honest, few = together(drawn("n1 new", 2)), dict(list(members.items())[:20])
+    flags = plausibility_scores(honest, trained.recalculation, trained.independent).flag
+    assert np.mean(flags > 2) < 0.1
+    with pytest.raises(Refused) as caught:
+        train_private_plausibility(few, add, PrivacyTerms(4.0))
     assert caught.value.id == "training-cohort"
 
 

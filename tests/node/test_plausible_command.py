@@ -42,8 +42,8 @@ class Stage:
         self.homes = played_demo().copy_homes(folder / "homes")
         write_plants(folder / "plants", "stage", months=12, days=1)
         self.model = folder / "own.model"
-        table = str(folder / "plants/plants.csv")
-        words = ("--data", table, "--out", str(self.model), "--home", str(self.importer))
+        self.table = str(folder / "plants/plants.csv")
+        words = ("--data", self.table, "--out", str(self.model), "--home", str(self.importer))
         self.trained = run("federate", "train", *words)
 
     @property
@@ -134,6 +134,22 @@ def test_a_strangers_model_is_not_believed(stage: Stage, tmp_path: Path) -> None
     with pytest.raises(FailedVerification) as caught:
         believed(stage, path)
     assert caught.value.id == "model-not-believed"
+
+
+def test_a_model_with_noise_is_written_read_and_scores(stage: Stage, tmp_path: Path) -> None:
+    out = tmp_path / "noised.model"
+    words = ("--data", stage.table, "--out", str(out), "--home", str(stage.importer))
+    trained = run("federate", "train", *words, "--epsilon", "4", "--noise-tolerance", "10")
+    assert {"independent_rmse", "independent_rmse_without_noise"} <= trained["card"]["scores"].keys()
+    assert "epsilon 4" in trained["card"]["privacy"]
+    answer = run(
+        "plausible", str(played_demo().outcome.bundle), "--model", str(out), "--home", str(stage.importer)
+    )
+    (independent,) = answer["expectations"]
+    assert float(independent["low"]) < float(independent["predicted"]) < float(independent["high"])
+    with pytest.raises(CarbonportError) as caught:
+        run("federate", "train", *words, "--noise-tolerance", "10")
+    assert caught.value.id == "training-noise-options"
 
 
 def test_every_changed_byte_of_a_model_is_noticed(stage: Stage, tmp_path: Path) -> None:

@@ -69,6 +69,11 @@ class PublicRange:
         on_scale = self._start + (place + 1.0) / 2.0 * self._width
         return np.exp(on_scale) if self.scale == "log" else on_scale
 
+    @property
+    def half_width(self) -> float:
+        """What `ONE` stands for, on the range's own scale."""
+        return self._width / 2
+
     def as_json(self) -> dict[str, str]:
         """Numbers as text: canonical JSON has no floats."""
         return {"low": repr(self.low), "high": repr(self.high), "scale": self.scale}

@@ -36,31 +36,37 @@ SMALLEST_DEVIATION = 16
 LARGEST_SHARE = 40
 """Deviations of a share that the secure sum has room for."""
 
+MAX_DELTA = 1e-3
+"""A chance above it would let one record of a thousand be told outright."""
+
 MAX_EPSILON = 20.0
 """Beyond it the word privacy means nothing."""
 
 
 @dataclass(frozen=True, slots=True)
 class NoisePlan:
-    """What a training's plan says: the whole `epsilon` for `releases` noised exchanges, and how many participants may
-    be dishonest or absent (`tolerated`) without the noise falling short of `epsilon`."""
+    """What a training's plan says: the whole `epsilon` for `releases` noised exchanges, but for the chance `delta`, and
+    how many participants may be dishonest or absent (`tolerated`) without the noise falling short of `epsilon`."""
 
     epsilon: float
     releases: int
     minimum_cohort: int = MINIMUM_COHORT
     tolerated: int = MINIMUM_COHORT // 2
+    delta: float = DELTA
     multiplier: float = field(init=False)
 
     def __post_init__(self) -> None:
-        good = 0 < self.epsilon <= MAX_EPSILON and self.releases >= 1
+        good = 0 < self.epsilon <= MAX_EPSILON and 0 < self.delta <= MAX_DELTA and self.releases >= 1
         if not (good and 0 <= self.tolerated < self.minimum_cohort):
             raise Misuse(
                 "noise-plan",
-                found=f"epsilon {self.epsilon:g} for {self.releases} releases, {self.tolerated} tolerated",
-                expected=f"epsilon above 0 and at most {MAX_EPSILON:g}, fewer tolerated than the minimum cohort",
+                found=f"epsilon {self.epsilon:g}, delta {self.delta:g} for {self.releases} releases, {self.tolerated} "
+                "tolerated",
+                expected=f"epsilon above 0 and at most {MAX_EPSILON:g}, delta above 0 and at most {MAX_DELTA:g}, fewer "
+                "tolerated than the minimum cohort",
                 remedy="Correct the plan.",
             )
-        object.__setattr__(self, "multiplier", _multiplier(self.epsilon, self.releases))
+        object.__setattr__(self, "multiplier", _multiplier(self.epsilon, self.releases, self.delta))
 
     @property
     def honest(self) -> int:
@@ -82,20 +88,20 @@ class NoisePlan:
         return replace(question, bound=question.bound + room)
 
 
-def epsilon_of(multiplier: float, releases: int) -> float:
-    """The epsilon of `releases` Gaussian releases of this noise multiplier, at `DELTA`."""
+def epsilon_of(multiplier: float, releases: int, delta: float = DELTA) -> float:
+    """The epsilon of `releases` Gaussian releases of this noise multiplier, at `delta`."""
     accountant = dp_accounting.rdp.RdpAccountant()
     accountant.compose(dp_accounting.GaussianDpEvent(multiplier), releases)
-    return float(accountant.get_epsilon(DELTA))
+    return float(accountant.get_epsilon(delta))
 
 
-def _multiplier(epsilon: float, releases: int) -> float:
+def _multiplier(epsilon: float, releases: int, delta: float) -> float:
     low, high = 0.05, 0.1
-    while epsilon_of(high, releases) > epsilon:
+    while epsilon_of(high, releases, delta) > epsilon:
         low, high = high, 2 * high
     for _ in range(30):
         middle = (low + high) / 2
-        low, high = (low, middle) if epsilon_of(middle, releases) <= epsilon else (middle, high)
+        low, high = (low, middle) if epsilon_of(middle, releases, delta) <= epsilon else (middle, high)
     return high
 
 

@@ -15,10 +15,15 @@ from carbonport.crypto.jws import Jwk, SigningKey, peek_header, sign_jws, verify
 from carbonport.federated.cells import Cells
 from carbonport.federated.features import OTHER, Category
 from carbonport.federated.model_card import ModelCard, malformed_model, read_card, require
-from carbonport.federated.plausibility_tasks import INDEPENDENT_TASK, RECALCULATION_TASK, ROUTE
+from carbonport.federated.plausibility_tasks import (
+    INDEPENDENT_TASK,
+    PRIVATE_INDEPENDENT_TASK,
+    RECALCULATION_TASK,
+    ROUTE,
+)
 from carbonport.federated.quantiles import FINE, GRID_BINS
 from carbonport.federated.recalculation import RecalculationModel
-from carbonport.federated.ridge import RidgeModel
+from carbonport.federated.ridge import RIDGE, RIDGE_FOR_NOISE, RidgeModel
 
 MODEL_TYPE = "carbonport-plausibility+jws"
 """The `typ` of the token."""
@@ -111,21 +116,24 @@ def _read_recalculation(fields: StrictFields) -> RecalculationModel:
 
 
 def _read_ridge(fields: StrictFields) -> RidgeModel:
-    require(fields.text("kind") == "ridge", "another kind of model", "ridge")
+    kind = fields.text("kind")
+    require(kind in (RIDGE, RIDGE_FOR_NOISE), "another kind of model", f"{RIDGE} or {RIDGE_FOR_NOISE}")
+    private = kind == RIDGE_FOR_NOISE
     cells = _read_cells(fields.nested("cells"), INDEPENDENT_TASK.categories[ROUTE])
     count, numbers = len(cells.groups), len(INDEPENDENT_TASK.numbers)
     fields.integer("weight_fraction_bits", minimum=24, maximum=24)
     weights = _large(fields.items("weights", max_items=1000))
     deviations = _large(fields.items("deviations", max_items=count))
     means = tuple(_positions(_list(item), limit=1 << 13, low=-(1 << 13)) for item in fields.items("means"))
-    require(
-        len(weights) == 1 + count + numbers * (1 + count), "weights of another task", "one for each feature"
-    )
-    require(len(deviations) == len(means) == count, "figures of other cells", "one for each cell")
+    slopes = numbers * (1 if private else 1 + count)
+    require(len(weights) == 1 + count + slopes, "weights of another task", "one for each feature")
+    figures = len(deviations) == count and len(means) == (0 if private else count)
+    require(figures, "figures of other cells", "one for each cell")
     require(all(len(mean) == numbers for mean in means), "means of other numbers", "one for each number")
     rows = fields.integer("rows", minimum=0)
     fields.finish()
-    return RidgeModel(INDEPENDENT_TASK, {ROUTE: cells}, weights, rows, deviations, means)
+    task = PRIVATE_INDEPENDENT_TASK if private else INDEPENDENT_TASK
+    return RidgeModel(task, {ROUTE: cells}, weights, rows, deviations, means)
 
 
 def _read_cells(fields: StrictFields, category: Category) -> Cells:

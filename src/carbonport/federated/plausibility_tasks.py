@@ -5,9 +5,11 @@ emissions in tCO2e per tonne; of the routes whose electricity matters most, dire
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from types import MappingProxyType
 
-from carbonport.federated.features import Category, PublicRange
+from carbonport.federated.features import OTHER, Category, PublicRange
+from carbonport.federated.private_shape import PrivateShape
 from carbonport.federated.recalculation import RecalculationTask
 from carbonport.federated.ridge import RidgeTask
 
@@ -34,6 +36,30 @@ INDEPENDENT_TASK = RidgeTask(
     slopes_by=ROUTE,
 )
 """The second score's task: what an importer finds in an attestation beside the claim."""
+
+TYPICAL_CLAIMS: Mapping[str, float] = MappingProxyType(
+    {"BF-BOF": 1.8, "EAF": 0.1, "DRI-EAF": 0.65, "aluminium": 1.65, "clinker": 0.84, OTHER: 1.0}
+)
+"""Public typical direct emissions of each route in tCO2e/t, rounded; what the electricity emits is added where it
+counts. With noise only the ratio of a claim to these is learned."""
+
+PRIVATE_PENALTY = 30
+"""Rows that say a plant is typical: they keep the noise out of the weights."""
+
+PRIVATE_INDEPENDENT_TASK = replace(
+    INDEPENDENT_TASK,
+    private=PrivateShape(
+        ROUTE,
+        TYPICAL_CLAIMS,
+        cells=ROUTES.values,
+        added_column=SEE_INDIRECT,
+        added_kinds=COUNTS_ELECTRICITY,
+    ),
+    target=PublicRange(0.6, 1.7, "log"),
+    slopes_by=None,
+    penalty=PRIVATE_PENALTY,
+)
+"""The second score's task for a training with noise; its target is the ratio to the typical claim."""
 
 ROUTE_WORDS: Mapping[str, str] = MappingProxyType(
     {

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from carbonport.federated.features import Floats, Rows
 from carbonport.federated.judgement import auc_understated
@@ -44,6 +45,9 @@ LIMITS = (
 )
 """What every card says."""
 
+VIEW = (ROUTE, RECALCULATED, SEE_INDIRECT, CLAIM)
+"""Columns that participants let the tasks read."""
+
 Adder = Callable[[Question, Mapping[str, tuple[int, ...]]], Sums]
 
 
@@ -56,34 +60,61 @@ class TrainedScores:
     card: ModelCard
 
 
+@dataclass(frozen=True, slots=True)
+class JudgedCohort:
+    """Members with enough usable rows, some of whom are held out to judge what the others' rows teach."""
+
+    learning: Mapping[str, Rows]
+    held_out: Mapping[str, Rows]
+
+    @property
+    def everybody(self) -> Mapping[str, Rows]:
+        """All of them, by name."""
+        return dict(sorted({**self.learning, **self.held_out}.items()))
+
+
 def train_plausibility(members: Mapping[str, Rows], add: Adder, *, seed: int = 0) -> TrainedScores:
     """Train on all `members` with enough usable rows, after judging the same training on a part of them."""
-    usable = {name: _usable(rows) for name, rows in sorted(members.items())}
-    cohort = {name: rows for name, rows in usable.items() if len(rows) >= MINIMUM_ROWS}
-    require_cohort(len(cohort), MINIMUM_COHORT)
-    names = list(cohort)
-    random.Random(seed).shuffle(names)  # noqa: S311 - which members are held out needs no secrecy
-    held_out = names[: max(1, round(HELD_OUT_SHARE * len(names)))]
-    learning = {name: rows for name, rows in cohort.items() if name not in held_out}
-    judged = _train(learning, add)
-    recalculation, independent = _train(cohort, add)
+    split = judged_cohort(members, both_usable, seed=seed)
+    judged = train_both(split.learning, add)
+    cohort = split.everybody
+    recalculation, independent = train_both(cohort, add)
     card = ModelCard(
-        view=(ROUTE, RECALCULATED, SEE_INDIRECT, CLAIM),
+        view=VIEW,
         participants=len(cohort),
         rows=sum(len(rows) for rows in cohort.values()),
         minimum_cohort=MINIMUM_COHORT,
         privacy="sums over key holders; no noise was added",
-        scores=_scores(*judged, [cohort[name] for name in held_out]),
+        scores=held_out_scores(*judged, list(split.held_out.values())),
         limits=LIMITS,
     )
     return TrainedScores(recalculation, independent, card)
 
 
-def _usable(rows: Rows) -> Rows:
-    return rows.take(RECALCULATION_TASK.usable(rows) & INDEPENDENT_TASK.usable(rows))
+def judged_cohort(
+    members: Mapping[str, Rows], usable: Callable[[Rows], NDArray[np.bool_]], *, seed: int
+) -> JudgedCohort:
+    """The members with `MINIMUM_ROWS` usable rows or more, divided; Refused when they are fewer than the minimum
+    cohort."""
+    taken = {name: rows.take(usable(rows)) for name, rows in sorted(members.items())}
+    cohort = {name: rows for name, rows in taken.items() if len(rows) >= MINIMUM_ROWS}
+    require_cohort(len(cohort), MINIMUM_COHORT)
+    names = list(cohort)
+    random.Random(seed).shuffle(names)  # noqa: S311 - which members are held out needs no secrecy
+    held_out = names[: max(1, round(HELD_OUT_SHARE * len(names)))]
+    return JudgedCohort(
+        {name: rows for name, rows in cohort.items() if name not in held_out},
+        {name: cohort[name] for name in held_out},
+    )
 
 
-def _train(cohort: Mapping[str, Rows], add: Adder) -> tuple[RecalculationModel, RidgeModel]:
+def both_usable(rows: Rows) -> NDArray[np.bool_]:
+    """Rows that count for both tasks."""
+    return RECALCULATION_TASK.usable(rows) & INDEPENDENT_TASK.usable(rows)
+
+
+def train_both(cohort: Mapping[str, Rows], add: Adder) -> tuple[RecalculationModel, RidgeModel]:
+    """Both models over a cohort, without noise."""
     first, second = Participants(RECALCULATION_TASK, cohort), Participants(INDEPENDENT_TASK, cohort)
     return (
         train(RECALCULATION_TASK.training(), lambda question: add(question, first.answers(question))),
@@ -91,7 +122,7 @@ def _train(cohort: Mapping[str, Rows], add: Adder) -> tuple[RecalculationModel, 
     )
 
 
-def _scores(
+def held_out_scores(
     recalculation: RecalculationModel, independent: RidgeModel, held_out: list[Rows]
 ) -> dict[str, str]:
     """Figures on held-out members; those that cannot be had are absent."""

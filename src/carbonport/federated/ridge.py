@@ -11,7 +11,6 @@ in each cell: the residual sum of squares needs y'y of the cell beside them.
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from fractions import Fraction
 from math import isqrt
 
 import numpy as np
@@ -24,68 +23,26 @@ from carbonport.federated.exact_solve import solve_rounded
 from carbonport.federated.features import (
     FRACTION_BITS,
     ONE,
-    OTHER,
     Category,
     Floats,
     Integers,
     PublicRange,
     Rows,
 )
+from carbonport.federated.private_shape import PrivateShape
 from carbonport.federated.training import MINIMUM_COHORT, Model, Question, Task, Training
 
 GRAM = "gram"
 """Name of the question for X'X and X'y."""
+
+RIDGE, RIDGE_FOR_NOISE = "ridge", "ridge-for-noise"
+"""Kinds in a model file: which of the two shapes of a task gives the weights their meaning."""
 
 MAX_ROWS = 1 << 20
 """Rows of one participant; with it a value of the Gram matrix stays below 2^44."""
 
 WEIGHT_BITS = 24
 """Fraction bits of a weight."""
-
-
-@dataclass(frozen=True, slots=True)
-class PrivateShape:
-    """What makes a ridge fit for noise: little to learn beside what is public, and rows whose length is bounded.
-
-    `typical` is the public default of the target by value of `category` (with one for `OTHER`): only the ratio to it is
-    learned. Of the `added_kinds` the number in `added_column` is added to it, being part of the target. `cells` are the
-    values with an indicator of their own; nobody is asked who has which, and other values have none. A row [x y] longer
-    than the square root of `squared_norm` is shortened to it, so that no row changes X'X and X'y by more than
-    `squared_norm`.
-    """
-
-    category: str
-    typical: Mapping[str, float]
-    cells: tuple[str, ...] = ()
-    squared_norm: Fraction = Fraction(3, 2)
-    added_column: str = ""
-    added_kinds: frozenset[str] = frozenset()
-
-    def __post_init__(self) -> None:
-        if OTHER not in self.typical or not all(value > 0 for value in self.typical.values()):
-            raise Misuse(
-                "task-typical",
-                found="no typical value for others, or one that is not above 0",
-                expected=f"a positive typical value for every kind and for {OTHER!r}",
-                remedy="Complete the task's definition.",
-            )
-
-    def typical_values(self, rows: Rows) -> Floats:
-        """The typical value of each row, from what is public and its own numbers."""
-        kinds = [str(value) for value in rows.labels(self.category)]
-        values = np.array([self.typical.get(kind, self.typical[OTHER]) for kind in kinds])
-        if self.added_column:
-            values += np.where(
-                np.isin(kinds, sorted(self.added_kinds)), np.nan_to_num(rows.column(self.added_column)), 0.0
-            )
-        return values
-
-    def clipped(self, table: Integers) -> Integers:
-        """Rows of at most that length, in fixed point; rounding goes towards 0, so that none is longer."""
-        squared = (table.astype(np.float64) / ONE) ** 2
-        shares = np.sqrt(float(self.squared_norm) / np.maximum(squared.sum(axis=1), 1e-12))
-        shortened: Integers = np.trunc(table * np.minimum(shares, 1.0)[:, None]).astype(np.int64)
-        return shortened
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,11 +102,13 @@ class RidgeTask(Task["RidgeModel"]):
         size = self._width(cells) + 1
         stated: dict[str, Json] = {name: chosen.groups for name, chosen in cells.items()}
         triangle = size * (size + 1) // 2
-        slopes = 0 if self.slopes_by is None or self.private else len(cells[self.slopes_by].groups)
+        slopes = 0 if self.slopes_by is None else len(cells[self.slopes_by].groups)
         bound, sensitivity = MAX_ROWS * ONE * ONE, None
+        length = triangle + 2 * slopes
         if self.private is not None:
             sensitivity = math.ceil(self.private.squared_norm * ONE * ONE)
-        sums = yield Question(GRAM, {"cells": stated}, triangle + 2 * slopes, bound, sensitivity)
+            length = triangle + len(cells[self.private.category].groups)
+        sums = yield Question(GRAM, {"cells": stated}, length, bound, sensitivity)
         gram = np.zeros((size, size), dtype=object)
         gram[np.triu_indices(size)] = sums[:triangle]
         gram = np.triu(gram) + np.triu(gram, 1).T
@@ -157,6 +116,11 @@ class RidgeTask(Task["RidgeModel"]):
         for place in range(1, size - 1):
             matrix[place, place] += self.penalty * ONE * ONE
         weights = solve_rounded(matrix.tolist(), gram[:-1, -1].tolist(), WEIGHT_BITS)
+        if self.private is not None:
+            own = range(self._first_cell(cells), self._first_cell(cells) + length - triangle)
+            scatter = self.private.deviations(gram, own, sums[triangle - 1 : -1], self.target)
+            rounded = tuple(round(one * (1 << WEIGHT_BITS)) for one in scatter)
+            return RidgeModel(self, cells, weights, max(0, int(gram[0, 0])) // (ONE * ONE), rounded)
         squares, members = sums[triangle : triangle + slopes], sums[triangle + slopes :]
         deviations = tuple(
             self._cell_deviation(gram, weights, place, slopes, squares[place], members[place])
@@ -181,7 +145,13 @@ class RidgeTask(Task["RidgeModel"]):
             table = self.private.clipped(table)
         gram: Integers = table.T @ table
         vector = gram[np.triu_indices(len(gram))]
-        if self.slopes_by is None or self.private:
+        if self.private is not None:
+            name = self.private.category
+            category = self.categories[name]
+            places = cells[name].places(category, category.encode(rows.labels(name)))
+            squares = self.private.squares(table[:, -1], places, len(cells[name].groups))
+            return np.concatenate([vector[:-1], squares])
+        if self.slopes_by is None:
             return vector
         # Beside the Gram matrix: y'y of each cell, and whether this participant has rows of it.
         category = self.categories[self.slopes_by]
@@ -262,6 +232,12 @@ class RidgeTask(Task["RidgeModel"]):
             return 0
         return isqrt(max(0, squared_residuals) * members // (rows * freedom)) // ONE
 
+    def _first_cell(self, cells: Mapping[str, Cells]) -> int:
+        """The column of the first indicator of a private task's own category."""
+        assert self.private is not None, "asked for a private task alone"
+        before = list(cells)[: list(cells).index(self.private.category)]
+        return 1 + sum(len(cells[name].groups) for name in before)
+
     def _width(self, cells: Mapping[str, Cells]) -> int:
         numbers = len(self.numbers)
         slopes = 0 if self.slopes_by is None else len(cells[self.slopes_by].groups)
@@ -296,12 +272,11 @@ class RidgeModel(Model):
         cell_count, numbers = len(self.cells[name].groups), len(self.task.numbers)
         own = self.task.cell_columns(int(place), cell_count)[1:]
         shared = range(1 + cell_count, 1 + cell_count + numbers)
-        half_width = math.log(self.task.target.high / self.task.target.low) / 2
         effects = {}
         for number, (column, public) in enumerate(self.task.numbers.items()):
             slope = (self.weights[own[number]] + self.weights[shared[number]]) / (1 << WEIGHT_BITS)
             apart = int(public.encode(row.column(column))[0]) - self.means[place][number]
-            effects[column] = math.exp(slope * apart / ONE * half_width)
+            effects[column] = math.exp(slope * apart / ONE * self.task.target.half_width)
         return effects
 
     def deviation(self, rows: Rows) -> Floats:
@@ -309,12 +284,13 @@ class RidgeModel(Model):
 
         Of a target on a logarithmic scale, where distances are ratios.
         """
-        name = self.task.slopes_by
-        if name is None or self.task.target.scale != "log":
+        private = self.task.private
+        name = self.task.slopes_by if private is None else private.category
+        if name is None or self.task.target.scale != "log" or not self.deviations:
             return np.full(len(rows), np.nan)
         category = self.task.categories[name]
         places = self.cells[name].places(category, category.encode(rows.labels(name)))
-        half_width = math.log(self.task.target.high / self.task.target.low) / 2
+        half_width = self.task.target.half_width
         known = [value / (1 << WEIGHT_BITS) * half_width if value else np.nan for value in self.deviations]
         return np.array([*known, np.nan])[places]
 
@@ -337,7 +313,7 @@ class RidgeModel(Model):
     def as_json(self) -> dict[str, Json]:
         """Kind, cells, and weights as text."""
         return {
-            "kind": "ridge",
+            "kind": RIDGE if self.task.private is None else RIDGE_FOR_NOISE,
             "cells": {name: chosen.groups for name, chosen in self.cells.items()},
             "rows": self.rows,
             "weight_fraction_bits": WEIGHT_BITS,

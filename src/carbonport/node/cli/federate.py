@@ -160,12 +160,33 @@ def train_command(
     number: Annotated[
         int, typer.Option(min=1, help="Number of the issue; later ones replace earlier ones.")
     ] = 1,
+    epsilon: Annotated[
+        float | None,
+        typer.Option(help="Add record-level noise: each of the two models tells at most this much of a row."),
+    ] = None,
+    delta: Annotated[
+        float | None, typer.Option(help="Chance with which that may fail; default 0.00001.")
+    ] = None,
+    noise_tolerance: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            help="Members that may be dishonest or absent without less noise than promised; default half.",
+        ),
+    ] = None,
     home: HomeOption = None,
     passphrase_file: PassphraseFileOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Train the plausibility model on one table, through the secure sum in process, and sign it with the node's
     seal."""
+    if epsilon is None and (delta is not None or noise_tolerance is not None):
+        raise Misuse(
+            "training-noise-options",
+            found="--delta or --noise-tolerance without --epsilon",
+            expected="--epsilon with them, for a training with noise",
+            remedy="Add --epsilon, or leave them out.",
+        )
     require_extra()
     from carbonport.federated import evaluation_table
     from carbonport.federated.plausibility_model import PlausibilityModel
@@ -189,7 +210,15 @@ def train_command(
         )
     members = {name: table.rows.take(table.clients == name) for name in sorted(set(table.clients.tolist()))}
     with Console(stderr=True).status("training ...") if not as_json else nullcontext():
-        trained = train_plausibility(members, InProcessHolders().add)
+        if epsilon is None:
+            trained = train_plausibility(members, InProcessHolders().add)
+        else:
+            # Only here: the accountant takes a second to load.
+            from carbonport.federated.noise import DELTA
+            from carbonport.federated.private_plausibility import PrivacyTerms, train_private_plausibility
+
+            terms = PrivacyTerms(epsilon, DELTA if delta is None else delta, noise_tolerance)
+            trained = train_private_plausibility(members, InProcessHolders().add, terms)
     key = SigningKey.from_pem(opened.identity.signing_pem(KeyUse.SEAL))
     issuer, now = str(opened.name), opened.identity.clock()
     model = PlausibilityModel(issuer, number, now, trained.recalculation, trained.independent, trained.card)
@@ -200,7 +229,10 @@ def train_command(
         return
     console = Console(highlight=False)
     console.print(f"model {number} of {shown(issuer)} in [bold]{shown(out)}[/bold]")
-    console.print(f"{trained.card.participants} participants, {trained.card.rows} rows; on those held out:")
+    console.print(
+        f"{trained.card.participants} participants, {trained.card.rows} rows; {trained.card.privacy}"
+    )
+    console.print("on those held out:")
     for name, value in trained.card.scores.items():
         console.print(f"  {name} {value}")
 
