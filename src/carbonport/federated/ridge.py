@@ -117,8 +117,9 @@ class RidgeTask(Task["RidgeModel"]):
             matrix[place, place] += self.penalty * ONE * ONE
         weights = solve_rounded(matrix.tolist(), gram[:-1, -1].tolist(), WEIGHT_BITS)
         if self.private is not None:
-            own = range(self._first_cell(cells), self._first_cell(cells) + length - triangle)
-            scatter = self.private.deviations(gram, own, sums[triangle - 1 : -1], self.target)
+            first = self._first_cell(cells)
+            indicators = range(first, first + length - triangle)
+            scatter = self.private.deviations(gram, indicators, sums[triangle - 1 : -1], self.target)
             rounded = tuple(round(one * (1 << WEIGHT_BITS)) for one in scatter)
             return RidgeModel(self, cells, weights, max(0, int(gram[0, 0])) // (ONE * ONE), rounded)
         squares, members = sums[triangle : triangle + slopes], sums[triangle + slopes :]
@@ -149,8 +150,8 @@ class RidgeTask(Task["RidgeModel"]):
             name = self.private.category
             category = self.categories[name]
             places = cells[name].places(category, category.encode(rows.labels(name)))
-            squares = self.private.squares(table[:, -1], places, len(cells[name].groups))
-            return np.concatenate([vector[:-1], squares])
+            apart = self.private.squares(table[:, -1], places, len(cells[name].groups))
+            return np.concatenate([vector[:-1], apart])
         if self.slopes_by is None:
             return vector
         # Beside the Gram matrix: y'y of each cell, and whether this participant has rows of it.
