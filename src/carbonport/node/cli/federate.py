@@ -87,10 +87,11 @@ def evaluate_command(
     # Only here, so that the rest of the program starts without numpy and works without the extra.
     from carbonport.federated import evaluation_table
     from carbonport.federated.boosting import BoostingTask
+    from carbonport.federated.carried_sum import carried_adder
     from carbonport.federated.evaluation import evaluate
     from carbonport.federated.features import PublicRange
+    from carbonport.federated.flower.in_process import InProcessFlower
     from carbonport.federated.ridge import RidgeTask
-    from carbonport.federated.secure_sum import InProcessHolders
 
     columns = evaluation_table.Columns(
         client, group, target, tuple(part.strip() for part in features.split(","))
@@ -116,7 +117,7 @@ def evaluate_command(
         result = evaluate(
             task,
             table,
-            InProcessHolders().add,
+            carried_adder(InProcessFlower),
             splits=splits,
             minimum_cohort=minimum_cohort,
             minimum_rows=minimum_rows,

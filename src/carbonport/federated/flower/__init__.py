@@ -1,0 +1,1 @@
+"""Flower carries letters: the apps, the grids and the processes of it. Nothing outside this room imports Flower."""
