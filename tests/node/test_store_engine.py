@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import Connection, insert, inspect, select, text
 
 from carbonport.errors import CarbonportError, FailedVerification, Malformed, Misuse, Unavailable
+from carbonport.node.exporter import inbox
 from carbonport.node.store import (
     Store,
     aggregation_schema,
@@ -18,6 +19,7 @@ from carbonport.node.store import (
     lot_schema,
     threshold_schema,
 )
+from carbonport.node.store.backup import back_up, restore
 from carbonport.node.store.facts import read_fact, write_fact
 from carbonport.node.store.location import locate
 from carbonport.node.store.migrations import MIGRATIONS, migrate
@@ -343,3 +345,21 @@ def test_a_password_is_never_shown() -> None:
     with pytest.raises(Unavailable) as caught:
         Store.open("postgresql+psycopg://user:hidden-word@127.0.0.1:1/base")
     assert "hidden-word" not in str(caught.value)
+
+
+def test_approvals_stay_behind_at_a_restore_and_one_given_in_its_very_second_counts(
+    store: Store, tmp_path: Path
+) -> None:
+    def approval(reference: str) -> inbox.StoredApproval:
+        return inbox.StoredApproval(reference, "importer", "request", "cbam", "A", 1_790_000_900, 2, 0)
+
+    with store.writing() as connection:
+        inbox.add_approval(connection, approval("before"), now=1_790_000_000)
+    back_up(store, tmp_path / "backup.db")
+    restored = Store.open(tmp_path / "restored", clock=lambda: 1_790_000_000)
+    restore(tmp_path / "backup.db", restored, clock=lambda: 1_790_000_000)
+    with restored.writing() as connection:
+        assert inbox.approval_for(connection, "importer", "request") is None
+        inbox.add_approval(connection, approval("after"), now=1_790_000_000)
+        assert inbox.approval_for(connection, "importer", "request") == approval("after")
+    restored.close()

@@ -13,7 +13,6 @@ from sqlalchemy import Connection, Row, func, insert, select, update
 
 from carbonport.crypto.canonical import Json, canonical_bytes, parse_canonical
 from carbonport.errors import Misuse, Refused
-from carbonport.node.store.backup import restored_at
 from carbonport.node.store.exchange_schema import approvals, requests
 
 MAX_REQUEST_BYTES = 64 * 1024
@@ -230,15 +229,10 @@ def add_approval(connection: Connection, approval: StoredApproval, *, now: int) 
 
 
 def approval_for(connection: Connection, importer: str, request_id: str) -> StoredApproval | None:
-    """The approval of a request, if a person gave one.
-
-    One from before the store was restored does not count: how often it was used since the backup is not known.
-    """
-    restored = restored_at(connection)
+    """The approval of a request, if a person gave one."""
     row = connection.execute(
         select(approvals)
         .where(approvals.c.importer == importer, approvals.c.request == request_id)
-        .where(approvals.c.approved_at > (-1 if restored is None else restored))
         .order_by(approvals.c.approved_at.desc())
     ).first()
     if row is None:

@@ -14,11 +14,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sqlalchemy import Connection, MetaData, Table, insert, select
+from sqlalchemy import Connection, MetaData, Table, delete, insert, select
 
 from carbonport.crypto.ambient import Clock, system_clock
 from carbonport.errors import Misuse, Unavailable
 from carbonport.node.store.engine import Store
+from carbonport.node.store.exchange_schema import approvals
 from carbonport.node.store.facts import read_fact, write_fact
 from carbonport.node.store.schema import store_facts, store_migrations
 
@@ -67,12 +68,15 @@ def back_up(store: Store, target: Path, *, clock: Clock = system_clock) -> dict[
 def restore(backup: Path, store: Store, *, clock: Clock = system_clock) -> dict[str, int]:
     """Fill the empty `store` from a backup, in one transaction; gives the number of rows per table.
 
-    Backups of older schema versions are brought up to date on the way. Misuse (`store-not-empty`) when the
-    store holds anything already: a restore never mixes two histories.
+    Backups of older schema versions are brought up to date on the way. Approvals stay behind: nobody knows how often
+    they were used since the backup, and who gave them is in the log. Misuse (`store-not-empty`) when the store holds
+    anything already: a restore never mixes two histories.
     """
     with _migrated_copy(backup, clock) as copy, copy.reading() as source, store.writing() as sink:
         _require_empty(sink, store.name)
         counts = _copy_rows(source, sink)
+        sink.execute(delete(approvals))
+        counts[approvals.name] = 0
         write_fact(sink, RESTORED_AT, str(clock()))
     return counts
 
