@@ -27,9 +27,10 @@ from carbonport.node.aggregation.local.row_table import Column, Row, RowTable
 from carbonport.node.aggregation.plan import Metric, Plan, PlannedHolder, SignedPlan
 from carbonport.node.aggregation.plan_opening import open_plan
 from carbonport.node.aggregation.roster import SignedRoster
-from carbonport.node.aggregation.signed_document import SealKeys, Signed
 from carbonport.node.aggregation.totals import add_up
-from carbonport.node.aggregation.trust_lookups import directory, listed_statements, seal_keys
+from carbonport.node.aggregation.trust_lookups import listed_statements
+from carbonport.node.sessions.parties import directory, seal_keys
+from carbonport.node.sessions.signed_document import SealKeys, Signed
 
 NOW = 1_800_000_000
 """The moment of every session."""

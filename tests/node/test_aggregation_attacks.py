@@ -22,12 +22,12 @@ from carbonport.node.aggregation.contributor import Contributor
 from carbonport.node.aggregation.examination import decrypt_totals
 from carbonport.node.aggregation.holder import HolderState
 from carbonport.node.aggregation.holder_keys import HOLDER_KEYS, HolderKeys
-from carbonport.node.aggregation.parties import Directory, Party, check_parties
+from carbonport.node.aggregation.parties import check_parties
 from carbonport.node.aggregation.plan import Plan, SignedPlan
 from carbonport.node.aggregation.plan_opening import open_plan
 from carbonport.node.aggregation.roster import ROSTER, Roster, RosterEntry, SignedRoster, release_of
 from carbonport.node.aggregation.totals import TOTALS, check_totals
-from carbonport.node.aggregation.trust_lookups import directory
+from carbonport.node.sessions.parties import Directory, Party, directory
 
 
 @pytest.fixture(scope="module")

@@ -25,11 +25,8 @@ from carbonport.node.aggregation.network.coordinator_client import CoordinatorCl
 from carbonport.node.aggregation.network.given_leaves import given_leaves
 from carbonport.node.aggregation.network.opened_plan import opened_plan
 from carbonport.node.aggregation.network.plan_file import read_plan_file
-from carbonport.node.aggregation.network.records import Record, find, names_of
-from carbonport.node.aggregation.network.session_log import keep_logged
 from carbonport.node.aggregation.result_check import check_result_file
 from carbonport.node.aggregation.result_statement import exact_sums
-from carbonport.node.aggregation.signed_document import document_digest
 from carbonport.node.cli.program import app, register_groups
 from carbonport.node.demo.aggregate_cast import (
     CN_KEEPER,
@@ -51,8 +48,11 @@ from carbonport.node.operations import run_operation
 from carbonport.node.participant import Participant
 from carbonport.node.services.aggregation_service import AggregationService
 from carbonport.node.services.status_service import StatusService
+from carbonport.node.sessions.records import Record, find, names_of
+from carbonport.node.sessions.session_log import keep_logged
+from carbonport.node.sessions.signed_document import document_digest
 from carbonport.node.status_lists import StatusLists
-from carbonport.node.store.aggregation_schema import aggregation_records
+from carbonport.node.store.session_schema import session_records
 from carbonport.wire.v1 import aggregation_pb2, aggregation_pb2_grpc, status_pb2, status_pb2_grpc
 
 EXPORTERS, HOLDERS = 5, 3
@@ -421,7 +421,7 @@ def _no_figure_left(nodes: Nodes, stage: AggregateStage, result: bytes) -> None:
     for part in (COORDINATOR, *stage.holders):
         places += [path.read_bytes() for path in (stage.folder / part.key / "data").iterdir()]
         with nodes.opened[part.key].participant.store.reading() as connection:
-            places += [bytes(row.content) for row in connection.execute(select(aggregation_records))]
+            places += [bytes(row.content) for row in connection.execute(select(session_records))]
     assert len(places) > 20
     for figure in (*OUTPUTS_T[:EXPORTERS], *POWER_MWH[:EXPORTERS]):
         for form in (figure, figure.replace(".", "")):

@@ -7,7 +7,8 @@ import pytest
 
 from carbonport.errors import Refused
 from carbonport.node.aggregation.contribute_once import Quantity
-from carbonport.node.aggregation.network.records import (
+from carbonport.node.aggregation.network.register_rows import MayContribute, close_attempt, read_register
+from carbonport.node.sessions.records import (
     Record,
     all_of,
     find,
@@ -16,7 +17,6 @@ from carbonport.node.aggregation.network.records import (
     names_of,
     sessions_with,
 )
-from carbonport.node.aggregation.network.register_rows import MayContribute, close_attempt, read_register
 from carbonport.node.store import Store
 from carbonport.node.store.backup import RESTORED_AT
 from carbonport.node.store.facts import write_fact
@@ -44,7 +44,7 @@ def test_the_first_word_stands(store: Store, store_location: str) -> None:
             keep(connection, SESSION, Record("vote:0", "EU/HOLDER0", b"with it"), now=5)
             keep(connection, SESSION, Record("vote:0", "EU/HOLDER1", b"second"), now=5)
 
-    with pytest.raises(Refused, match="aggregation-said-before"):
+    with pytest.raises(Refused, match="session-said-before"):
         second()
     store.close()
     again = Store.open(store_location)

@@ -33,9 +33,10 @@ from carbonport.node.aggregation.plan import (
 )
 from carbonport.node.aggregation.releaser import Releaser, ReleaserState, sealed_opening
 from carbonport.node.aggregation.roster import SignedRoster
-from carbonport.node.aggregation.signed_document import Signed
-from carbonport.node.aggregation.trust_lookups import directory, listed_statements
+from carbonport.node.aggregation.trust_lookups import listed_statements
 from carbonport.node.aggregation.verdict import VERDICT, SignedVerdict, require_pass
+from carbonport.node.sessions.parties import directory
+from carbonport.node.sessions.signed_document import Signed
 
 EVEN = (100, 110, 120, 130, 140, 150, 160, 170, 180, 190)
 LARGE_REST = (5000, 5100, 5200, 5300, 5400, 9000, 900, 20, 30, 5)

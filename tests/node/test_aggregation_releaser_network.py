@@ -21,9 +21,7 @@ from carbonport.node.aggregation.network.coordinator_client import CoordinatorCl
 from carbonport.node.aggregation.network.given_leaves import given_leaves
 from carbonport.node.aggregation.network.opened_plan import opened_plan
 from carbonport.node.aggregation.network.plan_file import read_plan_file
-from carbonport.node.aggregation.network.records import Record, names_of
 from carbonport.node.aggregation.network.register_rows import read_register
-from carbonport.node.aggregation.network.session_log import keep_logged
 from carbonport.node.aggregation.releaser import sealed_opening
 from carbonport.node.aggregation.result_check import check_result_file
 from carbonport.node.aggregation.result_statement import exact_sums
@@ -41,7 +39,9 @@ from carbonport.node.demo.aggregate_cast import (
 )
 from carbonport.node.demo.cast import Part
 from carbonport.node.identity.key_ring import KeyUse
-from carbonport.node.store.aggregation_schema import aggregation_records
+from carbonport.node.sessions.records import Record, names_of
+from carbonport.node.sessions.session_log import keep_logged
+from carbonport.node.store.session_schema import session_records
 
 RELEASER = EU_KEEPER
 
@@ -222,7 +222,7 @@ async def _others_cannot_speak_for_it(nodes: Nodes, stage: AggregateStage, sessi
         other = VERDICT.sign(
             Verdict(plan, 1, roster, passes=True), RELEASER.id, own.participant.signing_key(KeyUse.SEAL)
         )
-        with pytest.raises(Refused, match="aggregation-document-place"):
+        with pytest.raises(Refused, match="session-document-place"):
             await CoordinatorClient(own.peers, COORDINATOR.id).submit_verdict(session, 1, other.token)
     with pytest.raises(FailedVerification):
         await CoordinatorClient(own.peers, COORDINATOR.id).submit_verdict(session, 1, forged.token)
@@ -249,7 +249,7 @@ def _no_value_is_kept(nodes: Nodes, session: str) -> None:
     places = [path.read_bytes() for path in (nodes.stage.folder / RELEASER.key / "data").iterdir()]
     with node.participant.store.reading() as connection:
         assert not names_of(connection, session, "opening:1")
-        places += [bytes(row.content) for row in connection.execute(select(aggregation_records))]
+        places += [bytes(row.content) for row in connection.execute(select(session_records))]
     for figure in (*OUTPUTS_T[:EXPORTERS], *POWER_MWH[:EXPORTERS]):
         for form in (figure, figure.replace(".", "")):
             assert not any(form.encode() in place for place in places), figure

@@ -23,7 +23,7 @@ from carbonport.node.aggregation.findings import searchers
 from carbonport.node.aggregation.holder import Holder, HolderState, require_not_restored
 from carbonport.node.aggregation.plan import PLAN, Metric, Plan, PlannedHolder, SignedPlan
 from carbonport.node.aggregation.roster import ROSTER, Roster, SignedRoster
-from carbonport.node.aggregation.signed_document import Signed
+from carbonport.node.sessions.signed_document import Signed
 
 NOW, EXPIRES = 1_800_000_000, 1_800_003_600
 COORDINATOR = "EU/COORDINATOR"

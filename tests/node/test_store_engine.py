@@ -17,6 +17,7 @@ from carbonport.node.store import (
     aggregation_schema,
     exchange_schema,
     lot_schema,
+    session_schema,
     threshold_schema,
 )
 from carbonport.node.store.backup import back_up, restore
@@ -44,7 +45,8 @@ def test_migrations_make_the_tables_that_the_program_uses(store: Store) -> None:
         exchange_schema.ledgers,
         lot_schema.lots,
         threshold_schema.threshold_claims,
-        aggregation_schema.aggregation_records,
+        aggregation_schema.aggregation_contributions,
+        session_schema.session_records,
     )
     assert all(table.metadata is metadata for table in tables)
     with store.reading() as connection:

@@ -22,7 +22,7 @@ from carbonport.crypto.sums.contribution import ContributionHead
 from carbonport.errors import FailedVerification
 from carbonport.node.aggregation.plan import COHORT_NAME, MAX_ATTEMPTS, MAX_PLAN_COHORTS, SignedPlan
 from carbonport.node.aggregation.roster import SignedRoster
-from carbonport.node.aggregation.signed_document import DocumentKind, Signed
+from carbonport.node.sessions.signed_document import DocumentKind, Signed
 
 MAX_ANSWER_BYTES = 4 * 1024 * 1024
 """Longest answer as a token: 64 metrics of 256 cohorts."""

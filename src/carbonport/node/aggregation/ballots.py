@@ -14,7 +14,7 @@ from carbonport.crypto.canonical import Json
 from carbonport.errors import FailedVerification, Refused
 from carbonport.node.aggregation.plan import MAX_ATTEMPTS, SignedPlan
 from carbonport.node.aggregation.roster import SignedRoster
-from carbonport.node.aggregation.signed_document import DocumentKind, Signed
+from carbonport.node.sessions.signed_document import DocumentKind, Signed
 
 MAX_VOTE_BYTES = 8 * 1024
 """Longest vote or closing statement as a token."""

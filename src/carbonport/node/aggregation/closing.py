@@ -27,7 +27,7 @@ from carbonport.node.aggregation.ballots import (
     Vote,
 )
 from carbonport.node.aggregation.plan import SignedPlan
-from carbonport.node.aggregation.signed_document import SealKeys, Signed
+from carbonport.node.sessions.signed_document import SealKeys, Signed
 
 CERTIFICATE_FORMAT = "carbonport-aggregation-closing/1"
 """Names the format of a certificate."""

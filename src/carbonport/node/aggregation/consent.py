@@ -13,7 +13,7 @@ from carbonport.attestation.strict_fields import StrictFields
 from carbonport.crypto.canonical import Json
 from carbonport.errors import FailedVerification
 from carbonport.node.aggregation.plan import COHORT_NAME, MAX_PLAN_COHORTS, SignedPlan
-from carbonport.node.aggregation.signed_document import DocumentKind, Signed
+from carbonport.node.sessions.signed_document import DocumentKind, Signed
 
 MAX_CONSENT_BYTES = 64 * 1024
 """Longest consent as a token."""

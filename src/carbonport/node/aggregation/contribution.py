@@ -22,7 +22,7 @@ from carbonport.crypto.sums.attested import AttestedCommitment
 from carbonport.crypto.sums.contribution_proofs import SubmittedHead
 from carbonport.errors import CarbonportError, FailedVerification
 from carbonport.node.aggregation.plan import MAX_ATTEMPTS, MAX_METRICS, METRIC_NAME, Metric, SignedPlan
-from carbonport.node.aggregation.signed_document import DocumentKind, Signed
+from carbonport.node.sessions.signed_document import DocumentKind, Signed
 
 MAX_CONTRIBUTION_BYTES = 1024 * 1024
 """Longest contribution as a token; its ciphertexts travel beside it."""

@@ -20,7 +20,7 @@ from carbonport.node.aggregation.contribution import (
     SignedContribution,
 )
 from carbonport.node.aggregation.plan import MAX_ATTEMPTS, SignedPlan
-from carbonport.node.aggregation.signed_document import SealKeys, Signed, document_digest
+from carbonport.node.sessions.signed_document import SealKeys, Signed, document_digest
 
 
 @dataclass(frozen=True, slots=True)

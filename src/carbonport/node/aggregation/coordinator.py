@@ -26,8 +26,8 @@ from carbonport.node.aggregation.roster import (
     nothing_released,
     release_of,
 )
-from carbonport.node.aggregation.signed_document import Signed
 from carbonport.node.aggregation.totals import TOTALS, TotalsNote, totals_note
+from carbonport.node.sessions.signed_document import Signed
 
 
 @dataclass(frozen=True, slots=True)

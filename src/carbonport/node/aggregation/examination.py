@@ -24,8 +24,8 @@ from carbonport.node.aggregation.consent import CONSENT, check_consent
 from carbonport.node.aggregation.contribution import CONTRIBUTION, SignedContribution, check_contribution
 from carbonport.node.aggregation.plan import SignedPlan
 from carbonport.node.aggregation.roster import ROSTER, SignedRoster, check_roster
-from carbonport.node.aggregation.signed_document import SealKeys
 from carbonport.node.aggregation.verdict import check_verdict
+from carbonport.node.sessions.signed_document import SealKeys
 
 StatementOf = Callable[[str, str], Statement]
 """The current statement of a contributor, of this digest: signature, verifier and standing checked, or it raises."""

@@ -18,7 +18,7 @@ from carbonport.node.aggregation.ballots import ABORT, CLOSING_STATEMENT, VOTE
 from carbonport.node.aggregation.closing import ClosingCertificate, check_closed
 from carbonport.node.aggregation.plan import MAX_ATTEMPTS, MAX_INVITED, SignedPlan
 from carbonport.node.aggregation.roster import SignedRoster
-from carbonport.node.aggregation.signed_document import DocumentKind, SealKeys, Signed
+from carbonport.node.sessions.signed_document import DocumentKind, SealKeys, Signed
 
 MAX_FINDING_BYTES = 128 * 1024
 """Longest finding as a token."""

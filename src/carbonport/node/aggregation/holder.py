@@ -22,7 +22,7 @@ from carbonport.node.aggregation.ballots import (
 )
 from carbonport.node.aggregation.plan import MAX_ATTEMPTS, SignedPlan
 from carbonport.node.aggregation.roster import SignedRoster
-from carbonport.node.aggregation.signed_document import Signed
+from carbonport.node.sessions.signed_document import Signed
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from carbonport.attestation.statement_draft import read_hex
 from carbonport.attestation.strict_fields import StrictFields
 from carbonport.crypto.canonical import Json
 from carbonport.node.aggregation.plan import PLAN_NONCE_BYTES
-from carbonport.node.aggregation.signed_document import DocumentKind
+from carbonport.node.sessions.signed_document import DocumentKind
 
 MAX_HOLDER_KEYS_BYTES = 8 * 1024
 """Longest announcement as a token; the context itself travels beside it."""

@@ -19,7 +19,7 @@ from carbonport.crypto.canonical import Json
 from carbonport.crypto.sums.parameters import MAX_DECIMALS, SumMetric, SumParameters
 from carbonport.crypto.sums.threshold import Threshold
 from carbonport.errors import Malformed
-from carbonport.node.aggregation.signed_document import DocumentKind, Signed
+from carbonport.node.sessions.signed_document import DocumentKind, Signed
 
 PLAN_NONCE_BYTES = 32
 """Fresh for every plan: the holders sign their keys for it."""

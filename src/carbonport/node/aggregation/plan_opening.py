@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from carbonport.classification.cohorts import Undertakings
 from carbonport.errors import FailedVerification
 from carbonport.node.aggregation.holder_keys import HOLDER_KEYS
-from carbonport.node.aggregation.parties import Directory, check_parties
+from carbonport.node.aggregation.parties import check_parties
 from carbonport.node.aggregation.plan import PLAN, SignedPlan
-from carbonport.node.aggregation.signed_document import SealKeys
+from carbonport.node.sessions.parties import Directory
+from carbonport.node.sessions.signed_document import SealKeys
 
 
 def open_plan(

@@ -21,13 +21,9 @@ from carbonport.node.aggregation.parties import check_parties
 from carbonport.node.aggregation.plan import PLAN, SignedPlan
 from carbonport.node.aggregation.result_file import ResultFile, read_result_file
 from carbonport.node.aggregation.result_statement import RESULT, Result, SignedResult, result_of
-from carbonport.node.aggregation.signed_document import SealKeys
-from carbonport.node.aggregation.trust_lookups import (
-    add_lists,
-    directory,
-    listed_statements,
-    seal_keys,
-)
+from carbonport.node.aggregation.trust_lookups import add_lists, listed_statements
+from carbonport.node.sessions.parties import directory, seal_keys
+from carbonport.node.sessions.signed_document import SealKeys
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,7 @@ from carbonport.node.aggregation.plan import (
     SignedPlan,
 )
 from carbonport.node.aggregation.roster import SignedRoster
-from carbonport.node.aggregation.signed_document import DocumentKind, Signed
+from carbonport.node.sessions.signed_document import DocumentKind, Signed
 
 MAX_RESULT_BYTES = 4 * 1024 * 1024
 """Longest result as a token."""

@@ -26,7 +26,7 @@ from carbonport.node.aggregation.plan import (
     MAX_PLAN_COHORTS,
     SignedPlan,
 )
-from carbonport.node.aggregation.signed_document import DocumentKind, Signed
+from carbonport.node.sessions.signed_document import DocumentKind, Signed
 
 MAX_ROSTER_BYTES = 8 * 1024 * 1024
 """Longest roster as a token."""

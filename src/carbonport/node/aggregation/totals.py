@@ -18,7 +18,7 @@ from carbonport.errors import CarbonportError, FailedVerification, Malformed
 from carbonport.node.aggregation.answers import cohort_members
 from carbonport.node.aggregation.plan import COHORT_NAME, MAX_ATTEMPTS, MAX_PLAN_COHORTS, SignedPlan
 from carbonport.node.aggregation.roster import SignedRoster
-from carbonport.node.aggregation.signed_document import DocumentKind, Signed
+from carbonport.node.sessions.signed_document import DocumentKind, Signed
 
 MAX_TOTALS_BYTES = 64 * 1024
 """Longest note as a token; the ciphertexts travel beside it."""

@@ -4,11 +4,8 @@ from collections.abc import Mapping, Sequence
 
 from carbonport.attestation.statement import Statement, statement_digest, statement_kid, verify_statement
 from carbonport.attestation.trust_store import TrustStore
-from carbonport.crypto.jws import Jwk
 from carbonport.errors import CarbonportError, FailedVerification
 from carbonport.node.aggregation.examination import StatementOf
-from carbonport.node.aggregation.parties import Directory, Party
-from carbonport.node.aggregation.signed_document import SealKeys
 
 
 def add_lists(store: TrustStore, tokens: Sequence[str], *, now: int) -> None:
@@ -27,26 +24,6 @@ def add_lists(store: TrustStore, tokens: Sequence[str], *, now: int) -> None:
         if problem is not None and len(left) == len(waiting):
             raise problem
         waiting = left
-
-
-def seal_keys(store: TrustStore, *, at: int, now: int) -> SealKeys:
-    """Seal keys that were valid at `at`, by lists that are current at `now`."""
-
-    def key(participant: str, kid: str) -> Jwk:
-        return store.signing_key(participant, kid, "seal", at=at, now=now).jwk
-
-    return key
-
-
-def directory(store: TrustStore, *, now: int) -> Directory:
-    """Parties by lists that are current at `now`."""
-
-    def party(name: str) -> Party:
-        entry = store.participant(name, now=now)
-        hpke = {key.text for key in entry.keys if key.usage == "hpke" and key.valid_at(now)}
-        return Party(entry.id, entry.roles, entry.undertaking, frozenset(hpke))
-
-    return party
 
 
 def listed_statements(tokens: Mapping[str, str], store: TrustStore, *, at: int, now: int) -> StatementOf:

@@ -13,7 +13,7 @@ from carbonport.crypto.canonical import Json
 from carbonport.errors import FailedVerification, Refused
 from carbonport.node.aggregation.plan import MAX_ATTEMPTS, SignedPlan
 from carbonport.node.aggregation.roster import SignedRoster
-from carbonport.node.aggregation.signed_document import DocumentKind, SealKeys, Signed
+from carbonport.node.sessions.signed_document import DocumentKind, SealKeys, Signed
 
 MAX_VERDICT_BYTES = 8 * 1024
 """Longest verdict as a token."""

@@ -13,8 +13,8 @@ from carbonport.node.aggregation.network.coordinator_inbox import (
     tokens,
     wrong_phase,
 )
-from carbonport.node.aggregation.network.records import all_of, find
 from carbonport.node.open_node import OpenNode
+from carbonport.node.sessions.records import all_of, find
 from carbonport.node.transport.calls import caller
 from carbonport.wire.v1 import aggregation_pb2 as pb
 from carbonport.wire.v1 import aggregation_pb2_grpc

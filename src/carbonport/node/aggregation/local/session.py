@@ -37,10 +37,11 @@ from carbonport.node.aggregation.releaser import Releaser, ReleaserState, sealed
 from carbonport.node.aggregation.result_check import CheckedResult, check_result_file
 from carbonport.node.aggregation.result_file import ResultFile
 from carbonport.node.aggregation.roster import SignedRoster
-from carbonport.node.aggregation.signed_document import SealKeys, Signed
 from carbonport.node.aggregation.totals import TOTALS, add_up, check_totals
-from carbonport.node.aggregation.trust_lookups import directory, listed_statements, seal_keys
+from carbonport.node.aggregation.trust_lookups import listed_statements
 from carbonport.node.aggregation.verdict import require_pass
+from carbonport.node.sessions.parties import directory, seal_keys
+from carbonport.node.sessions.signed_document import SealKeys, Signed
 
 TOTAL = "total"
 """The cohort of everyone."""

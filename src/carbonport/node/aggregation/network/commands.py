@@ -13,13 +13,13 @@ from carbonport.node.aggregation.network.coordinator_inbox import coordinated, w
 from carbonport.node.aggregation.network.coordinator_steps import begin, coordinator_step
 from carbonport.node.aggregation.network.holder_steps import holder_step
 from carbonport.node.aggregation.network.plan_file import MAX_PLAN_FILE_BYTES, read_plan_file
-from carbonport.node.aggregation.network.records import find
 from carbonport.node.aggregation.network.releaser_steps import releaser_step
 from carbonport.node.bounded_file import read_bounded
 from carbonport.node.file_problem import require_place
 from carbonport.node.identity.names import Role
 from carbonport.node.identity.private_files import write_public
 from carbonport.node.open_node import OpenNode
+from carbonport.node.sessions.records import find
 
 Arguments = Mapping[str, Json]
 

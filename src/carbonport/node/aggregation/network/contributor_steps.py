@@ -23,10 +23,8 @@ from carbonport.node.aggregation.contribution import CONTRIBUTION
 from carbonport.node.aggregation.contributor import Contributor, ContributorState
 from carbonport.node.aggregation.network.coordinator_client import CoordinatorClient
 from carbonport.node.aggregation.network.given_leaves import GivenLeaves, given_leaves
-from carbonport.node.aggregation.network.opened_plan import OpenedPlan, current_keys, opened_plan
-from carbonport.node.aggregation.network.records import Record, all_of, drop, find, keep
+from carbonport.node.aggregation.network.opened_plan import OpenedPlan, opened_plan
 from carbonport.node.aggregation.network.register_rows import MayContribute, close_attempt
-from carbonport.node.aggregation.network.session_log import PURPOSE, keep_logged
 from carbonport.node.aggregation.plan import MAX_ATTEMPTS, SignedPlan
 from carbonport.node.aggregation.releaser import sealed_opening
 from carbonport.node.aggregation.result_check import check_result_file
@@ -35,6 +33,9 @@ from carbonport.node.identity.key_ring import KeyUse
 from carbonport.node.log.draft import Draft, Logged
 from carbonport.node.open_node import OpenNode
 from carbonport.node.own_log import own_key
+from carbonport.node.sessions.parties import current_keys
+from carbonport.node.sessions.records import Record, all_of, drop, find, keep
+from carbonport.node.sessions.session_log import PURPOSE, keep_logged
 
 NONCE_DOMAIN = b"carbonport/aggregation-nonces/v1"
 """Domain of the secret that hedges the nonces of proofs."""

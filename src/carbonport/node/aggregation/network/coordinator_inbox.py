@@ -24,7 +24,14 @@ from carbonport.node.aggregation.contribution import CONTRIBUTION, check_contrib
 from carbonport.node.aggregation.findings import FINDING, check_finding, searchers
 from carbonport.node.aggregation.holder_keys import HOLDER_KEYS
 from carbonport.node.aggregation.network.plan_file import PlanDraft, read_draft
-from carbonport.node.aggregation.network.records import (
+from carbonport.node.aggregation.network.statement_standing import require_standing
+from carbonport.node.aggregation.plan import MAX_ATTEMPTS, PLAN, SignedPlan
+from carbonport.node.aggregation.roster import ROSTER, SignedRoster
+from carbonport.node.aggregation.trust_lookups import listed_statements
+from carbonport.node.aggregation.verdict import VERDICT, SignedVerdict
+from carbonport.node.open_node import OpenNode
+from carbonport.node.sessions.parties import seal_keys
+from carbonport.node.sessions.records import (
     Record,
     all_of,
     find,
@@ -32,19 +39,13 @@ from carbonport.node.aggregation.network.records import (
     names_of,
     sessions_with,
 )
-from carbonport.node.aggregation.network.session_log import (
+from carbonport.node.sessions.session_log import (
     crossed_receipt,
     exchange_id,
     keep_logged,
     wrong_document,
 )
-from carbonport.node.aggregation.network.statement_standing import require_standing
-from carbonport.node.aggregation.plan import MAX_ATTEMPTS, PLAN, SignedPlan
-from carbonport.node.aggregation.roster import ROSTER, SignedRoster
-from carbonport.node.aggregation.signed_document import SealKeys
-from carbonport.node.aggregation.trust_lookups import listed_statements, seal_keys
-from carbonport.node.aggregation.verdict import VERDICT, SignedVerdict
-from carbonport.node.open_node import OpenNode
+from carbonport.node.sessions.signed_document import SealKeys
 
 
 @dataclass(frozen=True, slots=True)

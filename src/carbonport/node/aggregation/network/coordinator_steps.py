@@ -21,17 +21,18 @@ from carbonport.node.aggregation.examination import Examined, Proposal, examine
 from carbonport.node.aggregation.findings import FINDING, searchers
 from carbonport.node.aggregation.network.coordinator_inbox import CoordinatorSession, tokens
 from carbonport.node.aggregation.network.plan_file import PlanDraft, draft_bytes
-from carbonport.node.aggregation.network.records import Record, all_of, drop, find, keep, names_of
-from carbonport.node.aggregation.network.session_log import keep_logged
 from carbonport.node.aggregation.parties import check_parties
 from carbonport.node.aggregation.plan import MAX_ATTEMPTS, PLAN_NONCE_BYTES, SignedPlan
 from carbonport.node.aggregation.result_file import ResultFile
 from carbonport.node.aggregation.roster import SignedRoster
-from carbonport.node.aggregation.signed_document import document_digest
 from carbonport.node.aggregation.totals import add_up
-from carbonport.node.aggregation.trust_lookups import directory, listed_statements
+from carbonport.node.aggregation.trust_lookups import listed_statements
 from carbonport.node.identity.key_ring import KeyUse
 from carbonport.node.open_node import OpenNode
+from carbonport.node.sessions.parties import directory
+from carbonport.node.sessions.records import Record, all_of, drop, find, keep, names_of
+from carbonport.node.sessions.session_log import keep_logged
+from carbonport.node.sessions.signed_document import document_digest
 
 EVERYONE = "everyone in the plan"
 """The counterparty of what a coordinator publishes."""

@@ -23,10 +23,7 @@ from carbonport.node.aggregation.holder import Holder, HolderAttempt, HolderStat
 from carbonport.node.aggregation.holder_keys import HOLDER_KEYS, HolderKeys
 from carbonport.node.aggregation.network.coordinator_client import CoordinatorClient, SessionState
 from carbonport.node.aggregation.network.every_session import OVER, step_every_session
-from carbonport.node.aggregation.network.holder_secret import HolderSecret
-from carbonport.node.aggregation.network.opened_plan import OpenedPlan, current_keys, opened_plan
-from carbonport.node.aggregation.network.records import Record, all_of, drop, find, kept_at
-from carbonport.node.aggregation.network.session_log import keep_logged
+from carbonport.node.aggregation.network.opened_plan import OpenedPlan, opened_plan
 from carbonport.node.aggregation.network.statement_standing import require_standing
 from carbonport.node.aggregation.plan import MAX_ATTEMPTS, PLAN, SignedPlan
 from carbonport.node.aggregation.roster import ROSTER
@@ -35,6 +32,10 @@ from carbonport.node.aggregation.trust_lookups import listed_statements
 from carbonport.node.identity.key_ring import KeyUse
 from carbonport.node.open_node import OpenNode
 from carbonport.node.restored import read_restore
+from carbonport.node.sessions.holder_secret import HolderSecret
+from carbonport.node.sessions.parties import current_keys
+from carbonport.node.sessions.records import Record, all_of, drop, find, kept_at
+from carbonport.node.sessions.session_log import keep_logged
 
 
 async def holder_step(node: OpenNode, coordinator: str) -> list[dict[str, Json]]:

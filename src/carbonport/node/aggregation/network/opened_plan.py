@@ -6,14 +6,13 @@ from dataclasses import dataclass
 from carbonport.classification.cohorts import Undertakings
 from carbonport.crypto.log_entry import EntryType
 from carbonport.node.aggregation.network.coordinator_client import CoordinatorClient
-from carbonport.node.aggregation.network.records import Record, all_of, find, keep
-from carbonport.node.aggregation.network.session_log import keep_logged
 from carbonport.node.aggregation.parties import check_parties
 from carbonport.node.aggregation.plan import PLAN, SignedPlan, plan_malformed
 from carbonport.node.aggregation.plan_opening import open_plan
-from carbonport.node.aggregation.signed_document import SealKeys
-from carbonport.node.aggregation.trust_lookups import directory, seal_keys
 from carbonport.node.open_node import OpenNode
+from carbonport.node.sessions.parties import current_keys, directory
+from carbonport.node.sessions.records import Record, all_of, find, keep
+from carbonport.node.sessions.session_log import keep_logged
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,12 +22,6 @@ class OpenedPlan:
     plan: SignedPlan
     undertakings: Undertakings
     contexts: Mapping[int, bytes]
-
-
-def current_keys(node: OpenNode) -> SealKeys:
-    """Seal keys as of now."""
-    participant = node.participant
-    return seal_keys(participant.trust, at=participant.clock(), now=participant.clock())
 
 
 async def opened_plan(node: OpenNode, client: CoordinatorClient, session: str) -> OpenedPlan:

@@ -19,9 +19,7 @@ from carbonport.node.aggregation.network.coordinator_client import (
     SessionState,
 )
 from carbonport.node.aggregation.network.every_session import OVER, step_every_session
-from carbonport.node.aggregation.network.opened_plan import OpenedPlan, current_keys, opened_plan
-from carbonport.node.aggregation.network.records import Record, drop, find
-from carbonport.node.aggregation.network.session_log import crossed_receipt, exchange_id, keep_logged
+from carbonport.node.aggregation.network.opened_plan import OpenedPlan, opened_plan
 from carbonport.node.aggregation.plan import MAX_ATTEMPTS, SignedPlan
 from carbonport.node.aggregation.releaser import Releaser, ReleaserState
 from carbonport.node.aggregation.trust_lookups import listed_statements
@@ -29,6 +27,9 @@ from carbonport.node.aggregation.verdict import VERDICT, SignedVerdict
 from carbonport.node.identity.key_ring import KeyUse
 from carbonport.node.open_node import OpenNode
 from carbonport.node.restored import read_restore
+from carbonport.node.sessions.parties import current_keys
+from carbonport.node.sessions.records import Record, drop, find
+from carbonport.node.sessions.session_log import crossed_receipt, exchange_id, keep_logged
 
 
 async def releaser_step(node: OpenNode, coordinator: str) -> list[dict[str, Json]]:

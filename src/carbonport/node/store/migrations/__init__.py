@@ -17,6 +17,7 @@ from carbonport.node.store.migrations.m0003_lots import LOTS
 from carbonport.node.store.migrations.m0004_threshold_claims import THRESHOLD_CLAIMS
 from carbonport.node.store.migrations.m0005_aggregation import AGGREGATION
 from carbonport.node.store.migrations.m0006_shown_to_a_releaser import SHOWN_TO_A_RELEASER
+from carbonport.node.store.migrations.m0007_session_records import SESSION_RECORDS
 from carbonport.node.store.migrations.migration import WORDS, Migration
 from carbonport.node.store.schema import store_migrations
 
@@ -27,6 +28,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     THRESHOLD_CLAIMS,
     AGGREGATION,
     SHOWN_TO_A_RELEASER,
+    SESSION_RECORDS,
 )
 """Append only; a released migration is never edited."""
 

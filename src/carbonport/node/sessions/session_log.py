@@ -22,10 +22,10 @@ from carbonport.crypto.log_entry import (
 from carbonport.crypto.receipt import Receipt
 from carbonport.crypto.tuplehash import tuple_hash
 from carbonport.errors import Refused
-from carbonport.node.aggregation.network.records import Record, find, keep, said_before
 from carbonport.node.log.draft import CompanionWrite, Condition, Draft, Logged
 from carbonport.node.open_node import OpenNode
 from carbonport.node.participant import Participant
+from carbonport.node.sessions.records import Record, find, keep, said_before
 
 EXCHANGE_DOMAIN = "carbonport/aggregation/exchange/v1"
 """Domain string of a document's exchange id."""
@@ -125,7 +125,7 @@ def crossed_receipt(
 def wrong_document(found: str) -> Refused:
     """The refusal of a document that belongs elsewhere."""
     return Refused(
-        "aggregation-document-place",
+        "session-document-place",
         found=found,
         expected="a document of this session and attempt",
         remedy="Send what this session asks for.",

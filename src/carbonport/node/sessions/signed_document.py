@@ -46,23 +46,24 @@ class Signed(Generic[ContentT]):
 class DocumentKind(Generic[ContentT]):
     """One kind of document: its name, its bound, and how its content is written and read.
 
-    `name` is a word such as `plan`; the JWS type and the format follow from it.
+    `name` is a word such as `plan`, `area` what the session is for; the JWS type and the format follow from both.
     """
 
     name: str
     max_bytes: int
     write: Callable[[ContentT], Mapping[str, Json]]
     read: Callable[[StrictFields], ContentT]
+    area: str = "aggregation"
 
     @property
     def typ(self) -> str:
         """The JWS type."""
-        return f"carbonport-aggregation-{self.name}+jwt"
+        return f"carbonport-{self.area}-{self.name}+jwt"
 
     @property
     def format(self) -> str:
         """The format that the payload names."""
-        return f"carbonport-aggregation-{self.name}/1"
+        return f"carbonport-{self.area}-{self.name}/1"
 
     def sign(self, content: ContentT, issuer: str, key: SigningKey) -> Signed[ContentT]:
         """Sign it; it is read back first, so that nothing leaves that a strict reader refuses."""
@@ -74,10 +75,10 @@ class DocumentKind(Generic[ContentT]):
         """The document of this token, which `issuer` must have signed; raises `Malformed` or `FailedVerification`."""
         if len(token) > self.max_bytes:
             raise Malformed(
-                "aggregation-document-size",
+                "session-document-size",
                 found=f"a {self.name} of {len(token)} characters",
                 expected=f"at most {self.max_bytes}",
-                remedy=f"Check that this is an aggregation {self.name}.",
+                remedy=f"Check that this is a document of the kind {self.area} {self.name}.",
                 where=issuer,
             )
         key = keys(issuer, str(peek_header(token).get("kid", "")))
@@ -86,11 +87,11 @@ class DocumentKind(Generic[ContentT]):
 
     def _read(self, payload: bytes, issuer: str) -> ContentT:
         fields = StrictFields(
-            parse_canonical(payload, max_bytes=self.max_bytes, where=self.name), f"aggregation {self.name}"
+            parse_canonical(payload, max_bytes=self.max_bytes, where=self.name), f"{self.area} {self.name}"
         )
         if fields.text("format") != self.format:
             raise Malformed(
-                "aggregation-document-format",
+                "session-document-format",
                 found="a document of another format",
                 expected=self.format,
                 remedy="Use a version of the program that knows the format.",
@@ -98,7 +99,7 @@ class DocumentKind(Generic[ContentT]):
             )
         if fields.text("iss") != issuer:
             raise FailedVerification(
-                "aggregation-document-issuer",
+                "session-document-issuer",
                 found=f"a {self.name} that names another issuer than {issuer}",
                 expected="a document in its sender's own name",
                 remedy="Do not use it: somebody passed on another's document as its own.",

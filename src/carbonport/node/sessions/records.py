@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, delete, insert, select
 
 from carbonport.errors import Refused
-from carbonport.node.store.aggregation_schema import aggregation_records as records
+from carbonport.node.store.session_schema import session_records as records
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class Record:
 
 
 def keep(connection: Connection, session: str, record: Record, *, now: int) -> None:
-    """Keep a record; the same again changes nothing, another in its place is `Refused` (`aggregation-said-before`)."""
+    """Keep a record; the same again changes nothing, another in its place is `Refused` (`session-said-before`)."""
     known = find(connection, session, record.kind, record.name)
     if known is None:
         connection.execute(
@@ -91,7 +91,7 @@ def kept_at(connection: Connection, session: str, kind: str) -> int | None:
 def said_before(record: Record) -> Refused:
     """The refusal of a second, different word."""
     return Refused(
-        "aggregation-said-before",
+        "session-said-before",
         found=f"another {record.kind.partition(':')[0]} than was given before",
         expected="one word, which may be repeated",
         remedy="Send what was sent first; to say something else takes another attempt or plan.",

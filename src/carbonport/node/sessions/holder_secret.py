@@ -45,7 +45,7 @@ class HolderSecret:
         path = self._path(context)
         if not path.exists():
             raise Refused(
-                "aggregation-secret-destroyed",
+                "session-secret-destroyed",
                 found="a session whose secret keys are no longer here",
                 expected="keys that were made for this session and not destroyed yet",
                 remedy="This holder says nothing more in this session; another plan gets other keys.",
