@@ -67,8 +67,10 @@ class EntryType(IntEnum):
     OPERATOR = 9
     """A decision of the node's operator (a restore accepted, a key rotated)."""
     SESSION = 10
-    """A document of an aggregation session, sent or received, that is nobody's data: a plan, a consent, a vote, a
-    result."""
+    """A document of an aggregation session or a training, sent or received, that is nobody's data: a plan, a consent, a
+    vote, a result."""
+    TRAINING = 11
+    """An exchange of a federated training at a holder or its coordinator, or its model: see the field `training`."""
 
     @property
     def word(self) -> str:
@@ -106,6 +108,8 @@ class FieldName:
     """ASCII decimal: the entry whose body a redaction erased."""
     LOT = "lot"
     """Canonical JSON {consignment, k, origin, salt, statement}: the entry of a lot that a consignment is sold by."""
+    TRAINING = "training"
+    """Canonical JSON of an exchange of a training: see `carbonport.node.training.exchange_record`."""
     PEER = "peer"
     """Canonical JSON {origin, index, leaf, receipt}: the counterparty's entry and the digest of its
     receipt."""
