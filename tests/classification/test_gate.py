@@ -24,7 +24,7 @@ from classified_plant import (
 
 from carbonport.classification.egress import Approval, EgressRefused, EgressRequest, Recipient, Subject
 from carbonport.classification.field_classes import FieldClass, GradingTable
-from carbonport.classification.forms import Form, Purpose, Role
+from carbonport.classification.forms import Form, Pool, Purpose, Role
 from carbonport.classification.gate import MAX_PAYLOAD_BYTES, Gate
 from carbonport.classification.graded_ledger import graded_ledger
 from carbonport.classification.grades import Grade
@@ -421,3 +421,47 @@ def test_a_precursor_known_by_its_category_alone_is_shown_by_it() -> None:
     (shown,) = json.loads(gate.release(asked("precursors")).payload)["items"]["precursors"]
     assert (shown["category"], shown["basis"], shown["country"]) == ("Pig iron", "measured", "UA")
     assert "cn" not in shown
+
+
+LEARNED = ("route", "see_direct", "activity_level", "stream/coke/activity_data", "stream/coke/carbon_content")
+COORDINATOR = Recipient("CN/5299000COORDINATE001", Role.COORDINATOR, "CN")
+
+
+def training(*items: str, cohort: int = 5, rows: int = 10, approval: str = "T-1") -> EgressRequest:
+    request = asked(*items, recipient=COORDINATOR, form=Form.MODEL_UPDATE, approval=approval)
+    return replace(request, purpose=Purpose.TRAINING, pool=Pool(cohort, rows))
+
+
+def test_a_training_takes_a_persons_approval_ten_rows_and_five_exporters() -> None:
+    given = replace(approval_for(training(*LEARNED)), reference="T-1")
+    gate = gate_over(Plant().ledger(), approvals=[given])
+    decision = gate.assess(training(*LEARNED))
+    assert decision.allowed
+    assert {item.form for item in decision.items} == {Form.MODEL_UPDATE}
+    for wrong in (
+        training(*LEARNED, cohort=4),
+        training(*LEARNED, rows=9),
+        training(*LEARNED, approval=""),
+        training(*LEARNED, approval="T-2"),
+        replace(training(*LEARNED), purpose=Purpose.BENCHMARKING),
+        replace(training(*LEARNED), recipient=replace(COORDINATOR, id="CN/5299000SOMEONEELSE1")),
+        replace(training(*LEARNED), pool=None),
+        training(*LEARNED, "latitude"),
+        training(*LEARNED, "contact_email"),
+        replace(training(*LEARNED), form=Form.RAW),
+        replace(training(*LEARNED), form=Form.RAW, pool=None),
+    ):
+        assert not gate.assess(wrong).allowed
+
+
+def test_a_core_or_important_figure_goes_into_no_training() -> None:
+    for grade in (Grade.IMPORTANT, Grade.CORE):
+        raised = {"stream/coke/activity_data": grade}
+        graded, results = graded_with_results(Plant().ledger(), raised)
+        gate = Gate(
+            policy(), graded, results, home="CN", clock=lambda: NOW, random_bytes=lambda count: b"1" * count,
+            approvals=lambda _: [approval_for(training(*LEARNED))],
+        )  # fmt: skip
+        decision = gate.assess(training("stream/coke/activity_data"), as_if_approved=True)
+        assert not decision.allowed
+        assert decision.items[0].grade is grade

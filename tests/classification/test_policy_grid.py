@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 
 from carbonport.classification.field_classes import Action, FieldClass, GradingTable
-from carbonport.classification.forms import Form, Purpose, Role
+from carbonport.classification.forms import Form, Pool, Purpose, Role
 from carbonport.classification.grades import Grade
 from carbonport.classification.policy import NO_POLICY_REASON, POLICY_ERROR_REASON, Policy, Question
 from carbonport.errors import Malformed, Misuse
 
 # The oracle is written from the default grades of reference/grading.md, by hand and in another shape than the policy:
 # per role a text of `class: grades letters`, where F is free, P commitment, proof or aggregate, A the value or a band
-# after approval, B a band, Z a proof only, M a model update.
+# after approval, B a band, Z a proof only, M a model update after approval, of ten rows or more among five or more.
 DELIVERY = "identity product result factor process precursor customs certificate"
 RULES = {
     (Role.DECLARANT, Purpose.CBAM_DECLARATION): {
@@ -62,11 +62,21 @@ RULES = {
     (Role.COORDINATOR, Purpose.TRAINING): {
         "certificate": {"g1": "F"},
         **{
-            name: {"g2": "M", "g3": "M", "g4": "M"}
-            for name in ("result", "result-total", "production", "energy", "process")
+            name: {"g1": "M", "g2": "M", "g3": "M", "g4": "M"}
+            for name in [
+                "result",
+                "result-total",
+                "production",
+                "energy",
+                "process",
+                "factor",
+                "precursor",
+                "product",
+            ]
         },
     },
 }
+POOL = Pool(5, 10)
 SHOWN = {"raw", "banded"}
 SEALED = {"commitment", "proof", "aggregate"}
 
@@ -75,10 +85,12 @@ def oracle(question: Question) -> bool:
     letters = (
         RULES.get((question.role, question.purpose), {}).get(question.field_class, {}).get(question.grade, "")
     )
-    allowed = {"F": SHOWN | SEALED, "P": SEALED, "B": {"banded"}, "Z": {"proof"}, "M": {"model_update"}}
+    allowed = {"F": SHOWN | SEALED, "P": SEALED, "B": {"banded"}, "Z": {"proof"}}
     forms = set[str]().union(*(allowed.get(letter, set()) for letter in letters))
     if "A" in letters and question.approval:
         forms |= SHOWN
+    if "M" in letters and question.approval and question.pool in (POOL, Pool(40, 360)):
+        forms |= {"model_update"}
     if question.role is Role.REGULATOR and question.cross_border and not question.approval:
         forms -= SHOWN
     return str(question.form) in forms
@@ -86,7 +98,18 @@ def oracle(question: Question) -> bool:
 
 def grid() -> list[Question]:
     axes = (Role, Purpose, Form, FieldClass, Grade, (True, False), (None, "A-1"))
-    return [Question(*point) for point in product(*axes)]
+    return [*(Question(*point) for point in product(*axes)), *_model_updates()]
+
+
+def _model_updates() -> list[Question]:
+    rest = ((Form.MODEL_UPDATE,), FieldClass, Grade, (True, False), (None, "A-1"))
+    pools = (Pool(40, 360), Pool(4, 360), Pool(40, 9), Pool(0, 0))
+    training = (Purpose.TRAINING,)
+    return [
+        *(Question(*point) for point in product((Role.COORDINATOR,), Purpose, *rest, (POOL,))),
+        *(Question(*point) for point in product((Role.COORDINATOR,), training, *rest, pools)),
+        *(Question(*point) for point in product(set(Role) - {Role.COORDINATOR}, training, *rest, (POOL,))),
+    ]
 
 
 def test_cedar_and_the_oracle_agree_on_the_whole_grid() -> None:
@@ -112,7 +135,7 @@ def test_table_and_policy_say_the_same_of_every_field_in_the_table() -> None:
     purposes |= {Role.REGULATOR: Purpose.SUPERVISION, Role.REGISTRY: Purpose.REGISTRY_FILING}
     for rule, role, form, approval in product(policy.table.rules.values(), Role, Form, (None, "A-1")):
         purpose = purposes.get(role, Purpose.TRAINING if form is Form.MODEL_UPDATE else Purpose.BENCHMARKING)
-        question = Question(role, purpose, form, rule.field_class, rule.grade, False, approval)
+        question = Question(role, purpose, form, rule.field_class, rule.grade, False, approval, POOL)
         table = rule.permits(role, form, approved=approval is not None)
         if rule.actions[role] is not Action.NEVER:
             assert policy.rule(question).allowed == table, (rule, question)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from carbonport.classification.field_classes import FieldClass
-from carbonport.classification.forms import Form, Purpose, Role
+from carbonport.classification.forms import Form, Pool, Purpose, Role
 from carbonport.classification.grades import Grade
 from carbonport.classification.thresholds import Threshold
 from carbonport.crypto.canonical import Json
@@ -49,6 +49,8 @@ class EgressRequest:
     that a proof of the items opens, decided like them. With `threshold` the form is banded: of the one result it tells
     that it is at most the published value; a name has no band, so everything else is decided, and told, as it stands.
 
+    `pool` belongs to the form *model update* alone: what the contribution goes into.
+
     `named_by_recipient`: the consignment's name and mass are the recipient's own words, which tell it nothing; whether
     they resemble something protected must not show in the answer.
     """
@@ -62,6 +64,7 @@ class EgressRequest:
     named_by_recipient: bool = False
     opened: tuple[OpenedFigure, ...] = ()
     threshold: Threshold | None = None
+    pool: Pool | None = None
 
     def form_of(self, name: str) -> Form:
         """The form in which an item would leave."""

@@ -68,12 +68,15 @@ class Action(StrEnum):
     PROOF = "proof"
     """Only what a proof tells."""
     POOLED = "pooled"
-    """As `protected`, and as a model update."""
+    """As `protected`, and as a model update after a person's approval."""
+    TRAINED = "trained"
+    """As a model update after a person's approval, nothing else."""
     NEVER = "never"
 
 
 _SHOWN = frozenset({Form.RAW, Form.BANDED})
 _PROTECTED = frozenset({Form.COMMITMENT, Form.PROOF, Form.AGGREGATE})
+_LEARNED = frozenset({Form.MODEL_UPDATE})
 _NOTHING: frozenset[Form] = frozenset()
 
 _FORMS: Mapping[Action, tuple[frozenset[Form], frozenset[Form]]] = MappingProxyType(
@@ -84,7 +87,8 @@ _FORMS: Mapping[Action, tuple[frozenset[Form], frozenset[Form]]] = MappingProxyT
         Action.APPROVAL: (_NOTHING, _SHOWN),
         Action.BANDED: (_PROTECTED | {Form.BANDED}, _NOTHING),
         Action.PROOF: (frozenset({Form.PROOF}), _NOTHING),
-        Action.POOLED: (_PROTECTED | {Form.MODEL_UPDATE}, _NOTHING),
+        Action.POOLED: (_PROTECTED, _LEARNED),
+        Action.TRAINED: (_NOTHING, _LEARNED),
         Action.NEVER: (_NOTHING, _NOTHING),
     }
 )

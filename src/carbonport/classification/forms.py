@@ -3,6 +3,7 @@
 The Cedar schema declares the same words; `policy` checks that both lists agree when it loads.
 """
 
+from dataclasses import dataclass
 from enum import StrEnum
 
 
@@ -43,4 +44,13 @@ class Form(StrEnum):
     AGGREGATE = "aggregate"
     """An encrypted share of a sum over several exporters."""
     MODEL_UPDATE = "model_update"
-    """A clipped and noised contribution to a model."""
+    """A contribution to a model: sealed shares of bounded integers, of which only sums over a cohort are known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """What a contribution to a training goes into: the fewest independent participants in any of its sums, as the
+    signed plan says and key holders hold it to, and how many rows this node gives."""
+
+    cohort: int
+    rows: int

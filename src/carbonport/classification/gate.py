@@ -80,6 +80,7 @@ REFUSED = "At least one item may not leave."
 NOT_COMPOSED = "This gate writes raw values and thresholds; other forms come from the rooms that make them."
 ABOVE_THRESHOLD = "The result is above the published value."
 FORM_OF_THRESHOLD = "A threshold is asked for in the banded form."
+POOL_OF_UPDATE = "A model update, and nothing else, goes into a training's cohort."
 HIDDEN_IN_TEXT = "A name in it carries the digits of a protected value."
 HIDDEN_IN_PAYLOAD = "The message would show the digits of a protected value."
 NO_MESSAGE = "No message of a permitted size came back from the signer."
@@ -330,6 +331,8 @@ def _request_problem(request: EgressRequest) -> str:
         return "The form is not one that the policy knows."
     if request.threshold is not None and request.form is not Form.BANDED:
         return FORM_OF_THRESHOLD
+    if (request.form is Form.MODEL_UPDATE) != (request.pool is not None):
+        return POOL_OF_UPDATE
     if not (RECIPIENT_ID.fullmatch(recipient.id) and JURISDICTION.fullmatch(recipient.jurisdiction)):
         return "The recipient's id or jurisdiction is missing or is not one."
     if not request.items or len(request.items) > MAX_ITEMS:

@@ -45,6 +45,7 @@ class ItemDecider:
             request.items,
             request.opened,
             request.threshold,
+            request.pool,
             approval,
         )
         known = self._remembered.get(key)
@@ -100,6 +101,7 @@ class ItemDecider:
                 grade=part.grade,
                 cross_border=request.recipient.jurisdiction != self._home,
                 approval=approval or None,
+                pool=request.pool,
             )
         )
         if not ruling.allowed:

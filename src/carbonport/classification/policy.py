@@ -19,7 +19,7 @@ from types import MappingProxyType
 import cedarpy
 
 from carbonport.classification.field_classes import FieldClass, GradingTable
-from carbonport.classification.forms import Form, Purpose, Role
+from carbonport.classification.forms import Form, Pool, Purpose, Role
 from carbonport.classification.grades import Grade
 from carbonport.crypto.tuplehash import tuple_hash
 from carbonport.errors import Malformed, Misuse
@@ -30,7 +30,7 @@ MAX_POLICY_BYTES = 1024 * 1024
 """A policy that a person can read is far smaller."""
 
 MAX_REMEMBERED_RULINGS = 16_384
-"""Rulings kept; without approvals there are at most 43,200 questions and few are ever asked."""
+"""Rulings kept; without approvals and trainings there are at most 43,200 questions and few are ever asked."""
 
 NO_POLICY_REASON = "No policy permits it."
 POLICY_ERROR_REASON = (
@@ -41,7 +41,7 @@ POLICY_ERROR_REASON = (
 @dataclass(frozen=True, slots=True)
 class Question:
     """What the policy is asked about one datum. `approval` is the reference of the matching approval, if
-    there is one."""
+    there is one; `pool` what a contribution to a training is part of."""
 
     role: Role
     purpose: Purpose
@@ -50,6 +50,7 @@ class Question:
     grade: Grade
     cross_border: bool
     approval: str | None = None
+    pool: Pool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +133,8 @@ def _request(question: Question) -> dict[str, object]:
     }
     if question.approval is not None:
         context["approval"] = question.approval
+    if question.pool is not None:
+        context |= {"cohort": question.pool.cohort, "rows": question.pool.rows}
     return {
         "principal": {"type": "Role", "id": str(question.role)},
         "action": {"type": "Action", "id": str(question.form)},
