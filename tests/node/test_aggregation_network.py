@@ -6,6 +6,7 @@ import json
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,16 @@ from carbonport.crypto.log_entry import EntryType
 from carbonport.crypto.sums.bfv_worker import BfvWorker
 from carbonport.crypto.sums.contributing import make_contribution
 from carbonport.crypto.sums.contribution import Contribution, decode_head
-from carbonport.errors import CarbonportError, FailedVerification, Refused
+from carbonport.errors import CarbonportError, FailedVerification, Malformed, Misuse, Refused
 from carbonport.node.aggregation.contributor import Contributor
 from carbonport.node.aggregation.findings import FINDING, Finding
+from carbonport.node.aggregation.given_proof import (
+    GivenProof,
+    ProvenContribution,
+    given_file,
+    proven_contribution,
+    read_given_file,
+)
 from carbonport.node.aggregation.network.coordinator_client import CoordinatorClient
 from carbonport.node.aggregation.network.given_leaves import given_leaves
 from carbonport.node.aggregation.network.opened_plan import opened_plan
@@ -45,9 +53,12 @@ from carbonport.node.home import open_home
 from carbonport.node.identity.key_ring import KeyUse
 from carbonport.node.open_node import OpenNode
 from carbonport.node.operations import run_operation
+from carbonport.node.operator.accept_restore import accept_restore
+from carbonport.node.operator.home_backup import back_up_home, restore_home
 from carbonport.node.participant import Participant
 from carbonport.node.services.aggregation_service import AggregationService
 from carbonport.node.services.status_service import StatusService
+from carbonport.node.sessions.parties import current_keys
 from carbonport.node.sessions.records import Record, find, names_of
 from carbonport.node.sessions.session_log import keep_logged
 from carbonport.node.sessions.signed_document import document_digest
@@ -149,14 +160,16 @@ def stage(
 
 def test_a_plan_that_expires_ends_with_last_words_and_frees_what_was_given(tmp_path: Path) -> None:
     try:
-        asyncio.run(_expiring(new_stage(tmp_path)))
+        asyncio.run(_expiring(new_stage(tmp_path / "stage"), tmp_path))
     finally:
         Nodes.later_s = 0
 
 
-async def _expiring(stage: AggregateStage) -> None:
+async def _expiring(stage: AggregateStage, tmp_path: Path) -> None:
     """One contributes, the others never do. Afterwards another plan takes the same quantities."""
     async with all_nodes(stage) as nodes:
+        exporter = nodes.opened[stage.exporters[0].key].participant
+        back_up_home(exporter, tmp_path / "backup", tmp_path / "period-keys")
         session = (await nodes.do(COORDINATOR, "plan", path=str(stage.folder / "plan.toml")))["session"]
         await nodes.hold()
         await nodes.do(COORDINATOR, "run", session=session)
@@ -189,6 +202,7 @@ async def _expiring(stage: AggregateStage) -> None:
         given = await nodes.do(early, "join", agree=True, coordinator=COORDINATOR.id, session=again)
         assert given["said"] == "contribution"
         await _withdrawn_meanwhile(nodes, stage, again)
+        await _restored_meanwhile(nodes, stage, tmp_path, (session, again))
 
 
 async def _withdrawn_meanwhile(nodes: Nodes, stage: AggregateStage, session: str) -> None:
@@ -213,6 +227,75 @@ async def _withdrawn_meanwhile(nodes: Nodes, stage: AggregateStage, session: str
     assert (searched["said"], searched["why"]) == ("finding", ""), "no sum failed, so no share was looked at"
     with pytest.raises(FailedVerification, match="aggregation-statement-standing"):
         await nodes.do(late, "join", **arguments)
+
+
+async def _restored_meanwhile(
+    nodes: Nodes, stage: AggregateStage, tmp_path: Path, sessions: tuple[str, str]
+) -> None:
+    """The exporter's disk is lost; its backup is older than both contributions. Nothing goes into a sum until what the
+    coordinator holds is entered again and the operator has stated that this is all."""
+    early, exported = stage.exporters[0], tmp_path / "given"
+    arguments = {"coordinator": COORDINATOR.id, "agree": True}
+    given = await nodes.do(early, "join", session=sessions[1], **arguments)
+    assert (given["said"], given["attempt"]) == ("contribution", 1)
+    await nodes.close(early)
+    home = stage.folder / early.key
+    home.rename(tmp_path / "lost")
+    keys = tmp_path / "period-keys"
+    restore_home(tmp_path / "backup", home, period_keys=keys, store_url="", clock=system_clock)
+    reopen = partial(open_home, home, environ={})
+    await accept_restore(reopen(), reopen, reason="a disk was lost", nothing_lost=False)
+    await nodes.open(early)
+    third = (await nodes.do(COORDINATOR, "plan", path=str(stage.folder / "plan.toml")))["session"]
+    await nodes.hold()
+    await nodes.do(COORDINATOR, "run", session=third)
+    with pytest.raises(Refused, match="aggregation-after-restore"):
+        await nodes.do(early, "join", session=third, **arguments)
+
+    held = await nodes.do(COORDINATOR, "register-export", contributor=early.id, out=str(exported))
+    assert held["contributions"] == 3
+    await _what_proves_nothing(nodes, early, exported.read_bytes())
+    shown = await nodes.do(early, "register-rebuild", coordinators=[COORDINATOR.id])
+    assert (shown["contributions"], shown["added"], shown["complete"]) == (3, 6, False)
+    listed = (await nodes.do(early, "register-list"))["entries"]
+    assert sum(entry["closed"] for entry in listed) == 4, "two attempts have their certificates"
+    with pytest.raises(Refused, match="aggregation-after-restore"):
+        await nodes.do(early, "join", session=third, **arguments)
+
+    whole = {"files": [str(exported)], "complete": True, "reason": "our only coordinator"}
+    assert (await nodes.do(early, "register-rebuild", **whole))["added"] == 0, "all is known by now"
+    with pytest.raises(Refused, match="aggregation-contributed-before"):
+        await nodes.do(early, "join", session=third, **arguments)
+    again = await nodes.do(early, "join", session=sessions[1], **arguments)
+    assert again["said"] == "contribution", "what was given stands, and nothing else is made in its place"
+    with pytest.raises(Misuse, match="aggregation-register-whole"):
+        await nodes.do(early, "register-rebuild", **whole)
+
+
+async def _what_proves_nothing(nodes: Nodes, early: Part, exported: bytes) -> None:
+    """Files of others, of other documents than the contribution names, and certificates of another attempt."""
+    node, other = nodes.opened[early.key], nodes.stage.exporters[1]
+    first, _, third = read_given_file(exported, early.id)
+    with pytest.raises(Malformed, match="aggregation-given-file"):
+        read_given_file(exported, other.id)
+
+    def proven(proof: GivenProof, contributor: str = early.id) -> ProvenContribution:
+        keys = current_keys(node)
+        return proven_contribution(proof, contributor, own_keys=keys, holder_keys=keys)
+
+    assert all(entry.closed for entry in proven(first).quantities)
+    assert not any(entry.closed for entry in proven(replace(third, certificate=first.certificate)).quantities)
+    with pytest.raises(FailedVerification, match="session-document-digest"):
+        proven(replace(first, plan=third.plan))
+    with pytest.raises(FailedVerification, match="statement-other"):
+        proven(replace(first, statement=first.plan))
+    with pytest.raises(FailedVerification, match="key-unknown"):
+        proven(first, other.id)
+    foreign = nodes.stage.folder / "foreign"
+    foreign.write_bytes(given_file(early.id, [replace(first, contribution=first.plan)]))
+    with pytest.raises(FailedVerification, match="aggregation-given-key"):
+        await nodes.do(early, "register-rebuild", files=[str(foreign)])
+    assert not (await nodes.do(early, "register-list"))["entries"], "nothing is entered of it"
 
 
 def test_a_session_between_nodes_restarted_at_every_step(stage: AggregateStage, tmp_path: Path) -> None:

@@ -28,8 +28,8 @@ from carbonport.attestation.statement_draft import (
 )
 from carbonport.attestation.strict_fields import StrictFields
 from carbonport.crypto.canonical import Json, canonical_bytes, parse_canonical
-from carbonport.crypto.jws import Jwk, SigningKey, peek_header, sign_jws, verify_jws
-from carbonport.errors import Malformed
+from carbonport.crypto.jws import Jwk, SigningKey, payload_of_known, peek_header, sign_jws, verify_jws
+from carbonport.errors import FailedVerification, Malformed
 
 STATEMENT_TYPE = "carbonport-statement+jwt"
 """The `typ` of a statement's JWS."""
@@ -178,6 +178,23 @@ def verify_statement(token: str, jwk: Jwk) -> Statement:
     _require_size(token)
     verified = verify_jws(token, jwk, typ=STATEMENT_TYPE, max_bytes=MAX_STATEMENT_BYTES)
     return _statement_from_json(parse_canonical(verified.payload, max_bytes=MAX_STATEMENT_BYTES))
+
+
+def known_statement(token: str, digest: str) -> Statement:
+    """The content of a statement that is believed for its digest, which the caller found in a document it believes.
+
+    Raises `FailedVerification` (`statement-other`) for another token. The verifier's signature is not checked.
+    """
+    _require_size(token)
+    if statement_digest(token) != digest:
+        raise FailedVerification(
+            "statement-other",
+            found="a statement of another digest",
+            expected=f"the statement {digest[:16]}",
+            remedy="Ask for the statement that the document names.",
+        )
+    payload = payload_of_known(token, typ=STATEMENT_TYPE, max_bytes=MAX_STATEMENT_BYTES)
+    return _statement_from_json(parse_canonical(payload, max_bytes=MAX_STATEMENT_BYTES))
 
 
 def _require_size(token: str) -> None:

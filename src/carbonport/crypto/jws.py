@@ -142,12 +142,7 @@ def verify_jws(token: str, jwk: Jwk, *, typ: str, max_bytes: int) -> Verified:
     parsed.
     """
     if len(token) > max_bytes:
-        raise Malformed(
-            "jws-size",
-            found=f"a token of {len(token)} characters",
-            expected=f"at most {max_bytes}",
-            remedy="Ask the sender for the token again.",
-        )
+        raise _too_long(token, max_bytes)
     segments = _segments(token)
     header = _header(segments[0])
     payload = b64url_decode(segments[1])
@@ -179,6 +174,19 @@ def verify_jws(token: str, jwk: Jwk, *, typ: str, max_bytes: int) -> Verified:
 def peek_header(token: str) -> dict[str, Json]:
     """The header of a token that is *not yet verified*: good for choosing a key, for nothing else."""
     return _header(_segments(token)[0])
+
+
+def payload_of_known(token: str, *, typ: str, max_bytes: int) -> bytes:
+    """The payload of a token that is believed *for its hash*, which somebody signed: its own signature is not checked.
+
+    For documents whose signer's key may be gone by now. Raises as `verify_jws` does for size, form and type.
+    """
+    if len(token) > max_bytes:
+        raise _too_long(token, max_bytes)
+    segments = _segments(token)
+    if _header(segments[0]).get("typ") != typ:
+        raise _other_type(typ)
+    return b64url_decode(segments[1])
 
 
 def thumbprint(jwk: Jwk) -> str:
@@ -283,12 +291,25 @@ def _check_header(header: Mapping[str, Json], public: _PublicKey, typ: str) -> N
             remedy="Reject the token: the key decides the algorithm, never the token.",
         )
     if header.get("typ") != typ:
-        raise FailedVerification(
-            "jws-type",
-            found="a token of another type",
-            expected=typ,
-            remedy="Check that the token stands where its type belongs.",
-        )
+        raise _other_type(typ)
+
+
+def _too_long(token: str, max_bytes: int) -> Malformed:
+    return Malformed(
+        "jws-size",
+        found=f"a token of {len(token)} characters",
+        expected=f"at most {max_bytes}",
+        remedy="Ask the sender for the token again.",
+    )
+
+
+def _other_type(typ: str) -> FailedVerification:
+    return FailedVerification(
+        "jws-type",
+        found="a token of another type",
+        expected=typ,
+        remedy="Check that the token stands where its type belongs.",
+    )
 
 
 def _signature_failed(found: str) -> FailedVerification:

@@ -12,6 +12,7 @@ from carbonport.crypto.canonical import Json
 from carbonport.errors import Misuse
 from carbonport.node import control
 from carbonport.node.aggregation.network import commands as aggregation
+from carbonport.node.aggregation.network import register_rebuild as register
 from carbonport.node.exporter import commands as exporter
 from carbonport.node.exporter.lots.lot_listing import list_lots
 from carbonport.node.exporter.lots.lot_restore import restore_lot
@@ -59,6 +60,9 @@ OPERATIONS: Mapping[str, Operation] = MappingProxyType(
         "aggregate-hold": aggregation.hold,
         "aggregate-release": aggregation.release,
         "aggregate-result": aggregation.result,
+        "aggregate-register-list": register.list_register,
+        "aggregate-register-export": register.export_given,
+        "aggregate-register-rebuild": register.rebuild,
         "log-export": regulator.export_log,
         "log-checkpoint": operator.checkpoint,
         "log-erase": operator.erase,

@@ -10,7 +10,7 @@
     result_statement, result_file   what is published
     result_check, statistics        its offline check, and what follows from it
     parties, trust_lookups          who may play which part
-    contribute_once                 the contributor's own register
+    contribute_once, given_proof    the contributor's own register, and what brings it back after a restore
     contributor, holder, coordinator    the three roles as state machines, without network or store
     local/                          a whole session on one machine
 

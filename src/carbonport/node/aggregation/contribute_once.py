@@ -8,10 +8,10 @@ counts by its days, so a year counts as its quarters and a quarter as part of th
 A second time needs proof that the first came to nothing: the closing certificate of its attempt. What was shown to a
 releaser is used up all the same: it may go into another attempt of that plan, but into no other plan. And a node that
 was restored from a backup has forgotten what it gave since: quantities of periods that begin before the restore stay
-refused until the register is rebuilt from entries that counterparties hold.
+refused until its operator states that the register is complete again: rebuilt from what counterparties hold.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import date
 
@@ -87,9 +87,12 @@ class Register:
             ),
         )
 
-    def rebuilt(self, entries: Sequence[ContributedQuantity]) -> "Register":
-        """The register after a restore, with what counterparties' logs say was contributed since the backup."""
-        return Register((*self.entries, *(entry for entry in entries if entry not in self.entries)))
+    def missing(self, entries: Iterable[ContributedQuantity]) -> tuple[ContributedQuantity, ...]:
+        """Those of the entries, each once, that the register forgot in a restore; whether they are closed is not
+        compared."""
+        known = {(entry.quantity, entry.plan, entry.attempt) for entry in self.entries}
+        asked = {(entry.quantity, entry.plan, entry.attempt): entry for entry in entries}
+        return tuple(entry for key, entry in asked.items() if key not in known)
 
 
 def interval_of(period: str) -> tuple[date, date]:
@@ -126,6 +129,7 @@ def _after_restore(quantity: Quantity) -> Refused:
         "aggregation-after-restore",
         found=f"{quantity.path} of a period that begins before this node was restored from a backup",
         expected="a register that knows everything that was ever contributed",
-        remedy="Rebuild the register from the entries that coordinators and holders hold, or wait for a later period.",
+        remedy="Rebuild it with `carbonport aggregate register rebuild` from what coordinators hold, or contribute a "
+        "later period.",
         where=quantity.installation,
     )

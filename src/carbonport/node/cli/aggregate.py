@@ -15,6 +15,7 @@ from carbonport.node.aggregation.contribute_once import interval_of
 from carbonport.node.aggregation.local.row_table import read_table
 from carbonport.node.aggregation.local.session import LocalOrder, run_local
 from carbonport.node.aggregation.plan import COHORT_SIZE, RULES
+from carbonport.node.cli.aggregate_register import register_app
 from carbonport.node.cli.aggregate_report import Wanted, show_checked
 from carbonport.node.cli.aggregate_sessions import OnceOption, attach, run_session
 from carbonport.node.cli.home_options import HomeOption, JsonOption, PassphraseFileOption
@@ -27,6 +28,7 @@ def register(app: typer.Typer) -> None:
     """Attach the commands of this module to the program."""
     if not aggregate_app.registered_commands[1:]:
         attach(aggregate_app)
+        aggregate_app.add_typer(register_app, name="register")
     app.add_typer(aggregate_app, name="aggregate")
 
 

@@ -11,8 +11,10 @@ from carbonport import __version__
 from carbonport.attestation.participants import TrustedKey
 from carbonport.crypto.canonical import Json
 from carbonport.errors import CarbonportError
+from carbonport.node.aggregation.network.register_rows import read_register
 from carbonport.node.exporter.lots.lot_listing import listed_lots
 from carbonport.node.identity.key_ring import UNPUBLISHED, KeyUse
+from carbonport.node.identity.names import Role
 from carbonport.node.open_node import OpenNode
 from carbonport.node.participant import Participant
 from carbonport.node.restored import read_restore
@@ -51,7 +53,11 @@ async def status(node: OpenNode, _arguments: Arguments) -> Json:
         "certificate": {"not_after": material.not_after, "renewed_at": material.renew_at},
         "restore": _restore(participant),
         "lots": list[Json](lots),
-        "warnings": [*_warnings(log, trust, keys, participant, now), *_lot_warnings(lots)],
+        "warnings": [
+            *_warnings(log, trust, keys, participant, now),
+            *_lot_warnings(lots),
+            *_register_warnings(participant),
+        ],
     }
     if node.service is not None:
         result["counters"] = dict(node.service.counters.as_json())  # type: ignore[arg-type]  # plain numbers and texts
@@ -88,6 +94,18 @@ def _lot_warnings(lots: list[dict[str, Json]]) -> Iterator[str]:
             yield f"{of}, sells nothing: openings are missing, ask the importers (`carbonport lot restore`)"
         elif lot["closed"]:
             yield f"{of}, is closed: more is sold than its corrected production"
+
+
+def _register_warnings(participant: Participant) -> Iterator[str]:
+    if Role.EXPORTER not in participant.config.roles:
+        return
+    with participant.store.reading() as connection:
+        restored_on = read_register(connection).restored_on
+    if restored_on is not None:
+        yield (
+            f"nothing of a period that begins before {restored_on} goes into a sum: the register of contributions has "
+            "to be rebuilt (`carbonport aggregate register rebuild`)"
+        )
 
 
 def _restore(participant: Participant) -> Json:

@@ -191,6 +191,18 @@ class AggregationService(aggregation_pb2_grpc.AggregationServiceServicer):
         documents = [pb.Document(id=name, token=token) for name, token in votes.items()]
         return pb.GetBallotResponse(votes=documents, certificate=certificate or b"")
 
+    async def GetContribution(  # noqa: N802
+        self, request: pb.GetContributionRequest, context: object
+    ) -> pb.GetContributionResponse:
+        """The caller's own contribution."""
+        session = self._session(request.session)
+        with session.reading() as connection:
+            given, statement = (
+                find(connection, request.session, f"{kind}:{request.attempt}", caller().id) or b""
+                for kind in ("contribution", "statement")
+            )
+        return pb.GetContributionResponse(contribution=given.decode(), statement=statement.decode())
+
     async def GetResult(  # noqa: N802
         self, request: pb.GetResultRequest, context: object
     ) -> pb.GetResultResponse:

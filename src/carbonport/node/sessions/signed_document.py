@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Generic, Protocol, TypeVar
 
+from carbonport.attestation.participants import PARTICIPANT_ID
 from carbonport.attestation.strict_fields import StrictFields
 from carbonport.crypto.canonical import Json, canonical_bytes, parse_canonical
-from carbonport.crypto.jws import Jwk, SigningKey, peek_header, sign_jws, verify_jws
+from carbonport.crypto.jws import Jwk, SigningKey, payload_of_known, peek_header, sign_jws, verify_jws
 from carbonport.errors import FailedVerification, Malformed
 
 ContentT = TypeVar("ContentT")
@@ -85,10 +86,29 @@ class DocumentKind(Generic[ContentT]):
         verified = verify_jws(token, key, typ=self.typ, max_bytes=self.max_bytes)
         return Signed(token, issuer, self._read(verified.payload, issuer))
 
-    def _read(self, payload: bytes, issuer: str) -> ContentT:
-        fields = StrictFields(
+    def known(self, token: str, digest: str) -> Signed[ContentT]:
+        """The document that another one, whose signature holds, names by this digest; its own is not checked.
+
+        Raises `FailedVerification` (`session-document-digest`) for another token.
+        """
+        if document_digest(token) != digest:
+            raise FailedVerification(
+                "session-document-digest",
+                found=f"a {self.name} of another digest",
+                expected=f"the {self.name} {digest[:16]}",
+                remedy="Ask for the document that the other one names.",
+            )
+        payload = payload_of_known(token, typ=self.typ, max_bytes=self.max_bytes)
+        issuer = self._fields(payload).text("iss", pattern=PARTICIPANT_ID)
+        return Signed(token, issuer, self._read(payload, issuer))
+
+    def _fields(self, payload: bytes) -> StrictFields:
+        return StrictFields(
             parse_canonical(payload, max_bytes=self.max_bytes, where=self.name), f"{self.area} {self.name}"
         )
+
+    def _read(self, payload: bytes, issuer: str) -> ContentT:
+        fields = self._fields(payload)
         if fields.text("format") != self.format:
             raise Malformed(
                 "session-document-format",

@@ -141,6 +141,7 @@ def _aggregation_rules() -> Mapping[str, MethodRule]:
         ("SubmitWords", holder, pb.SubmitWordsRequest, {**of_attempt, **words}),
         ("SubmitVerdict", releaser, pb.SubmitVerdictRequest, {**of_attempt, "verdict": _token}),
         ("GetBallot", both, pb.GetBallotRequest, of_attempt),
+        ("GetContribution", exporter, pb.GetContributionRequest, of_attempt),
         (
             "GetResult",
             EVERYONE,

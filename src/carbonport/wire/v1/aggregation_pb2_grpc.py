@@ -102,6 +102,11 @@ class AggregationServiceStub:
                 request_serializer=carbonport_dot_wire_dot_v1_dot_aggregation__pb2.GetBallotRequest.SerializeToString,
                 response_deserializer=carbonport_dot_wire_dot_v1_dot_aggregation__pb2.GetBallotResponse.FromString,
                 _registered_method=True)
+        self.GetContribution = channel.unary_unary(
+                '/carbonport.wire.v1.AggregationService/GetContribution',
+                request_serializer=carbonport_dot_wire_dot_v1_dot_aggregation__pb2.GetContributionRequest.SerializeToString,
+                response_deserializer=carbonport_dot_wire_dot_v1_dot_aggregation__pb2.GetContributionResponse.FromString,
+                _registered_method=True)
         self.GetResult = channel.unary_unary(
                 '/carbonport.wire.v1.AggregationService/GetResult',
                 request_serializer=carbonport_dot_wire_dot_v1_dot_aggregation__pb2.GetResultRequest.SerializeToString,
@@ -207,6 +212,13 @@ class AggregationServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetContribution(self, request, context):
+        """What the calling contributor itself gave to an attempt: for one that was restored from a backup and forgot it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetResult(self, request, context):
         """The published result file, from `offset` on.
         """
@@ -281,6 +293,11 @@ def add_AggregationServiceServicer_to_server(servicer, server):
                     servicer.GetBallot,
                     request_deserializer=carbonport_dot_wire_dot_v1_dot_aggregation__pb2.GetBallotRequest.FromString,
                     response_serializer=carbonport_dot_wire_dot_v1_dot_aggregation__pb2.GetBallotResponse.SerializeToString,
+            ),
+            'GetContribution': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetContribution,
+                    request_deserializer=carbonport_dot_wire_dot_v1_dot_aggregation__pb2.GetContributionRequest.FromString,
+                    response_serializer=carbonport_dot_wire_dot_v1_dot_aggregation__pb2.GetContributionResponse.SerializeToString,
             ),
             'GetResult': grpc.unary_unary_rpc_method_handler(
                     servicer.GetResult,
@@ -642,6 +659,33 @@ class AggregationService:
             '/carbonport.wire.v1.AggregationService/GetBallot',
             carbonport_dot_wire_dot_v1_dot_aggregation__pb2.GetBallotRequest.SerializeToString,
             carbonport_dot_wire_dot_v1_dot_aggregation__pb2.GetBallotResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetContribution(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/carbonport.wire.v1.AggregationService/GetContribution',
+            carbonport_dot_wire_dot_v1_dot_aggregation__pb2.GetContributionRequest.SerializeToString,
+            carbonport_dot_wire_dot_v1_dot_aggregation__pb2.GetContributionResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -64,6 +64,8 @@ class AggregationServiceStub:
     """The releaser's word on an attempt's roster."""
     GetBallot: _grpc.UnaryUnaryMultiCallable[_aggregation_pb2.GetBallotRequest, _aggregation_pb2.GetBallotResponse]
     """What holders said in an attempt."""
+    GetContribution: _grpc.UnaryUnaryMultiCallable[_aggregation_pb2.GetContributionRequest, _aggregation_pb2.GetContributionResponse]
+    """What the calling contributor itself gave to an attempt: for one that was restored from a backup and forgot it."""
     GetResult: _grpc.UnaryUnaryMultiCallable[_aggregation_pb2.GetResultRequest, _aggregation_pb2.GetResultResponse]
     """The published result file, from `offset` on."""
 
@@ -103,6 +105,8 @@ class AggregationServiceAsyncStub(AggregationServiceStub):
     """The releaser's word on an attempt's roster."""
     GetBallot: _aio.UnaryUnaryMultiCallable[_aggregation_pb2.GetBallotRequest, _aggregation_pb2.GetBallotResponse]  # type: ignore[assignment]
     """What holders said in an attempt."""
+    GetContribution: _aio.UnaryUnaryMultiCallable[_aggregation_pb2.GetContributionRequest, _aggregation_pb2.GetContributionResponse]  # type: ignore[assignment]
+    """What the calling contributor itself gave to an attempt: for one that was restored from a backup and forgot it."""
     GetResult: _aio.UnaryUnaryMultiCallable[_aggregation_pb2.GetResultRequest, _aggregation_pb2.GetResultResponse]  # type: ignore[assignment]
     """The published result file, from `offset` on."""
 
@@ -217,6 +221,14 @@ class AggregationServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_aggregation_pb2.GetBallotResponse, _abc.Awaitable[_aggregation_pb2.GetBallotResponse]]:
         """What holders said in an attempt."""
+
+    @_abc_1.abstractmethod
+    def GetContribution(
+        self,
+        request: _aggregation_pb2.GetContributionRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_aggregation_pb2.GetContributionResponse, _abc.Awaitable[_aggregation_pb2.GetContributionResponse]]:
+        """What the calling contributor itself gave to an attempt: for one that was restored from a backup and forgot it."""
 
     @_abc_1.abstractmethod
     def GetResult(

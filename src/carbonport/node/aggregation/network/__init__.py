@@ -6,5 +6,6 @@ coordinator_steps    how a coordinator takes a session further
 statement_standing   whether the statements behind contributions still hold
 coordinator_client   how the others reach it
 contributor_steps, holder_steps, releaser_steps    how they take it further
+register_rows, register_rebuild    the contributor's register in the store, and its rebuilding after a restore
 commands             the operations behind `carbonport aggregate`
 """

@@ -116,6 +116,10 @@ class _Steps:
         """The attempt's contribution: made once, logged, brought."""
         with self._participant.store.reading() as connection:
             prepared = find(connection, self._session, f"prepared:{attempt}")
+            given = find(connection, self._session, f"contribution:{attempt}", self._contributor.id)
+        if prepared is None and given is not None:
+            # Given before this node was restored from a backup: its coordinator has it.
+            return
         if prepared is None:
             prepared = await self._prepare(attempt)
         token, statement, opening, fields, may = _read_prepared(prepared)

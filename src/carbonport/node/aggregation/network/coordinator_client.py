@@ -165,6 +165,12 @@ class CoordinatorClient:
         certificate = read_certificate(bytes(answer.certificate)) if answer.certificate else None
         return {item.id: item.token for item in answer.votes}, certificate
 
+    async def contribution(self, session: str, attempt: int) -> tuple[str, str]:
+        """This contributor's own contribution to an attempt, and its statement; empty when it gave none."""
+        request = pb.GetContributionRequest(session=session, attempt=attempt)
+        answer = await self._ask("GetContribution", request, pb.GetContributionResponse)
+        return answer.contribution, answer.statement
+
     async def result(self, session: str) -> bytes:
         """The published result file; nothing of it was checked."""
         data = bytearray()
