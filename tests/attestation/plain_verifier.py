@@ -57,7 +57,12 @@ def _accept(
         if node["id"] in wanted:
             wanted.update(operands_of(node))
     kept = [node for node in graph["nodes"] if node["id"] in wanted]
-    labels = sorted({(n["path"], n["unit"], n["decimals"], n["bits"]) for n in kept if n["kind"] == "input"})
+    figures = [node for node in kept if node["kind"] in ("input", "attested")]
+    labels = sorted({(n["path"], n["unit"], n["decimals"], n["bits"]) for n in figures})
+    for node in figures:
+        digests = node.get("attestations", [])
+        if digests != sorted(set(digests)) or (node["kind"] == "attested" and not digests):
+            raise NoError("attested by nothing, or not in order")
 
     data = memoryview(proof)
     at = 0

@@ -5,34 +5,14 @@ from pathlib import Path
 
 import pytest
 import world as w
+from mill_world import CATALOGUE, READER, tube_mill
 
+from carbonport.attestation.supplier_reading import BundleReader
 from carbonport.errors import CarbonportError
 from carbonport.footprint.calculation import calculate
-from carbonport.footprint.catalogue import Catalogue
-from carbonport.footprint.intake.yaml_ledger import parse_yaml_ledger
 from carbonport.footprint.ledger import Ledger
 from carbonport.footprint.ledger_json import ledger_from_json, ledger_to_json
-from carbonport.node.exporter.attested_precursors import Reader, with_attested_precursors
-
-CATALOGUE = Catalogue.load()
-
-READER = Reader(
-    w.IMPORTER, {"EU": [w.keys().eu_list.public_jwk], "CN": [w.keys().cn_list.public_jwk]}, {}, w.NOW
-)
-
-
-def tube_mill(precursor: str = "cn: '72083900', country: CN, amount: 1200 t", period: str = "2026") -> Ledger:
-    """A plant that makes tubes from bought coil."""
-    text = f"""carbonport: ledger/v1
-installation: {{name: Tube Mill, country: CN}}
-period: {{start: {period}-01-01, end: {period}-12-31}}
-processes: [{{id: mill, name: Mill, category: Iron or steel products, activity_level: 1000 t, electricity: 0 MWh}}]
-goods: [{{cn: "73063080", process: mill}}]
-streams: [{{id: gas, method: combustion, process: mill, activity_data: 10 TJ, emission_factor: 56.1 tCO2/TJ}}]
-precursors:
-  - {{id: coil, process: mill, basis: default, see_direct: 9 tCO2e/t, see_indirect: 3 tCO2e/t, {precursor}}}
-"""
-    return parse_yaml_ledger(text.encode(), "mill.yaml", CATALOGUE)
+from carbonport.node.exporter.attested_precursors import with_attested_precursors
 
 
 @pytest.fixture
@@ -42,7 +22,7 @@ def bundle(tmp_path: Path) -> str:
     return str(path)
 
 
-def refusal(ledger: Ledger, *pairs: tuple[str, str], reader: Reader = READER) -> tuple[str, str]:
+def refusal(ledger: Ledger, *pairs: tuple[str, str], reader: BundleReader = READER) -> tuple[str, str]:
     with pytest.raises(CarbonportError) as caught:
         with_attested_precursors(ledger, pairs, CATALOGUE, reader)
     return caught.value.id, caught.value.found
@@ -55,6 +35,8 @@ def test_the_attested_values_stand_in_the_ledger_with_their_origin(bundle: str) 
     assert coil.basis == "attested"
     assert coil.evidence == w.ATTESTATION_ID == taken[0].attestations[0]
     assert coil.period == ledger.period
+    assert coil.attestations == taken[0].digests
+    assert len(coil.attestations[0]) == 64
     record = ledger.records[coil.records["precursor_see_direct"]]
     assert format(record.value, "f") == attested
     assert record.source.place == f"coil.json attestation {w.ATTESTATION_ID}"
@@ -96,9 +78,9 @@ def test_no_consignment_counts_twice(bundle: str) -> None:
 
 
 def test_a_bundle_that_fails_a_check_or_is_for_another_is_refused(bundle: str, tmp_path: Path) -> None:
-    stranger = Reader(w.OTHER_IMPORTER, READER.anchors, {}, w.NOW)
+    stranger = BundleReader(w.OTHER_IMPORTER, READER.anchors, {}, w.NOW)
     assert refusal(tube_mill(), ("coil", bundle), reader=stranger)[0] == "bundle-not-valid"
-    other_anchor = Reader(w.IMPORTER, {"EU": [w.keys().stranger.public_jwk]}, {}, w.NOW)
+    other_anchor = BundleReader(w.IMPORTER, {"EU": [w.keys().stranger.public_jwk]}, {}, w.NOW)
     assert refusal(tube_mill(), ("coil", bundle), reader=other_anchor)[0] == "bundle-not-valid"
     broken = tmp_path / "broken.json"
     broken.write_bytes(Path(bundle).read_bytes()[:-40])

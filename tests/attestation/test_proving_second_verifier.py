@@ -15,7 +15,17 @@ import world
 from hypothesis import HealthCheck, given, reject, settings
 from hypothesis import strategies as st
 from plain_verifier import plain_accepts
-from proving_cases import Case, case_of, claim_of, leaf_of, neighbours, steel, steel_proof
+from proving_cases import (
+    Case,
+    case_of,
+    claim_of,
+    leaf_of,
+    neighbours,
+    number,
+    rounded_graph,
+    steel,
+    steel_proof,
+)
 from test_proving_attacks import floor_case, mutated, product_case
 from test_proving_laws import random_graphs
 from test_proving_results import GRAPHS
@@ -28,7 +38,7 @@ from carbonport.crypto.pedersen import Opening
 from carbonport.crypto.proofs.range_verifier import RangeClaim
 from carbonport.errors import CarbonportError, FailedVerification, Malformed, Refused
 from carbonport.footprint.calculation import calculate
-from carbonport.footprint.graph import Graph
+from carbonport.footprint.graph import Attested, Graph, Product, Quotient
 
 MUTATIONS = 40
 
@@ -81,6 +91,28 @@ def test_both_accept_every_kind_of_node(name: str) -> None:
     assert plain(case, proof)
     assert not plain(case, proof, results={"see_direct": neighbours(case.claim.results["see_direct"])[0]})
     assert not plain(case, proof, importer="EU/529900OTHERIMPO0010")
+
+
+def test_both_accept_what_a_supplier_attested() -> None:
+    """A precursor's value with the digest of its attestation, opened and closed."""
+    amount, level = number("amount"), number("level")
+    coil = Attested("coil", "tCO2e/t", "", "", "coil", 5, 40, ("ab" * 32, "cd" * 32))
+    nodes = [
+        amount,
+        level,
+        coil,
+        Product("p", "t", "", "", ("amount", "coil")),
+        Quotient("q", "t", "", "", "p", "level"),
+    ]
+    for opened in ([], ["coil"]):
+        values = {"amount": "1200.125", "level": "1000", "coil": "1.79766"}
+        case = case_of(rounded_graph(nodes, "q"), values, open_paths=opened)
+        proof = case.prove()
+        assert plain(case, proof)
+        assert product_says(case, proof)
+        other = {"results": {"see_direct": neighbours(case.claim.results["see_direct"])[0]}}
+        assert not plain(case, proof, **other)
+        assert not product_says(case, proof, **other)
 
 
 def test_both_accept_the_example() -> None:

@@ -115,7 +115,7 @@ def test_a_precursor_passed_on_equals_the_same_one_bought() -> None:
         process="activity_level: 100 t, electricity: 0 MWh, direct_emissions: 30 tCO2e",
         streams=(),
         precursors=(
-            "{id: bought, cn: '72061000', country: IN, process: p1, basis: attested, evidence: urn:x,"
+            "{id: bought, cn: '72061000', country: IN, process: p1, basis: verified, evidence: urn:x,"
             " amount: 50 t, see_direct: 1.5 tCO2e/t, see_indirect: 0 tCO2e/t}",
         ),
     )
@@ -136,7 +136,7 @@ def test_a_ledger_with_everything_comes_back_from_its_json() -> None:
             " emission_factor: 60 tCO2/TJ}",
         ),
         precursors=(
-            "{id: x, category: Pig iron, country: IN, process: p1, basis: attested, evidence: urn:x,"
+            "{id: x, category: Pig iron, country: IN, process: p1, basis: verified, evidence: urn:x,"
             " amount: 1 t, see_direct: 1 tCO2e/t}",
         ),
     ).replace('cn: "72083900", process: p1', 'cn: "72083900", process: p1, amount: 3 t')

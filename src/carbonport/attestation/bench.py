@@ -19,6 +19,7 @@ from carbonport.attestation.commitments import (
     leaves_root,
     period_text,
 )
+from carbonport.attestation.examined_precursors import SuppliersOnSite, precursor_problems
 from carbonport.attestation.good_graphs import good_graphs
 from carbonport.attestation.lots.lot_identity import Lot
 from carbonport.attestation.lots.lot_periods import require_no_overlap
@@ -109,12 +110,15 @@ def examine(
     tables: RuleTables | None = None,
     report: Sequence[ReportedFigure] | None = None,
     profile: str = DEFAULT_PROFILE,
+    suppliers: SuppliersOnSite | None = None,
 ) -> Examination:
     """Recompute everything: calculate the ledger in `scope` (by default the one its period asks for) with the
     bench's own `tables` (by default the packaged ones), then compare the draft with it.
 
     `report` is what the operator reported; without it the results from the documents' own values stand in, so
     that the effect of declared decimals is what is measured. `profile` names the rules of materiality.
+    `suppliers` are the bundles behind the attested precursors; where one is missing or says something else, that is a
+    deviation.
     """
     rules = profile_named(profile)
     calculation = calculate(ledger, scope, tables)
@@ -125,6 +129,8 @@ def examine(
     deviations.compare("country", draft.country, ledger.country)
     deviations.compare("period", draft.period, period_text(ledger.period))
     deviations.compare("scope", draft.scope, calculation.scope.value)
+    for where, found, expected in precursor_problems(ledger, suppliers):
+        deviations.add(where, found, expected)
     _compare_goods(deviations, draft.goods, statement_goods(figures.goods))
     _compare_leaves(deviations, draft, figures)
     recalculation = recalculate(calculation, report, rules)

@@ -9,6 +9,7 @@ results is shown by the evidence beside it (`carbonport.attestation.evidence`).
 Format and draft number: `carbonport.crypto.sdjwt`.
 """
 
+import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -160,6 +161,15 @@ def issue_attestation(
         "policy": header.policy,
     }
     return issue(key, visible, items, random_bytes=random_bytes)
+
+
+def attestation_digest(credential: str) -> str:
+    """SHA-256 (hex) of what the issuer signed: the JWT of the SD-JWT, without the disclosures.
+
+    The JWT names the digests of all disclosures, so it fixes every item, whichever are shown; a bundle that is
+    refreshed or shown in part keeps the digest. One that is sealed anew, after a key rotation, has another.
+    """
+    return hashlib.sha256(credential.partition("~")[0].encode()).hexdigest()
 
 
 def attestation_kid(credential: str) -> str:

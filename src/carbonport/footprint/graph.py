@@ -9,6 +9,7 @@ Every node has an id (unique, readable, a path such as `stream/coke/emissions`),
 defines it, the equation. Nodes stand in topological order: a node refers only to nodes before it.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from decimal import Decimal
@@ -24,6 +25,9 @@ MAX_NODES = 2_000_000
 """A bound on hostile files, far above a site with 10^5 source streams."""
 
 GRAPH_DOMAIN = "carbonport/graph/v1"
+
+ATTESTATION_DIGEST = re.compile(r"[0-9a-f]{64}")
+"""The digest of an attestation: SHA-256 in lowercase hex of what its issuer signed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +53,29 @@ class Input(Node):
     path: str
     decimals: int
     bits: int
+
+
+@dataclass(frozen=True, slots=True)
+class Attested(Input):
+    """A ledger record that another exporter attested: specific emissions of a precursor.
+
+    `attestations` are the digests of the attestations that state it, in ascending order: part of what the graph's
+    digest signs. A graph that claims a supplier's attestation and names none is malformed.
+    """
+
+    kind: ClassVar[str] = "attested"
+    attestations: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        distinct = sorted(set(self.attestations))
+        if not distinct or distinct != list(self.attestations) or not all(map(_is_digest, distinct)):
+            raise Malformed(
+                "graph-attestation",
+                found=f"a figure that is called attested, with {len(self.attestations)} digests",
+                expected="the digest of each attestation that states it, once, in ascending order",
+                remedy="Take the suppliers' bundles in again; a value without an attestation is not attested.",
+                where=self.id,
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +157,7 @@ class Root(Node):
 
 
 NODE_KINDS: Mapping[str, type[Node]] = MappingProxyType(
-    {node.kind: node for node in (Input, Constant, Sum, Product, Quotient, Floor, Round, Root)}
+    {node.kind: node for node in (Input, Attested, Constant, Sum, Product, Quotient, Floor, Round, Root)}
 )
 
 
@@ -223,6 +250,10 @@ def graph_too_large(nodes: int) -> Malformed:
         expected=f"at most {MAX_NODES}",
         remedy="Split the installation into several ledgers.",
     )
+
+
+def _is_digest(text: object) -> bool:
+    return isinstance(text, str) and ATTESTATION_DIGEST.fullmatch(text) is not None
 
 
 def _plain(value: object) -> Json:

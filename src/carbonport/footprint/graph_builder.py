@@ -4,11 +4,13 @@ The same input or constant may be asked for by many rules and stands in the grap
 another content is a defect of the rule and raises.
 """
 
+from collections.abc import Sequence
 from decimal import Decimal
 
 from carbonport.errors import Misuse
 from carbonport.footprint.graph import (
     MAX_NODES,
+    Attested,
     Constant,
     Floor,
     Graph,
@@ -41,6 +43,12 @@ class GraphBuilder:
             return path
         record = self._ledger.records[path]
         return self._add(Input(path, record.unit, label, "", path, record.decimals, record.bits))
+
+    def attested(self, path: str, label: str, attestations: Sequence[str]) -> NodeId:
+        """The ledger record at `path`, which the attestations of these digests state."""
+        record = self._ledger.records[path]
+        digests = tuple(sorted(attestations))
+        return self._add(Attested(path, record.unit, label, "", path, record.decimals, record.bits, digests))
 
     def constant(self, node_id: NodeId, number: PublishedNumber, label: str) -> NodeId:
         """A published number, with its source."""

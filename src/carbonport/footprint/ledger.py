@@ -155,7 +155,8 @@ class Precursor:
     `basis` is `verified` (a verification report covers the period), `attested` (another exporter's
     attestation, which `evidence` names), `measured` (the supplier's word), `default` or `unknown`. Without a
     CN code its aggregated goods `category` says what it is. `period` is the reporting period that the supplier's
-    values are for (None: nobody states it).
+    values are for (None: nobody states it). `attestations` are the digests (SHA-256, hex) of the attestations that
+    state an `attested` value.
     """
 
     id: str
@@ -168,6 +169,7 @@ class Precursor:
     category: str = ""
     evidence: str = ""
     period: Period | None = None
+    attestations: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

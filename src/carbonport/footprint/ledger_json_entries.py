@@ -126,12 +126,15 @@ def precursor_json(precursor: Precursor) -> Json:
         data["evidence"] = precursor.evidence
     if precursor.period is not None:
         data["period"] = [precursor.period.start.isoformat(), precursor.period.end.isoformat()]
+    if precursor.attestations:
+        data["attestations"] = list(precursor.attestations)
     return data
 
 
 def precursor_from_json(data: Json, where: str) -> Precursor:
     """The precursor that `precursor_json` wrote."""
-    item = an_object(data, "id label cn country process basis records", where, "category evidence period")
+    keys, optional = "id label cn country process basis records", "category evidence period attestations"
+    item = an_object(data, keys, where, optional)
     return Precursor(
         id=a_text(item["id"], where),
         label=a_text(item["label"], where),
@@ -143,6 +146,7 @@ def precursor_from_json(data: Json, where: str) -> Precursor:
         category=a_text(item.get("category", ""), where),
         evidence=a_text(item.get("evidence", ""), where),
         period=_a_period(item["period"], where) if "period" in item else None,
+        attestations=tuple(a_text(digest, where) for digest in a_list(item.get("attestations", []), where)),
     )
 
 

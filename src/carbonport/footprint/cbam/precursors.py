@@ -1,5 +1,7 @@
 """What precursors bring into a process: `M_i × SEE_i`, direct and indirect (2547 Annex III, Eq 57-63).
 
+A value on the basis `attested` stands in the graph with the digests of the supplier's attestations.
+
 M_i is the whole input, scrap and cut-offs included. A precursor is purchased, with the supplier's verified or
 attested value or a default, or it comes from another process of the installation, whose own SEE is built
 first. In the definitive scope precursors of the Union and of countries in Annex III of Regulation (EU)
@@ -24,7 +26,7 @@ from carbonport.footprint.tables.rule_tables import Country, PublishedNumber, Ru
 ACTUAL = frozenset({"verified", "attested", "measured", "actual"})
 """Bases that are actual values."""
 
-DEFAULT, UNKNOWN = "default", "unknown"
+DEFAULT, UNKNOWN, ATTESTED = "default", "unknown", "attested"
 
 UNKNOWN_ORIGIN = frozenset({"", "unknown", "Unknown", "XX"})
 """What stands for a country of origin that is not known."""
@@ -83,7 +85,7 @@ def precursor_emissions(
         indirect, default = direct, False
     elif "precursor_see_direct" in precursor.records:
         path = precursor.records["precursor_see_direct"]
-        direct = builder.input(path, f"{name}: specific direct embedded emissions")
+        direct = _stated(builder, precursor, path, "specific direct embedded emissions")
         indirect = _specific_indirect(builder, precursor)
     elif precursor.basis in (DEFAULT, UNKNOWN) and precursor.cn:
         direct, indirect = table_value(builder, precursor, country, entry, scope, year)
@@ -168,8 +170,16 @@ def _specific_indirect(builder: GraphBuilder, precursor: Precursor) -> NodeId | 
             equation="2547 Annex III Eq 56, per tonne: MWh/t × EF_el",
         )
     if stated is not None:
-        return builder.input(stated, f"{precursor.label}: specific indirect embedded emissions")
+        return _stated(builder, precursor, stated, "specific indirect embedded emissions")
     return None
+
+
+def _stated(builder: GraphBuilder, precursor: Precursor, path: str, what: str) -> NodeId:
+    """A figure that the supplier states: with the digests of its attestations where it attests it."""
+    label = f"{precursor.label}: {what}"
+    if precursor.basis == ATTESTED:
+        return builder.attested(path, label, precursor.attestations)
+    return builder.input(path, label)
 
 
 def _missing(precursor: Precursor, what: str) -> Malformed:

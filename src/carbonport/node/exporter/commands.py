@@ -25,9 +25,10 @@ from carbonport.footprint.cbam.scope import Scope
 from carbonport.footprint.exact_decimal import decimal_text
 from carbonport.footprint.intake import read_ledger
 from carbonport.node.exporter import inbox, issued
-from carbonport.node.exporter.attested_precursors import Reader, with_attested_precursors
+from carbonport.node.exporter.attested_precursors import bundle_reader, with_attested_precursors
 from carbonport.node.exporter.inbox import RequestState, StoredApproval
 from carbonport.node.exporter.ledgers import add_ledger, ledger_of, newest_ledger
+from carbonport.node.exporter.precursor_bundles import keep_bundles
 from carbonport.node.exporter.stated_operator import operator_notices, with_operator
 from carbonport.node.exporter.statement_versions import (
     add_draft,
@@ -56,7 +57,8 @@ async def intake(node: OpenNode, arguments: Arguments) -> Json:
     catalogue = Catalogue.load(Path(catalogue_file)) if catalogue_file else Catalogue.load()
     ledger = with_operator(read_ledger(path, catalogue), str(arguments.get("operator") or ""), catalogue)
     pairs = cast(list[list[str]], arguments.get("precursors") or [])
-    ledger, attested = with_attested_precursors(ledger, pairs, catalogue, Reader.of(node.participant))
+    reader = bundle_reader(node.participant, node.participant.id)
+    ledger, attested = with_attested_precursors(ledger, pairs, catalogue, reader)
     scope = Scope(str(arguments["scope"])) if arguments.get("scope") else None
     calculation = calculate(ledger, scope)
     now = node.participant.clock()
@@ -64,6 +66,8 @@ async def intake(node: OpenNode, arguments: Arguments) -> Json:
         stored = add_ledger(
             connection, ledger, calculation.scope, ledger_id=node.participant.new_id(), now=now
         )
+        for item in attested:
+            keep_bundles(connection, stored.id, item.precursor, item.bundles)
     grades = graded_ledger(ledger, node.policy.table).counts()
     return {
         "ledger": stored.id,

@@ -12,6 +12,7 @@ from carbonport.crypto.log_entry import EntryType, FieldName
 from carbonport.errors import Misuse, Refused
 from carbonport.node.exporter.ledgers import erase_ledgers
 from carbonport.node.exporter.lots.lot_rows import erase_openings
+from carbonport.node.exporter.precursor_bundles import erase_bundles
 from carbonport.node.identity.private_files import write_public
 from carbonport.node.log.draft import CompanionWrite, Draft, Logged
 from carbonport.node.open_node import OpenNode
@@ -89,6 +90,7 @@ async def destroy_period(node: OpenNode, arguments: Arguments) -> Json:
         erase_openings(connection, *period.split("/"))
         if with_ledger:
             erased = erase_ledgers(connection, *period.split("/"))
+            erase_bundles(connection, *period.split("/"))
 
     logged = await log_decision(
         node,

@@ -2,6 +2,7 @@
 
 Exporter:
 * `ledgers`: each version of an installation's ledger, canonical JSON; what the verifier reads on site.
+* `precursor_bundles`: the suppliers' bundles that a ledger takes precursors' values from; the verifier checks them.
 * `statements`: one row per statement version, from the draft that the exporter commits to, to the signed
 statement.
 * `requests`: what importers asked for, keyed so that a repeated request finds its first answer.
@@ -18,6 +19,7 @@ Times are unix seconds. `state` columns hold the words of the enums in the modul
 from sqlalchemy import (
     BigInteger,
     Column,
+    ForeignKey,
     Integer,
     LargeBinary,
     PrimaryKeyConstraint,
@@ -40,6 +42,17 @@ ledgers = Table(
     Column("content", LargeBinary, nullable=False),
     Column("taken_in_at", BigInteger, nullable=False),
     UniqueConstraint("installation", "period_start", "period_end", "version"),
+)
+
+precursor_bundles = Table(
+    "precursor_bundles",
+    metadata,
+    Column("ledger", Text, ForeignKey("ledgers.ledger"), nullable=False),
+    Column("precursor", Text, nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("document", Text, nullable=False),
+    Column("bundle", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("ledger", "precursor", "position"),
 )
 
 statements = Table(

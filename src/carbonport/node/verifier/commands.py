@@ -16,6 +16,7 @@ from carbonport.attestation.bench import (
     examine,
     sign_examined,
 )
+from carbonport.attestation.examined_precursors import SuppliersOnSite
 from carbonport.attestation.materiality import DEFAULT_PROFILE
 from carbonport.attestation.statement import AccreditationReference, StatusReference
 from carbonport.attestation.statement_draft import MAX_SEALED_BYTES, StatementDraft, open_draft
@@ -24,7 +25,9 @@ from carbonport.crypto.log_entry import EntryType, FieldName, payload_digest
 from carbonport.errors import Malformed, Misuse
 from carbonport.footprint.intake.operator_report import read_operator_report
 from carbonport.node.bounded_file import read_bounded
+from carbonport.node.exporter.attested_precursors import bundle_reader
 from carbonport.node.exporter.ledgers import StoredLedger, newest_ledger
+from carbonport.node.exporter.precursor_bundles import bundles_of
 from carbonport.node.file_problem import require_place
 from carbonport.node.identity.key_ring import KeyUse
 from carbonport.node.identity.names import Role
@@ -197,12 +200,17 @@ def _examine(participant: Participant, arguments: Arguments) -> tuple[Examinatio
     try:
         with site.reading() as connection:
             stored = newest_ledger(connection, draft.installation, draft.period)
+            bundles = bundles_of(connection, stored.id)
     finally:
         site.close()
     place = arguments.get("report")
     report = read_operator_report(Path(str(place))) if place else None
     profile = str(arguments.get("profile") or DEFAULT_PROFILE)
-    return examine(stored.ledger, draft, scope=stored.scope, report=report, profile=profile), stored
+    suppliers = SuppliersOnSite(bundles, bundle_reader(participant, draft.exporter))
+    examination = examine(
+        stored.ledger, draft, scope=stored.scope, report=report, profile=profile, suppliers=suppliers
+    )
+    return examination, stored
 
 
 def _opened(participant: Participant, path: Path) -> StatementDraft:
