@@ -114,15 +114,18 @@ def test_a_value_below_the_result_has_no_proof_and_another_proof_does_not_serve(
     with pytest.raises(Refused, match="proof-not-true"):
         proof(below)
     found = report(claims(below), proof(published()))
-    assert found.failed() == ("result-proof",)
+    assert found.failed() == ("result-proof", "precursor-attestations")
     relabelled = proof(published(), threshold=below.place)
-    assert report(claims(below), relabelled).failed() == ("result-proof",)
+    assert report(claims(below), relabelled).failed() == ("result-proof", "precursor-attestations")
 
 
 @pytest.mark.parametrize("changed", [{"importer": "EU/529900OTHERIMPO0010"}, {"consignment": "LOT-2027-001"}])
 def test_a_proof_made_for_somebody_else_fails(changed: dict[str, str]) -> None:
     value = published()
-    assert report(claims(value), proof(value, **changed)).failed() == ("result-proof",)
+    assert report(claims(value), proof(value, **changed)).failed() == (
+        "result-proof",
+        "precursor-attestations",
+    )
 
 
 def test_a_claim_is_about_no_consignment_and_serves_for_none() -> None:

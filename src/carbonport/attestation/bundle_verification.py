@@ -13,7 +13,9 @@ from carbonport.attestation.credential import Attestation, attestation_kid, veri
 from carbonport.attestation.listed_log import receipt_log_key
 from carbonport.attestation.lots.consignment_check import VerifyRanges
 from carbonport.attestation.lots.stated_lots import stated_lot
+from carbonport.attestation.precursor_steps import ReadSuppliers, precursor_attestations
 from carbonport.attestation.presentation import Presentation
+from carbonport.attestation.proof_checking import ProofFinding
 from carbonport.attestation.result_steps import attested_values, published_threshold, result_proof
 from carbonport.attestation.statement import (
     MISSTATED,
@@ -51,6 +53,7 @@ class BundleVerification:
     _signed_at: int
     _problem: CarbonportError | None
     _lot: LotSteps
+    _finding: ProofFinding | None
 
     def __init__(
         self,
@@ -63,7 +66,9 @@ class BundleVerification:
         allowed_staleness: int,
         seen: Mapping[str, SeenList],
         verify_ranges: VerifyRanges,
+        read_suppliers: ReadSuppliers,
     ) -> None:
+        self._read_suppliers = read_suppliers
         self._verify_ranges = verify_ranges
         self._data, self._now, self._anchors = data, now, anchors
         self._importer, self._consignment = importer, consignment
@@ -319,7 +324,14 @@ class BundleVerification:
         return published_threshold(self._attestation, self._statement)
 
     def result_proof(self) -> str:
-        return result_proof(self._attestation, self._statement, self._presentation.evidence)
+        self._finding, text = result_proof(self._attestation, self._statement, self._presentation.evidence)
+        return text
+
+    def precursor_attestations(self) -> str:
+        buyer = self._attestation.header.issuer
+        anchors = self._bundle.anchors if self._anchors is None else self._anchors
+        suppliers = self._read_suppliers(buyer, anchors)
+        return precursor_attestations(self._attestation, self._finding, suppliers)
 
     def lot_entries(self) -> str:
         statement, header = self._statement, self._attestation.header

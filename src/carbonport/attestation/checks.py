@@ -15,7 +15,7 @@ true, and under anchors that are merely *pinned in the bundle* it says so only i
 channel.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -23,6 +23,7 @@ from carbonport.attestation.bundle_verification import BundleVerification
 from carbonport.attestation.check_report import CheckRun, Report
 from carbonport.attestation.credential import Attestation
 from carbonport.attestation.lots.consignment_check import VerifyRanges
+from carbonport.attestation.supplier_bundles import SupplierBundle
 from carbonport.attestation.trust_store import Anchors, SeenList
 from carbonport.crypto.proofs.ranges import verify_range_claims
 from carbonport.errors import FailedVerification
@@ -148,6 +149,12 @@ _STEPS = (
         ("attested-values",),
     ),
     _Step(
+        "precursor-attestations",
+        "suppliers' attestations that the signed graph names, and no bundle beside it that says something else",
+        BundleVerification.precursor_attestations,
+        ("result-proof",),
+    ),
+    _Step(
         "lot-entries",
         "every entry of the lot's log, up to a checkpoint that it signed",
         BundleVerification.lot_entries,
@@ -187,6 +194,7 @@ def verify_bundle(
     allowed_staleness: int = ALLOWED_STALENESS_SECONDS,
     seen: Mapping[str, SeenList] | None = None,
     verify_ranges: VerifyRanges = verify_range_claims,
+    suppliers: Sequence[tuple[str, bytes]] = (),
 ) -> Report:
     """Check a bundle as of `now` (unix seconds).
 
@@ -194,8 +202,28 @@ def verify_bundle(
     bundle count, and the check `trust-anchor` shows their fingerprints. `importer` and `consignment` are
     whose and which the bundle should be. `allowed_staleness` is in seconds. `seen` are the newest trust
     lists the reader ever accepted: an older one in the bundle fails. `verify_ranges` checks the range proofs of the
-    lot; a reader with several processors gives one that uses them.
+    lot; a reader with several processors gives one that uses them. `suppliers` are bundles (name and bytes) that the
+    exporter took precursors' values from: each must pass every check too, and be named in the signed graph.
     """
+
+    def read_suppliers(buyer: str, anchors: Anchors) -> list[SupplierBundle]:
+        return [
+            SupplierBundle.of(
+                document,
+                bundle,
+                verified_attestation(
+                    bundle,
+                    now=now,
+                    anchors=anchors,
+                    importer=buyer,
+                    allowed_staleness=allowed_staleness,
+                    seen=seen,
+                    verify_ranges=verify_ranges,
+                ),
+            )
+            for document, bundle in suppliers
+        ]
+
     return _checked(
         BundleVerification(
             data,
@@ -206,6 +234,7 @@ def verify_bundle(
             allowed_staleness=allowed_staleness,
             seen=seen or {},
             verify_ranges=verify_ranges,
+            read_suppliers=read_suppliers,
         )
     )
 
@@ -230,6 +259,7 @@ def verified_attestation(
         allowed_staleness=allowed_staleness,
         seen=seen or {},
         verify_ranges=verify_ranges,
+        read_suppliers=lambda *_: (),
     )
     report = _checked(steps)
     if not report.ok:

@@ -19,6 +19,7 @@ from carbonport.crypto.group import Point
 from carbonport.crypto.merkle import leaf_hash
 from carbonport.errors import FailedVerification
 from carbonport.footprint.exact_decimal import exact_context
+from carbonport.footprint.graph import Attested
 
 OPEN = "open"
 """Profile of a proof from the whole graph under neutral names."""
@@ -44,11 +45,12 @@ class ProofBinding:
 @dataclass(frozen=True, slots=True)
 class ProofFinding:
     """What a proof that holds was made from: the form of the signed graph, how many commitments stayed closed, and
-    the opened leaves by path, as plain decimals."""
+    the opened leaves by path, as plain decimals. `attested` are the figures that suppliers' attestations state."""
 
     profile: str
     closed: int
     opened: Mapping[str, str]
+    attested: tuple[Attested, ...] = ()
 
 
 def check_proof_evidence(
@@ -65,7 +67,8 @@ def check_proof_evidence(
     good = _good(statement, process, cn)
     graph = read_signed_graph(evidence.graph, good.graph_digests)
     digest = graph.digest.hex()
-    labels = ProvableGraph(graph, results.keys()).leaves()
+    provable = ProvableGraph(graph, results.keys())
+    labels = provable.leaves()
     if len(labels) != len(evidence.leaves):
         raise FailedVerification(
             "proof-leaves",
@@ -87,6 +90,7 @@ def check_proof_evidence(
         profile=SEALED if digest == good.sealed_digest else OPEN,
         closed=len(labels) - len(opened),
         opened={leaf.path: _decimal_text(value, leaf.decimals) for leaf, value in opened},
+        attested=tuple(node for node in provable.nodes() if isinstance(node, Attested)),
     )
 
 

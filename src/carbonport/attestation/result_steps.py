@@ -13,7 +13,7 @@ from decimal import Decimal
 
 from carbonport.attestation.credential import Attestation
 from carbonport.attestation.evidence import Evidence, OpeningEvidence, check_evidence
-from carbonport.attestation.proof_checking import ProofBinding
+from carbonport.attestation.proof_checking import ProofBinding, ProofFinding
 from carbonport.attestation.proof_evidence import ProofEvidence
 from carbonport.attestation.statement import Statement
 from carbonport.crypto.canonical import Json
@@ -52,8 +52,11 @@ def published_threshold(attestation: Attestation, statement: Statement) -> str:
     return ", ".join(found) or "none: results are stated"
 
 
-def result_proof(attestation: Attestation, statement: Statement, evidence: Evidence) -> str:
-    """Takes from the exporter nothing but the results (or bounds) and the proof; says which kind of evidence held."""
+def result_proof(
+    attestation: Attestation, statement: Statement, evidence: Evidence
+) -> tuple[ProofFinding | None, str]:
+    """Takes from the exporter nothing but the results (or bounds) and the proof; gives what a proof was made from (None
+    where the results are opened), and says which kind of evidence held."""
     header = attestation.header
     claimed, threshold = attestation.claimed
     if threshold and not isinstance(evidence, ProofEvidence):
@@ -84,12 +87,16 @@ def result_proof(attestation: Attestation, statement: Statement, evidence: Evide
         if "precursors" in attestation.items:
             _require_listed(found.opened, attestation.items["precursors"])
         opened = ", ".join(f"{path} {value}" for path, value in found.opened.items())
-        return (
+        text = (
             f"proved: {results} follow from {found.closed} closed commitments by the signed graph "
             f"({found.profile}, {len(evidence.proof)} bytes)" + (f"; opened: {opened}" if opened else "")
         )
+        return found, text
     assert isinstance(evidence, OpeningEvidence), "there are two kinds"
-    return f"not proved but opened: {results} are what the verifier signed; no proof for {evidence.reason}"
+    return (
+        None,
+        f"not proved but opened: {results} are what the verifier signed; no proof for {evidence.reason}",
+    )
 
 
 def _require_listed(opened: Mapping[str, str], precursors: Json) -> None:

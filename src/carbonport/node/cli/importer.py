@@ -167,6 +167,13 @@ def verify(
     allowed_staleness_hours: Annotated[
         int, typer.Option(min=1, help="How old the status tokens may be.")
     ] = ALLOWED_STALENESS_SECONDS // SECONDS_PER_HOUR,
+    precursor: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="A supplier's bundle that the exporter took a precursor's value from, to be held against the proof; "
+            "repeatable."
+        ),
+    ] = None,
     home: HomeOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -187,7 +194,7 @@ def verify(
         if Role.IMPORTER in config.roles:
             importer = importer or str(config.name)
     if is_result_file(data):
-        _refuse_bundle_options(asked_importer, consignment)
+        _refuse_bundle_options(asked_importer, consignment, precursor)
         # What checks sums takes half a second to import, and few bundles are results.
         from carbonport.node.aggregation.result_check import check_result_file
         from carbonport.node.cli.aggregate_report import show_checked
@@ -195,6 +202,7 @@ def verify(
         store = None if trust is None else trust.store()
         show_checked(check_result_file(data, now=system_clock(), anchors=anchors, store=store), as_json)
         return
+    suppliers = [(path.name, read_bounded(path, MAX_BUNDLE_BYTES)) for path in precursor or ()]
     console = Console(stderr=True)
     with RangeProcesses() as processes, console.status("verify ...") if not as_json else nullcontext():
         report = verify_bundle(
@@ -206,6 +214,7 @@ def verify(
             allowed_staleness=allowed_staleness_hours * SECONDS_PER_HOUR,
             seen=seen,
             verify_ranges=processes.verify,
+            suppliers=suppliers,
         )
     if as_json:
         print_json(dict(report.as_json()))
@@ -215,13 +224,13 @@ def verify(
         sys.exit(1)
 
 
-def _refuse_bundle_options(importer: str, consignment: str) -> None:
-    if importer or consignment:
+def _refuse_bundle_options(importer: str, consignment: str, precursor: list[Path] | None) -> None:
+    if importer or consignment or precursor:
         raise Misuse(
             "verify-options",
-            found="the result of an aggregation, and an importer or a consignment that it should be for",
+            found="the result of an aggregation, and an importer, a consignment or a precursor that it should be for",
             expected="these options with a bundle only",
-            remedy="Leave --importer and --consignment away.",
+            remedy="Leave --importer, --consignment and --precursor away.",
         )
 
 
