@@ -167,7 +167,11 @@ def test_a_smaller_chance_takes_more_noise() -> None:
 
 def test_the_card_tells_epsilon_and_what_the_noise_cost() -> None:
     add, members = InProcessHolders().add, drawn("n1", 12)
-    trained = train_private_plausibility(members, add, PrivacyTerms(4.0, tolerated=10))
+    charges: list[str] = []
+    trained = train_private_plausibility(
+        members, add, PrivacyTerms(4.0, tolerated=10), lambda: charges.append("charged")
+    )
+    assert charges == ["charged"]
     card, scores = trained.card, {name: float(value) for name, value in trained.card.scores.items()}
     assert "epsilon 4, delta 1e-05" in card.privacy
     assert "if 10 of them" in card.privacy
@@ -179,8 +183,9 @@ def test_the_card_tells_epsilon_and_what_the_noise_cost() -> None:
     flags = plausibility_scores(honest, trained.recalculation, trained.independent).flag
     assert np.mean(flags > 2) < 0.1
     with pytest.raises(Refused) as caught:
-        train_private_plausibility(few, add, PrivacyTerms(4.0))
+        train_private_plausibility(few, add, PrivacyTerms(4.0), lambda: charges.append("too few"))
     assert caught.value.id == "training-cohort"
+    assert charges == ["charged"], "what is refused costs nothing"
 
 
 def test_epsilon_four_costs_the_independent_score_little() -> None:

@@ -150,6 +150,16 @@ def test_a_model_with_noise_is_written_read_and_scores(stage: Stage, tmp_path: P
     with pytest.raises(CarbonportError) as caught:
         run("federate", "train", *words, "--noise-tolerance", "10")
     assert caught.value.id == "training-noise-options"
+    # 8 of 8 a year are spent: one more is refused before any noise is drawn, and nothing is written.
+    another = ("--data", stage.table, "--out", str(tmp_path / "another"), "--home", str(stage.importer))
+    with pytest.raises(CarbonportError) as caught:
+        run("federate", "train", *another, "--epsilon", "0.5")
+    assert caught.value.id == "privacy-budget"
+    assert not (tmp_path / "another").exists()
+    budget = run("federate", "budget", "--home", str(stage.importer))
+    (task,) = budget["tasks"]
+    assert (task["task"], task["spent"], task["left"]) == ("plausibility-for-noise", "8", "0")
+    assert len(task["trainings"]) == 1
 
 
 def test_every_changed_byte_of_a_model_is_noticed(stage: Stage, tmp_path: Path) -> None:

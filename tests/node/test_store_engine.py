@@ -19,6 +19,7 @@ from carbonport.node.store import (
     lot_schema,
     session_schema,
     threshold_schema,
+    training_schema,
 )
 from carbonport.node.store.backup import back_up, restore
 from carbonport.node.store.facts import read_fact, write_fact
@@ -47,6 +48,7 @@ def test_migrations_make_the_tables_that_the_program_uses(store: Store) -> None:
         threshold_schema.threshold_claims,
         aggregation_schema.aggregation_contributions,
         session_schema.session_records,
+        training_schema.training_rows,
     )
     assert all(table.metadata is metadata for table in tables)
     with store.reading() as connection:

@@ -8,7 +8,7 @@ The figures of the card are taken on rows that were held out, in four digits and
 promise, and the card says so.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -29,10 +29,18 @@ from carbonport.federated.plausibility_training import (
     judged_cohort,
     train_both,
 )
-from carbonport.federated.quantiles import GRID_BINS
+from carbonport.federated.quantiles import GRID_BINS, NEEDED_COHORTS
 from carbonport.federated.recalculation import RecalculationModel
 from carbonport.federated.ridge import RidgeModel
-from carbonport.federated.training import MINIMUM_COHORT, MINIMUM_ROWS, Model, SumOf, Task, train
+from carbonport.federated.training import (
+    MINIMUM_COHORT,
+    MINIMUM_ROWS,
+    Model,
+    SumOf,
+    Task,
+    require_cohort,
+    train,
+)
 
 INDEPENDENT_RELEASES = 1
 """Noised exchanges of the independent score: one Gram matrix."""
@@ -68,22 +76,25 @@ def train_private_plausibility(
     members: Mapping[str, Rows],
     add: Adder,
     terms: PrivacyTerms,
+    charge: Callable[[], object],
     *,
     seed: int = 0,
     random_bytes: RandomBytes = system_random,
 ) -> TrainedScores:
     """Train with noise on the part of the members that learns, and judge on the others beside the same training
-    without."""
+    without. `charge` is called when nothing else can refuse the training, before any noise is drawn; it may raise."""
     split = judged_cohort(members, _usable, seed=seed)
     learning, held_out = split.learning, list(split.held_out.values())
     count = len(learning)
+    require_cohort(count, NEEDED_COHORTS * MINIMUM_COHORT)
+    tolerated = terms.plan(count, INDEPENDENT_RELEASES).tolerated
+    charge()
     noised = _train_both(learning, add, terms, random_bytes)
     scores = held_out_scores(*noised, held_out)
     plain = held_out_scores(*train_both(learning, add), held_out)
     for name in ("recalculation_rmse", "independent_rmse"):
         if name in scores and name in plain:
             scores[f"{name}_without_noise"] = plain[name]
-    tolerated = terms.plan(count, INDEPENDENT_RELEASES).tolerated
     card = ModelCard(
         view=VIEW,
         participants=count,

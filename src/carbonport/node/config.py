@@ -161,6 +161,18 @@ class ExchangeSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class TrainingSettings:
+    """What federated trainings may have of this node."""
+
+    yearly_epsilon: int = _setting(
+        "Privacy budget: how much epsilon a task may cost in a calendar year, its noised trainings added up; 0: none. "
+        "The two scores of plausibility at epsilon 4 each cost 8.",
+        default=8,
+        check=_within(0, 100),
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class LimitSettings:
     """Bounds on what peers may ask of this node."""
 
@@ -207,6 +219,7 @@ class NodeConfig:
     store: StoreSettings = field(default_factory=StoreSettings)
     log: LogSettings = field(default_factory=LogSettings)
     exchange: ExchangeSettings = field(default_factory=ExchangeSettings)
+    training: TrainingSettings = field(default_factory=TrainingSettings)
     limits: LimitSettings = field(default_factory=LimitSettings)
     tls: TlsSettings = field(default_factory=TlsSettings)
     retention: RetentionSettings = field(default_factory=RetentionSettings)

@@ -26,6 +26,7 @@ from carbonport.node.operator import commands as operator
 from carbonport.node.operator.status import status
 from carbonport.node.participant import Participant
 from carbonport.node.regulator import commands as regulator
+from carbonport.node.training import budget_commands as privacy_budget
 from carbonport.node.verifier import commands as verifier
 
 Operation = Callable[[OpenNode, Mapping[str, Json]], Awaitable[Json]]
@@ -63,6 +64,8 @@ OPERATIONS: Mapping[str, Operation] = MappingProxyType(
         "aggregate-register-list": register.list_register,
         "aggregate-register-export": register.export_given,
         "aggregate-register-rebuild": register.rebuild,
+        "federate-budget": privacy_budget.budget,
+        "federate-charge": privacy_budget.charge,
         "log-export": regulator.export_log,
         "log-checkpoint": operator.checkpoint,
         "log-erase": operator.erase,

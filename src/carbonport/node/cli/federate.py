@@ -1,6 +1,7 @@
 """`carbonport federate`: models trained over participants that keep their rows."""
 
 from contextlib import nullcontext
+from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,11 +11,12 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from carbonport.crypto.canonical import Json
 from carbonport.crypto.jws import SigningKey
 from carbonport.errors import Misuse
 from carbonport.examples.plants.routes import COHORT
 from carbonport.examples.plants.written import CURVES_FILE, LEDGER_FOLDER, TABLE_FILE, write_plants
-from carbonport.node.cli import federate_gaps
+from carbonport.node.cli import federate_budget, federate_gaps
 from carbonport.node.cli.home_options import (
     HomeOption,
     JsonOption,
@@ -26,6 +28,7 @@ from carbonport.node.cli.home_options import (
 )
 from carbonport.node.file_problem import require_place
 from carbonport.node.identity.key_ring import KeyUse
+from carbonport.node.operations import perform
 from carbonport.node.training_extra import require_extra
 
 
@@ -45,6 +48,7 @@ def register(app: typer.Typer) -> None:
     group.command("train")(train_command)
     group.command("example")(example_command)
     federate_gaps.register(group)
+    federate_budget.register(group)
 
     @group.callback()
     def _group() -> None:
@@ -216,10 +220,15 @@ def train_command(
         else:
             # Only here: the accountant takes a second to load.
             from carbonport.federated.noise import DELTA
+            from carbonport.federated.packaged_tasks import PLAUSIBILITY_FOR_NOISE
             from carbonport.federated.private_plausibility import PrivacyTerms, train_private_plausibility
 
             terms = PrivacyTerms(epsilon, DELTA if delta is None else delta, noise_tolerance)
-            trained = train_private_plausibility(members, InProcessHolders().add, terms)
+            cost = Decimal(repr(epsilon)) * len(PLAUSIBILITY_FOR_NOISE.parts)
+            charge: dict[str, Json] = {"task": PLAUSIBILITY_FOR_NOISE.name, "epsilon": format(cost, "f")}
+            trained = train_private_plausibility(
+                members, InProcessHolders().add, terms, lambda: perform(opened, "federate-charge", charge)
+            )
     key = SigningKey.from_pem(opened.identity.signing_pem(KeyUse.SEAL))
     issuer, now = str(opened.name), opened.identity.clock()
     model = PlausibilityModel(issuer, number, now, trained.recalculation, trained.independent, trained.card)

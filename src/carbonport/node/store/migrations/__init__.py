@@ -19,6 +19,7 @@ from carbonport.node.store.migrations.m0005_aggregation import AGGREGATION
 from carbonport.node.store.migrations.m0006_shown_to_a_releaser import SHOWN_TO_A_RELEASER
 from carbonport.node.store.migrations.m0007_session_records import SESSION_RECORDS
 from carbonport.node.store.migrations.m0008_precursor_bundles import PRECURSOR_BUNDLES
+from carbonport.node.store.migrations.m0009_trainings import TRAININGS
 from carbonport.node.store.migrations.migration import WORDS, Migration
 from carbonport.node.store.schema import store_migrations
 
@@ -31,6 +32,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     SHOWN_TO_A_RELEASER,
     SESSION_RECORDS,
     PRECURSOR_BUNDLES,
+    TRAININGS,
 )
 """Append only; a released migration is never edited."""
 
