@@ -19,6 +19,7 @@ from carbonport.attestation.check_report import Report
 from carbonport.attestation.checks import verify_bundle
 from carbonport.attestation.commitments import LeafOpening
 from carbonport.attestation.evidence import check_evidence, read_evidence
+from carbonport.attestation.lots.lot_identity import LotPlace
 from carbonport.attestation.presentation import Presentation
 from carbonport.attestation.proof_checking import ProofBinding
 from carbonport.attestation.proof_evidence import ProofEvidence
@@ -78,11 +79,11 @@ def open_evidence() -> ProofEvidence:
     ).prove()
 
 
-def binding(**changes: str) -> ProofBinding:
+def binding(**changes: object) -> ProofBinding:
     made_for = ProofBinding(
         w.world().statement.digest, w.EXPORTER, "cbam-declaration", w.IMPORTER, "LOT-2027-001"
     )
-    return replace(made_for, **changes)
+    return replace(made_for, **changes)  # type: ignore[arg-type]
 
 
 def bundle_with(evidence: ProofEvidence, **items: Json) -> bytes:
@@ -112,9 +113,10 @@ def test_a_neighbouring_value_is_not_proved() -> None:
         {"purpose": "another"},
         {"issuer": w.VERIFIER},
         {"statement_digest": "5d" * 32},
+        {"place": LotPlace("5d" * 64, 1)},
     ],
 )
-def test_a_proof_that_was_made_for_another_attestation_is_none(made_for: dict[str, str]) -> None:
+def test_a_proof_that_was_made_for_another_attestation_is_none(made_for: dict[str, object]) -> None:
     good = w.calculation().goods[0]
     task = w.proof_task(
         w.world().openings,

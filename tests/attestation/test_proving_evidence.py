@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from proving_cases import FACTORS, NONCE_SECRET
 
 from carbonport.attestation.evidence import check_evidence, read_evidence
+from carbonport.attestation.lots.lot_identity import LotPlace
 from carbonport.attestation.proof_checking import ProofBinding
 from carbonport.attestation.proof_evidence import ProofEvidence
 from carbonport.attestation.proving.shown_leaves import joint_path, verify_joint_path
@@ -80,6 +81,8 @@ def test_the_proof_travels_and_holds() -> None:
         replace(BINDING, purpose="another purpose"),
         replace(BINDING, importer=w.OTHER_IMPORTER),
         replace(BINDING, consignment="LOT-2027-002"),
+        replace(BINDING, place=LotPlace("5d" * 64, 0)),
+        replace(BINDING, place=LotPlace("", 1)),
     ],
 )
 def test_it_holds_for_one_attestation_only(other: ProofBinding) -> None:

@@ -35,7 +35,8 @@ def with_a_stranger(shown: LotPresentation) -> LotPresentation:
 
 
 CHANGES: dict[str, tuple[Change, str, str]] = {
-    "no lot": (lambda _lot: None, "lot-entries", "bundle-lot-missing"),
+    "no lot": (lambda _lot: None, "result-proof", "bundle-lot-missing"),
+    "another place": (shown(lambda lot: replace(lot, k=lot.k + 1)), "result-proof", "range-proof"),
     "another key": (lambda lot: replace(lot, key=bytes(32)), "lot-own-entry", "lot-key"),
     "a stranger's line": (shown(with_a_stranger), "lot-entries", "bundle-unknown-cosignature"),
     "no witness": (shown(without_witness), "lot-standing", "lot-provisional"),

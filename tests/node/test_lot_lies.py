@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import pytest
-from played_demo import IMPORTER, do
+from played_demo import IMPORTER, do, question
 from test_exchange_lies import Scene, lying_exporter
 
 from carbonport.attestation.lots.consignment_key import new_consignment_key, recipient_tag
@@ -32,9 +32,11 @@ from carbonport.crypto.pedersen import Opening, commit
 from carbonport.crypto.proofs.ranges import prove_openings
 from carbonport.errors import FailedVerification, Malformed, Unavailable
 from carbonport.node.exporter import inbox
-from carbonport.node.exporter.lots import lot_showing
+from carbonport.node.exporter.lots import lot_rows, lot_showing
 from carbonport.node.exporter.lots.lot_states import level_opening, lots_of, shown_level
 from carbonport.node.identity.key_ring import KeyUse
+from carbonport.node.proving.proving_worker import ProvingWorker
+from carbonport.node.proving.tasks import EVIDENCE, RANGES
 from carbonport.node.services.lot_service import LotService
 from carbonport.wire.v1 import lots_pb2
 
@@ -160,7 +162,11 @@ async def test_whatever_is_changed_of_a_lot_is_refused(
         await _show(scene, asked, lies, alone=False)
         assert "lot-within-production" in await refused(scene, asked, tmp_path)
 
-        # A lot of the importer's own: nothing in it is wrong but that no witness has seen it.
+        # A lot of the importer's own, in which it would be the first: the proof of its results names another place.
+        await _show(scene, asked, lies, alone=True, elsewhere=True)
+        assert "result-proof" in await refused(scene, asked, tmp_path)
+
+        # One that sold others nothing: nothing in it is wrong but that no witness has seen it.
         await _show(scene, asked, lies, alone=True)
         fetched = await do(scene.importer, "fetch", request=asked["request"], out=str(tmp_path / "a"))
         assert fetched["state"] == "provisional"
@@ -180,14 +186,38 @@ async def test_whatever_is_changed_of_a_lot_is_refused(
             await do(scene.importer, "refresh", request=asked["request"], out=str(tmp_path / "b"))
         assert forked.value.id == "lot-forked"
 
+        await _what_the_lot_refuses_is_not_proved(scene, monkeypatch)
 
-async def _show(scene: Scene, asked: dict[str, Any], lies: Lies, *, alone: bool) -> None:
-    """Show a lot in which the consignment is `alone`, or stands behind one of less than nothing."""
+
+async def _what_the_lot_refuses_is_not_proved(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sale comes first: neither a proof of results nor one of a quantity is made of what is sold out."""
+    made: list[str] = []
+    run = ProvingWorker.run
+
+    async def noted(self: ProvingWorker, name: str, argument: object) -> bytes:
+        made.append(name)
+        return await run(self, name, argument)
+
+    monkeypatch.setattr(ProvingWorker, "run", noted)
+    everything = {**question(consignment="LOT-ALL"), "net_mass_t": "4836291.472"}
+    answered = await do(scene.importer, "query", **everything)
+    assert (answered["state"], answered["reason"], made) == ("refused", "lot-sold-out", [])
+    assert (await issued(scene, "LOT-SOME"))["state"] == "issued"
+    assert made == [RANGES, RANGES, EVIDENCE]
+
+
+async def _show(
+    scene: Scene, asked: dict[str, Any], lies: Lies, *, alone: bool, elsewhere: bool = False
+) -> None:
+    """Show a lot in which the consignment is `alone`, at its place or at the first, or stands behind one of less than
+    nothing."""
     node = scene.liar.node
     participant = node.participant
     with participant.store.reading() as connection:
         request = inbox.entry_of(connection, IMPORTER.id, asked["request"])
+        place = lot_rows.consignment_of(connection, asked["attestation"])
     assert request is not None
+    assert place is not None
     composition = await node.composer.compose(request.request, None)
     prepared = composition.prepared
     stated = next(
@@ -196,6 +226,9 @@ async def _show(scene: Scene, asked: dict[str, Any], lies: Lies, *, alone: bool)
     state = open_lot(stated, level_opening(prepared, stated)).state
     if not alone:
         state = _with_less_than_nothing(state)
+    while state.history.size < place[1] and not elsewhere:
+        nobody = ConsignmentRequest("EU/NOBODY", "NOTHING", 0, new_consignment_key()[1])
+        state = sell(state, nobody, nonce_secret=SECRET).state
     key = bytes.fromhex(request.request.consignment_key)
     quantity = stated.terms.quantity(request.request.net_mass_t)
     wanted = ConsignmentRequest(IMPORTER.id, request.request.consignment, quantity, key)

@@ -11,6 +11,7 @@ from life_stage import DATA, LifeStage, processes
 
 from carbonport.attestation.bundle import read_bundle
 from carbonport.attestation.checks import verify_bundle
+from carbonport.attestation.lots.lot_identity import NO_PLACE
 from carbonport.attestation.presentation import Presentation
 from carbonport.classification.egress import EgressRefused
 from carbonport.crypto.ambient import system_clock
@@ -341,7 +342,7 @@ def test_what_cannot_be_proved_is_refused_before_the_result_is_looked_at(exporte
                 other = replace(figures, goods=(replace(good, sealed=sealed),))
                 unprovable = replace(composition, prepared=replace(composition.prepared, figures=other))
                 with pytest.raises(EgressRefused) as refused:
-                    await evidence.make(unprovable)
+                    await evidence.make(unprovable, NO_PLACE)
                 assert refused.value.id == "egress-refused"
                 assert refused.value.decision.reason == f"It could not be proved: {reason}."
 

@@ -315,6 +315,9 @@ class BundleVerification:
             raise _differs("statement period", statement.period, period)
         if statement.good(header.process, cn) is None:
             raise _differs("statement good", "no such good", f"{header.process}/{cn}")
+        is_claim = bool(self._attestation.bounds)
+        stated = None if is_claim else stated_lot(statement, header.statement.digest, header.process)
+        self._lot = LotSteps(self._bundle.lot, stated, self._attestation, self._store, self._now)
         return f"{statement.installation}, {period}, {statement.scope}, {header.process}/{cn}"
 
     def attested_values(self) -> str:
@@ -324,7 +327,9 @@ class BundleVerification:
         return published_threshold(self._attestation, self._statement)
 
     def result_proof(self) -> str:
-        self._finding, text = result_proof(self._attestation, self._statement, self._presentation.evidence)
+        self._finding, text = result_proof(
+            self._attestation, self._statement, self._presentation.evidence, place=self._lot.place
+        )
         return text
 
     def precursor_attestations(self) -> str:
@@ -334,10 +339,6 @@ class BundleVerification:
         return precursor_attestations(self._attestation, self._finding, suppliers)
 
     def lot_entries(self) -> str:
-        statement, header = self._statement, self._attestation.header
-        is_claim = bool(self._attestation.bounds)
-        stated = None if is_claim else stated_lot(statement, header.statement.digest, header.process)
-        self._lot = LotSteps(self._bundle.lot, stated, self._attestation, self._store, self._now)
         return self._lot.entries()
 
     def lot_own_entry(self) -> str:

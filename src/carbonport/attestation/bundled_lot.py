@@ -20,6 +20,7 @@ from carbonport.attestation.lots.consignment_check import (
     require_counting,
 )
 from carbonport.attestation.lots.consignment_key import KEY_BYTES
+from carbonport.attestation.lots.lot_identity import NO_PLACE, LotPlace
 from carbonport.attestation.lots.lot_presentation import LotPresentation, read_lot_presentation
 from carbonport.attestation.lots.lot_terms import StatedLot
 from carbonport.attestation.lots.lot_witnessing import lot_log_keys
@@ -94,6 +95,12 @@ class LotSteps:
     @property
     def _nothing(self) -> str:
         return NO_SALE if self.attestation.bounds else NO_LOT
+
+    @property
+    def place(self) -> LotPlace:
+        """Where the consignment is said to stand in the lot that the statement names: what the proof of the results is
+        bound to. `own_entry` finds out whether it stands there."""
+        return NO_PLACE if self.stated is None else self.stated.lot.at(self._shown().k)
 
     def entries(self) -> str:
         """The lot's entries are what its log signed, and nobody unknown signed with it."""

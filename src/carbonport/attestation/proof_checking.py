@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from carbonport.attestation.commitments import ROLE_INPUT, LeafLabel, leaf_entry
+from carbonport.attestation.lots.lot_identity import NO_PLACE, LotPlace
 from carbonport.attestation.proof_evidence import ProofEvidence
 from carbonport.attestation.proving.lowered_claim import SignedInteger
 from carbonport.attestation.proving.lowering import ProvableGraph
@@ -31,14 +32,16 @@ SEALED = "sealed"
 @dataclass(frozen=True, slots=True)
 class ProofBinding:
     """What a proof is bound to beside the statement: the statement's token digest (hex), who attests, to whom, what
-    for and which consignment, all as the attestation states them. Where `threshold` is not empty the results are upper
-    bounds, and it is the published table, version and row that they are from."""
+    for and which consignment, all as the attestation states them; and `place`, where the consignment stands in the lot
+    that the statement names. Where `threshold` is not empty the results are upper bounds, and it is the published
+    table, version and row that they are from."""
 
     statement_digest: str
     issuer: str
     purpose: str
     importer: str
     consignment: str
+    place: LotPlace = NO_PLACE
     threshold: str = ""
 
 
@@ -116,6 +119,8 @@ def claim_under(
         importer=binding.importer,
         consignment=binding.consignment,
         results=results,
+        lot=binding.place.lot,
+        lot_index=binding.place.k,
         threshold=binding.threshold,
     )
 

@@ -13,6 +13,7 @@ from decimal import Decimal
 
 from carbonport.attestation.credential import Attestation
 from carbonport.attestation.evidence import Evidence, OpeningEvidence, check_evidence
+from carbonport.attestation.lots.lot_identity import LotPlace
 from carbonport.attestation.proof_checking import ProofBinding, ProofFinding
 from carbonport.attestation.proof_evidence import ProofEvidence
 from carbonport.attestation.statement import Statement
@@ -53,10 +54,13 @@ def published_threshold(attestation: Attestation, statement: Statement) -> str:
 
 
 def result_proof(
-    attestation: Attestation, statement: Statement, evidence: Evidence
+    attestation: Attestation, statement: Statement, evidence: Evidence, *, place: LotPlace
 ) -> tuple[ProofFinding | None, str]:
     """Takes from the exporter nothing but the results (or bounds) and the proof; gives what a proof was made from (None
-    where the results are opened), and says which kind of evidence held."""
+    where the results are opened), and says which kind of evidence held.
+
+    `place` is where the consignment stands in its lot, as the lot's own check has it.
+    """
     header = attestation.header
     claimed, threshold = attestation.claimed
     if threshold and not isinstance(evidence, ProofEvidence):
@@ -79,6 +83,7 @@ def result_proof(
             purpose=header.purpose,
             importer=header.importer,
             consignment="" if threshold else attestation.text("consignment"),
+            place=place,
             threshold=threshold,
         ),
     )

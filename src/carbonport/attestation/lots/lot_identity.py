@@ -24,6 +24,18 @@ LOT_PATH = "/lot/"
 """Stands between the origin of the node's log and the lot's id."""
 
 
+@dataclass(frozen=True, slots=True)
+class LotPlace:
+    """Where a consignment stands: id of the lot in hex, and the position k of its entry, which is 1 or more."""
+
+    lot: str
+    k: int
+
+
+NO_PLACE = LotPlace("", 0)
+"""Of a consignment whose statement names no lot, and of a claim about a good, which sells nothing."""
+
+
 @dataclass(frozen=True)
 class Lot:
     """One production: `start` and `end` are ISO 8601 days, both included."""
@@ -50,6 +62,10 @@ class Lot:
     def id(self) -> bytes:
         """64 bytes that stand for this production in every leaf, proof and signature."""
         return tuple_hash(LOT_DOMAIN, self.installation, self.process, self.start, self.end)
+
+    def at(self, k: int) -> "LotPlace":
+        """The place of consignment `k`."""
+        return LotPlace(self.id.hex(), k)
 
     def origin(self, node_origin: str) -> str:
         """The origin of this lot's log at the node whose own log has `node_origin`."""

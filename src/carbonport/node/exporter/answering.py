@@ -1,7 +1,8 @@
 """Answering importers: from a request, by way of policy and person, to an issued attestation or a refusal.
 
 The gate composes the items, the signer turns them into a credential, and exactly the bytes that may cross are
-stored. Where the statement names a lot, the consignment is sold from it. All that an answer leaves behind (the
+stored. Where the statement names a lot, the consignment is sold from it first, for the proof of its results names
+its place there. All that an answer leaves behind (the
 attestation, the settled request, the lot's entry with its opening) is written in the transaction of its log entry:
 after a crash there is all of it or nothing, and a repeated request finds what the first one did.
 
@@ -14,6 +15,7 @@ from collections.abc import Awaitable, Callable
 
 from sqlalchemy import Connection
 
+from carbonport.attestation.lots.lot_identity import NO_PLACE
 from carbonport.classification.egress import Decision, Disclosure, EgressRefused
 from carbonport.classification.thresholds import Threshold
 from carbonport.crypto.log_entry import EntryType, FieldName
@@ -168,9 +170,30 @@ class AnswerDesk:
         return await self.refuse(entry, reason="egress-refused", decision=decision)
 
     async def _issue(self, entry: InboxEntry, composition: Composition, begun: float) -> InboxEntry:
-        """Everything that takes time comes first, the proof above all; then one transaction, or nothing."""
+        """A claim sells nothing: it is issued at once. A consignment waits for its turn at the lot."""
+        if entry.request.threshold:
+            return await self._issued(entry, composition, begun)
+        async with self._lots.turn(composition.prepared, composition.egress.subject.process):
+            for _ in range(MAX_TRIES - 1):
+                try:
+                    return await self._issued(entry, composition, begun)
+                except Unavailable as error:
+                    # Another process sold from the lot meanwhile: the place that the proof names is taken.
+                    if error.id != MOVED:
+                        raise
+            return await self._issued(entry, composition, begun)
+
+    async def _issued(self, entry: InboxEntry, composition: Composition, begun: float) -> InboxEntry:
+        """Everything that takes time comes first: the consignment's place in its lot, then the proof, which names the
+        place; then one transaction, or nothing. `Unavailable` (`lot-moved`) when the place was taken meanwhile."""
         try:
-            claims = await self._evidence.make(composition)
+            sale = await self._sale(entry.request, composition)
+        except (Refused, Misuse) as refusal:
+            if refusal.id in CLOSED_FOR_NOW:
+                raise
+            return await self.refuse(entry, reason=refusal.id)
+        try:
+            claims = await self._evidence.make(composition, NO_PLACE if sale is None else sale.place)
         except EgressRefused as refusal:
             return await self._turn_down(entry, refusal.decision, begun)
         attestation_id = self._participant.new_id()
@@ -195,20 +218,7 @@ class AnswerDesk:
             disclosure = composition.gate.finish(claims.composed, seal)
         except EgressRefused as refusal:
             return await self._turn_down(entry, refusal.decision, begun)
-        for tries_left in reversed(range(MAX_TRIES)):
-            try:
-                sale = await self._sale(entry.request, composition)
-            except (Refused, Misuse) as refusal:
-                if refusal.id in CLOSED_FOR_NOW:
-                    raise
-                return await self.refuse(entry, reason=refusal.id)
-            try:
-                await self._write(entry, composition, disclosure, attestation_id, index, supersedes, sale)
-                break
-            except Unavailable as error:
-                # Another sale of the lot was written since this one was prepared.
-                if error.id != MOVED or not tries_left:
-                    raise
+        await self._write(entry, composition, disclosure, attestation_id, index, supersedes, sale)
         return self._settled(entry.request)
 
     async def _sale(self, request: AttestationRequest, composition: Composition) -> Sale | None:

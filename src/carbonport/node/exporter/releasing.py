@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 
 from carbonport.attestation.credential import attestation_kid, verify_attestation
+from carbonport.attestation.lots.lot_identity import NO_PLACE, LotPlace
 from carbonport.attestation.presentation import Presentation
 from carbonport.classification.egress import Disclosure, EgressRefused
 from carbonport.crypto.log_entry import EntryType, FieldName, payload_digest
@@ -20,6 +21,7 @@ from carbonport.errors import CarbonportError, Misuse, Refused
 from carbonport.node.exporter import inbox, issued
 from carbonport.node.exporter.composition import Composer, Composition
 from carbonport.node.exporter.log_fields import items_field, refusal_fields
+from carbonport.node.exporter.lots import lot_rows
 from carbonport.node.exporter.sealing import issue_fields, presentation_seal
 from carbonport.node.identity.key_ring import KeyUse
 from carbonport.node.log.draft import CompanionWrite, Draft
@@ -150,7 +152,7 @@ class ReleaseDesk:
         if kept.disclosure.policy_hash == self._composer.policy.hash:
             claims = EvidencedClaims(composition.gate.compose(composition.egress), old.evidence)
         else:
-            claims = await self._evidence.make(composition)
+            claims = await self._evidence.make(composition, self._place(attestation_id))
         seal = presentation_seal(
             self._participant,
             composition.prepared,
@@ -180,6 +182,12 @@ class ReleaseDesk:
         )
         # Read back, for another call may have been first: what stands in the store is what crosses.
         return await self._recall(attestation_id)
+
+    def _place(self, attestation_id: str) -> LotPlace:
+        """Where the attested consignment stands in its lot."""
+        with self._participant.store.reading() as connection:
+            found = lot_rows.consignment_of(connection, attestation_id)
+        return NO_PLACE if found is None else LotPlace(*found)
 
     def _counting(self, reference: str) -> CompanionWrite | None:
         """Counts one use of the approval, if there is one."""

@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from carbonport.attestation.credential import ATTESTED_RESULTS
 from carbonport.attestation.evidence import Evidence, open_results, read_evidence
 from carbonport.attestation.evidence_task import EvidenceTask, evidence_task
+from carbonport.attestation.lots.lot_identity import NO_PLACE, LotPlace
 from carbonport.attestation.presentation import MAX_EVIDENCE_BYTES
 from carbonport.attestation.proof_checking import OPEN, ProofBinding, claim_under
 from carbonport.attestation.signed_figures import SignedGood
@@ -62,16 +63,16 @@ class EvidenceMaker:
     profile: str
     worker: ProvingWorker
 
-    async def make(self, composition: Composition) -> EvidencedClaims:
-        """Compose and prove. `EgressRefused` when the gate refuses the request, `Unavailable` when no proof can be made
-        now."""
+    async def make(self, composition: Composition, place: LotPlace) -> EvidencedClaims:
+        """Compose and prove, for the consignment at this place in its lot. `EgressRefused` when the gate refuses the
+        request, `Unavailable` when no proof can be made now."""
         if composition.egress.threshold is not None:
             return await self._bounded(composition, composition.egress.threshold)
         prepared, subject = composition.prepared, composition.egress.subject
         reason = ""
         for graph in self._graphs(prepared.figures.good(subject.process, subject.cn)):
             try:
-                return await self._proved(composition, graph)
+                return await self._proved(composition, graph, place)
             except Refused as refusal:
                 if refusal.id not in UNPROVABLE:
                     raise
@@ -123,13 +124,17 @@ class EvidenceMaker:
         if good.sealed is not None:
             yield good.sealed
 
-    async def _proved(self, composition: Composition, graph: Graph) -> EvidencedClaims:
+    async def _proved(self, composition: Composition, graph: Graph, place: LotPlace) -> EvidencedClaims:
         prepared, egress, gate = composition.prepared, composition.egress, composition.gate
         results = sorted(ATTESTED_RESULTS & set(egress.items))
         opened = gate.opened_in_proof(egress, graph, results, prepared.figures.sources)
         composed = gate.compose(replace(egress, opened=opened))
         task = self._task(
-            composition, graph, _stated(composed), open_paths=[figure.place for figure in opened]
+            composition,
+            graph,
+            _stated(composed),
+            open_paths=[figure.place for figure in opened],
+            place=place,
         )
         return EvidencedClaims(composed, await self._made(task))
 
@@ -140,6 +145,7 @@ class EvidenceMaker:
         results: Mapping[str, str],
         *,
         open_paths: Sequence[str] = (),
+        place: LotPlace = NO_PLACE,
         threshold: str = "",
     ) -> EvidenceTask:
         """What proving takes: `results`, or bounds from the place `threshold`."""
@@ -152,6 +158,7 @@ class EvidenceMaker:
                 purpose=str(egress.purpose),
                 importer=egress.recipient.id,
                 consignment=egress.subject.consignment,
+                place=place,
                 threshold=threshold,
             ),
             process=egress.subject.process,

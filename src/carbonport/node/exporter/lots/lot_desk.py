@@ -7,10 +7,12 @@ made them, one is written and the other is refused. A refusal is an error id; it
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
+from carbonport.attestation.lots.lot_identity import LotPlace
 from carbonport.attestation.lots.lot_terms import StatedLot
 from carbonport.attestation.lots.seller import (
     ConsignmentRequest,
@@ -32,6 +34,7 @@ from carbonport.node.exporter.lots import lot_rows
 from carbonport.node.exporter.lots.lot_rows import EntryRow, OpeningRow, StatementRow
 from carbonport.node.exporter.lots.lot_states import LotStates, level_opening, lots_of, shown_level
 from carbonport.node.exporter.lots.lot_witnesses import LotWitnesses
+from carbonport.node.exporter.lots.sale_turns import SaleTurns
 from carbonport.node.exporter.prepared_statement import PreparedStatement
 from carbonport.node.own_log import own_key
 from carbonport.node.participant import Participant
@@ -40,7 +43,7 @@ NONCE_SECRET_INFO = b"carbonport/lot-proof-nonces/v1"
 """Domain of the secret that hedges the nonces of range proofs."""
 
 MAX_TRIES = 8
-"""How often a sale is prepared anew because another one came between."""
+"""How often a sale is prepared, with the proof that names its place, because another process's came between."""
 
 CLOSED_FOR_NOW = frozenset({"lot-openings-missing", "lot-behind-witness"})
 """Refusals that are no answer to a request: it stays pending until the lot is whole again."""
@@ -56,6 +59,11 @@ class Sale:
     k: int
     salt: bytes
     step: LotStep | None
+
+    @property
+    def place(self) -> LotPlace:
+        """What the proof of the consignment's results is bound to."""
+        return self.stated.lot.at(self.k)
 
     def write(self, connection: Connection, attestation_id: str) -> None:
         """The consignment's rows, in the transaction of the attestation's log entry."""
@@ -112,10 +120,15 @@ class LotDesk:
         self._states = LotStates()
         self._nonce_secret = own_key(participant, NONCE_SECRET_INFO)
         self._one_at_a_time = asyncio.Lock()
+        self._turns = SaleTurns()
 
     def forget(self) -> None:
         """Drop what is kept in memory: openings may have been erased or brought back."""
         self._states.forget()
+
+    def turn(self, prepared: PreparedStatement, process: str) -> AbstractAsyncContextManager[None]:
+        """Held from preparing a sale until it is written; `Unavailable` (`lot-busy`) when too many wait."""
+        return self._turns.turn(stated_lot(prepared.statement, prepared.version.digest, process))
 
     async def sale(
         self, request: AttestationRequest, prepared: PreparedStatement, process: str
