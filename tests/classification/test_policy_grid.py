@@ -14,7 +14,8 @@ from carbonport.errors import Malformed, Misuse
 
 # The oracle is written from the default grades of reference/grading.md, by hand and in another shape than the policy:
 # per role a text of `class: grades letters`, where F is free, P commitment, proof or aggregate, A the value or a band
-# after approval, B a band, Z a proof only, M a model update after approval, of ten rows or more among five or more.
+# after approval, B a band, Z a proof only, O an opening to a releaser after consent, M a model update after approval,
+# of ten rows or more among five or more.
 DELIVERY = "identity product result factor process precursor customs certificate"
 RULES = {
     (Role.DECLARANT, Purpose.CBAM_DECLARATION): {
@@ -46,6 +47,9 @@ RULES = {
     (Role.REGULATOR, Purpose.SUPERVISION): {
         **{name: {"g1": "F", "g2": "F"} for name in DELIVERY.split()},
         "result-total": {"g3": "P", "g4": "P"},
+    },
+    (Role.REGULATOR, Purpose.BENCHMARKING): {
+        name: {"g3": "O", "g4": "O"} for name in ("result-total", "production", "energy", "process")
     },
     (Role.REGISTRY, Purpose.REGISTRY_FILING): {
         **{name: {"g1": "F", "g2": "F"} for name in DELIVERY.split()},
@@ -89,6 +93,8 @@ def oracle(question: Question) -> bool:
     forms = set[str]().union(*(allowed.get(letter, set()) for letter in letters))
     if "A" in letters and question.approval:
         forms |= SHOWN
+    if "O" in letters and question.approval:
+        forms |= {"opening"}
     if "M" in letters and question.approval and question.pool in (POOL, Pool(40, 360)):
         forms |= {"model_update"}
     if question.role is Role.REGULATOR and question.cross_border and not question.approval:
@@ -135,6 +141,8 @@ def test_table_and_policy_say_the_same_of_every_field_in_the_table() -> None:
     purposes |= {Role.REGULATOR: Purpose.SUPERVISION, Role.REGISTRY: Purpose.REGISTRY_FILING}
     for rule, role, form, approval in product(policy.table.rules.values(), Role, Form, (None, "A-1")):
         purpose = purposes.get(role, Purpose.TRAINING if form is Form.MODEL_UPDATE else Purpose.BENCHMARKING)
+        if form is Form.OPENING:
+            purpose = Purpose.BENCHMARKING
         question = Question(role, purpose, form, rule.field_class, rule.grade, False, approval, POOL)
         table = rule.permits(role, form, approved=approval is not None)
         if rule.actions[role] is not Action.NEVER:

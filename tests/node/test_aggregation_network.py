@@ -454,18 +454,25 @@ async def _the_pair_is_named(nodes: Nodes, stage: AggregateStage, session: str, 
     assert (waiting["awaited"], waiting["named"]) == ([], {liar.id: [first.id]})
 
 
+async def audit(nodes: Nodes, part: Part, folder: Path) -> dict[str, Any]:
+    """What the regulator of a node's jurisdiction finds in its log, exported into the new folder."""
+    await run_operation(nodes.opened[part.key], "log-export", {"out": str(folder)})
+    home = open_home(nodes.stage.folder / CN_KEEPER.key, environ={})
+    keeper = await OpenNode.open(Participant.open(home))
+    try:
+        found = await run_operation(keeper, "audit", {"target": str(folder)})
+    finally:
+        await keeper.close()
+    assert isinstance(found, dict)
+    return dict(found)
+
+
 async def _logged_on_both_sides(nodes: Nodes, stage: AggregateStage, tmp_path: Path) -> None:
     """The regulator audits both logs: each contribution crossed as an aggregate, and arrived under the same
     exchange."""
-    keeper = await OpenNode.open(Participant.open(open_home(stage.folder / CN_KEEPER.key, environ={})))
-    audits: dict[str, Any] = {}
-    try:
-        for part in (stage.exporters[0], COORDINATOR):
-            folder = tmp_path / part.key
-            await run_operation(nodes.opened[part.key], "log-export", {"out": str(folder)})
-            audits[part.key] = await run_operation(keeper, "audit", {"target": str(folder)})
-    finally:
-        await keeper.close()
+    audits = {
+        part.key: await audit(nodes, part, tmp_path / part.key) for part in (stage.exporters[0], COORDINATOR)
+    }
     left, came = (
         {entry["exchange"]: entry for entry in audit["entries"] if entry["type"] == kind}
         for audit, kind in zip(audits.values(), ("crossing", "arrival"), strict=True)

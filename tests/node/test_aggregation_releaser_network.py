@@ -4,19 +4,24 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import select
-from test_aggregation_network import Nodes, all_nodes
+from test_aggregation_network import Nodes, all_nodes, audit
 
+from carbonport.classification.egress import EgressRefused
+from carbonport.classification.forms import Form
+from carbonport.classification.policy import Policy
 from carbonport.crypto.ambient import system_random
 from carbonport.crypto.log_entry import Entry, EntryType
 from carbonport.crypto.sums.bfv_worker import BfvWorker
 from carbonport.crypto.sums.contributing import make_contribution
 from carbonport.errors import CarbonportError, FailedVerification, Refused
 from carbonport.node.aggregation.contributor import Contributor
+from carbonport.node.aggregation.network.contributor_steps import contributor_step
 from carbonport.node.aggregation.network.coordinator_client import CoordinatorClient
 from carbonport.node.aggregation.network.given_leaves import given_leaves
 from carbonport.node.aggregation.network.opened_plan import opened_plan
@@ -127,6 +132,7 @@ async def _released_session(stage: AggregateStage, tmp_path: Path) -> None:
                     agree=True,
                     releaser=other,
                 )
+        await _a_policy_may_forbid_the_releaser(nodes, stage, session)
         await _one_seals_another_value(nodes, stage, session)
 
         await give(nodes, stage.exporters, session)
@@ -151,8 +157,41 @@ async def _released_session(stage: AggregateStage, tmp_path: Path) -> None:
         assert checked.result is not None
         sums = exact_sums(checked.plan, checked.result)["total"]
         assert sums == {"electricity": true_sums(EXPORTERS)["electricity"]}
-        _openings_are_on_both_logs(nodes, stage)
+        await _openings_are_on_both_logs(nodes, stage, tmp_path)
         _no_value_is_kept(nodes, session)
+
+
+async def _a_policy_may_forbid_the_releaser(nodes: Nodes, stage: AggregateStage, session: str) -> None:
+    """Showing values to a releaser is an egress of its own: a node whose policy forbids it promises nothing, though the
+    same policy lets the contribution go; and without the owner's consent by name no policy lets it."""
+    node = nodes.opened[stage.exporters[0].key]
+    text = files("carbonport.classification.data").joinpath("policy.cedar").read_text()
+    rule = '@id("none-is-shown") @reason("We show nobody.") forbid (principal, action == Action::"opening", resource);'
+    policy = node.participant.home / "own.cedar"
+    policy.write_text(text + rule)
+    strict = replace(node, policy=Policy.load(policy))
+    size = node.log.size
+    with pytest.raises(EgressRefused, match="We show nobody") as refused:
+        await contributor_step(
+            strict,
+            COORDINATOR.id,
+            session,
+            agree=True,
+            small_cohorts=["total"],
+            releaser=RELEASER.id,
+        )
+    decision = refused.value.decision
+    assert (decision.recipient.id, decision.form, decision.policy_hash) == (
+        RELEASER.id,
+        Form.OPENING,
+        strict.policy.hash,
+    )
+    assert node.log.size == size + 1, "the refusal, and no consent"
+    assert (await nodes.do(COORDINATOR, "run", session=session))["counts"]["consent"] == 0
+    opened = await opened_plan(node, CoordinatorClient(node.peers, COORDINATOR.id), session)
+    for nobody in ("", COORDINATOR.id):
+        with pytest.raises(EgressRefused, match="for another recipient"):
+            await given_leaves(node, opened.plan, releaser=nobody)
 
 
 async def _one_seals_another_value(nodes: Nodes, stage: AggregateStage, session: str) -> None:
@@ -163,7 +202,7 @@ async def _one_seals_another_value(nodes: Nodes, stage: AggregateStage, session:
     node = nodes.opened[liar.key]
     client = CoordinatorClient(node.peers, COORDINATOR.id)
     opened = await opened_plan(node, client, session)
-    given = await given_leaves(node, opened.plan)
+    given = await given_leaves(node, opened.plan, releaser=RELEASER.id)
     contributor = Contributor(liar.id, node.participant.signing_key(KeyUse.SEAL))
     now = node.participant.clock()
     state = contributor.join(opened.plan, small_cohorts=["total"], releaser=RELEASER.id, now=now)
@@ -228,14 +267,23 @@ async def _others_cannot_speak_for_it(nodes: Nodes, stage: AggregateStage, sessi
         await CoordinatorClient(own.peers, COORDINATOR.id).submit_verdict(session, 1, forged.token)
 
 
-def _openings_are_on_both_logs(nodes: Nodes, stage: AggregateStage) -> None:
-    """Each opening that left stands in the contributor's log, and its arrival under the same exchange in the
-    releaser's."""
+async def _openings_are_on_both_logs(nodes: Nodes, stage: AggregateStage, tmp_path: Path) -> None:
+    """Each opening that left stands in the contributor's log, under a decision of its own, and its arrival under the
+    same exchange in the releaser's."""
     left = _exchanges(nodes, stage.exporters[0], EntryType.CROSSING)
     came = _exchanges(nodes, RELEASER, EntryType.ARRIVAL)
     assert len(left) == 4, "a contribution and an opening an attempt"
     assert len(came) == 2 * EXPORTERS
     assert len(left & came) == 2
+    audited = await audit(nodes, stage.exporters[0], tmp_path / "exported")
+    forms = {
+        entry["exchange"]: (entry["recipient"], {item["form"] for item in entry["items"]})
+        for entry in audited["entries"]
+        if entry["type"] == "crossing"
+    }
+    assert {forms[exchange][0] for exchange in left & came} == {RELEASER.id}
+    for recipient, form in forms.values():
+        assert form == ({"opening"} if recipient == RELEASER.id else {"aggregate"})
 
 
 def _exchanges(nodes: Nodes, part: Part, kind: EntryType) -> set[str]:

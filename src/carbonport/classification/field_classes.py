@@ -56,7 +56,7 @@ class Action(StrEnum):
     """How a role may meet a field, in the words of the table."""
 
     FREE = "free"
-    """Any form but a model update."""
+    """Any form but a model update and an opening."""
     PROTECTED = "protected"
     """Commitment, proof or aggregate."""
     PROTECTED_APPROVAL = "protected+approval"
@@ -71,12 +71,17 @@ class Action(StrEnum):
     """As `protected`, and as a model update after a person's approval."""
     TRAINED = "trained"
     """As a model update after a person's approval, nothing else."""
+    TESTED = "tested"
+    """As an opening to a sum's releaser after the owner's consent, nothing else."""
+    PROTECTED_TESTED = "protected+tested"
+    """As `protected`, and as an opening to a sum's releaser after the owner's consent."""
     NEVER = "never"
 
 
 _SHOWN = frozenset({Form.RAW, Form.BANDED})
 _PROTECTED = frozenset({Form.COMMITMENT, Form.PROOF, Form.AGGREGATE})
 _LEARNED = frozenset({Form.MODEL_UPDATE})
+_TESTED = frozenset({Form.OPENING})
 _NOTHING: frozenset[Form] = frozenset()
 
 _FORMS: Mapping[Action, tuple[frozenset[Form], frozenset[Form]]] = MappingProxyType(
@@ -89,6 +94,8 @@ _FORMS: Mapping[Action, tuple[frozenset[Form], frozenset[Form]]] = MappingProxyT
         Action.PROOF: (frozenset({Form.PROOF}), _NOTHING),
         Action.POOLED: (_PROTECTED, _LEARNED),
         Action.TRAINED: (_NOTHING, _LEARNED),
+        Action.TESTED: (_NOTHING, _TESTED),
+        Action.PROTECTED_TESTED: (_PROTECTED, _TESTED),
         Action.NEVER: (_NOTHING, _NOTHING),
     }
 )

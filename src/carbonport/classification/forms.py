@@ -43,6 +43,8 @@ class Form(StrEnum):
     """A zero-knowledge statement about it."""
     AGGREGATE = "aggregate"
     """An encrypted share of a sum over several exporters."""
+    OPENING = "opening"
+    """The value itself, sealed to the releaser of one sum, who tests whether it dominates the sum and forgets it."""
     MODEL_UPDATE = "model_update"
     """A contribution to a model: sealed shares of bounded integers, of which only sums over a cohort are known."""
 

@@ -6,12 +6,13 @@ it takes.
 """
 
 import asyncio
+import hashlib
 from collections.abc import Sequence
 from datetime import date
 
 from carbonport.classification.egress import EgressRefused
 from carbonport.crypto.canonical import Json, b64url_decode, b64url_encode, canonical_bytes, parse_canonical
-from carbonport.crypto.log_entry import EntryType, FieldName
+from carbonport.crypto.log_entry import EXCHANGE_ID_CHARACTERS, EntryType
 from carbonport.crypto.sums.bfv_worker import BfvWorker
 from carbonport.crypto.sums.contributing import make_contribution
 from carbonport.crypto.tuplehash import kmac256
@@ -22,13 +23,14 @@ from carbonport.node.aggregation.contribute_once import Quantity
 from carbonport.node.aggregation.contribution import CONTRIBUTION
 from carbonport.node.aggregation.contributor import Contributor, ContributorState
 from carbonport.node.aggregation.network.coordinator_client import CoordinatorClient
-from carbonport.node.aggregation.network.given_leaves import GivenLeaves, given_leaves
+from carbonport.node.aggregation.network.given_leaves import GivenLeaves, decided_fields, given_leaves
 from carbonport.node.aggregation.network.opened_plan import OpenedPlan, opened_plan
 from carbonport.node.aggregation.network.register_rows import MayContribute, close_attempt
 from carbonport.node.aggregation.plan import MAX_ATTEMPTS, SignedPlan
 from carbonport.node.aggregation.releaser import sealed_opening
 from carbonport.node.aggregation.result_check import check_result_file
 from carbonport.node.aggregation.result_statement import exact_sums
+from carbonport.node.exporter.log_fields import refusal_fields
 from carbonport.node.identity.key_ring import KeyUse
 from carbonport.node.log.draft import Draft, Logged
 from carbonport.node.open_node import OpenNode
@@ -100,14 +102,14 @@ class _Steps:
         with self._participant.store.reading() as connection:
             kept = find(connection, self._session, "consent", self._contributor.id)
         if kept is None:
-            # Whether there is anything to give, and the gate lets it, is known before anything is promised.
-            await self._given()
             state = self._contributor.join(
                 self._opened.plan,
                 small_cohorts=small_cohorts,
                 releaser=releaser,
                 now=self._participant.clock(),
             )
+            # Whether there is anything to give, and the gate lets it, is known before anything is promised.
+            await self._given(releaser)
             kept = state.consent.token.encode()
             await self._logged(EntryType.SESSION, Record("consent", self._contributor.id, kept))
         await self._client.submit_consent(self._session, kept.decode())
@@ -122,13 +124,15 @@ class _Steps:
             return
         if prepared is None:
             prepared = await self._prepare(attempt)
-        token, statement, opening, fields, may = _read_prepared(prepared)
+        token, statement, opening, fields, shown_fields, may = _read_prepared(prepared)
         record = Record(f"contribution:{attempt}", self._contributor.id, token.encode())
         logged = await self._logged(EntryType.CROSSING, record, fields=fields, may=may)
         shown = b""
         if releaser := self._opened.plan.content.rule.releaser:
             record = Record(f"opening:{attempt}", self._contributor.id, opening)
-            crossed = await self._logged(EntryType.CROSSING, record, fields=fields, counterparty=releaser)
+            crossed = await self._logged(
+                EntryType.CROSSING, record, fields=shown_fields, counterparty=releaser
+            )
             shown = crossed.receipt.encode()
         await self._client.submit_contribution(
             self._session, attempt, token, statement, logged.receipt.encode(), shown
@@ -188,7 +192,7 @@ class _Steps:
         """Make a contribution and keep all of it, before anything leaves."""
         plan = self._opened.plan
         state = await self._state(attempt)
-        given = await self._given()
+        given = await self._given(state.consent.content.releaser)
         may = MayContribute(given.quantities, plan.digest, attempt, shown=bool(plan.content.rule.releaser))
         with self._participant.store.reading() as connection:
             may.require(connection)
@@ -258,22 +262,22 @@ class _Steps:
                 close_attempt(connection, plan.digest, number)
         return state
 
-    async def _given(self) -> GivenLeaves:
-        """What the plan asks for, if the gate lets it; a refusal is logged."""
+    async def _given(self, releaser: str) -> GivenLeaves:
+        """What the plan asks for, if the gate lets it go to the coordinator and, where the owner consented to one, to
+        the releaser; a refusal is logged."""
+        plan = self._opened.plan
         try:
-            return await given_leaves(self._node, self._opened.plan)
+            return await given_leaves(self._node, plan, releaser=releaser)
         except EgressRefused as refusal:
+            decision = refusal.decision
             await self._node.log.append(
                 Draft(
                     type=EntryType.REFUSAL,
-                    exchange=self._session[:32],
-                    request_digest=bytes.fromhex(self._opened.plan.digest),
-                    fields={
-                        FieldName.RECIPIENT: self._client.coordinator.encode(),
-                        FieldName.PURPOSE: PURPOSE.encode(),
-                        FieldName.REASON: refusal.decision.reason.encode(),
-                        FieldName.DECISION: refusal.decision.id.encode(),
-                    },
+                    exchange=self._session[:EXCHANGE_ID_CHARACTERS],
+                    request_digest=hashlib.sha256(
+                        f"{plan.digest}\n{decision.recipient.id}".encode()
+                    ).digest(),
+                    fields=refusal_fields(decision.recipient.id, PURPOSE, decision.reason, decision),
                 )
             )
             raise
@@ -331,7 +335,8 @@ def _prepared(token: str, opening: bytes, given: GivenLeaves, may: MayContribute
             "contribution": token,
             "statement": given.statement,
             "opening": b64url_encode(opening),
-            "fields": {name: b64url_encode(value) for name, value in given.log_fields().items()},
+            "fields": _packed(decided_fields(given.decision)),
+            "shown_fields": {} if given.shown is None else _packed(decided_fields(given.shown)),
             "plan": may.plan,
             "attempt": may.attempt,
             "shown": int(may.shown),
@@ -345,11 +350,10 @@ def _prepared(token: str, opening: bytes, given: GivenLeaves, may: MayContribute
 
 def _read_prepared(
     content: bytes,
-) -> tuple[str, str, bytes, dict[str, bytes], MayContribute]:
+) -> tuple[str, str, bytes, dict[str, bytes], dict[str, bytes], MayContribute]:
     value = parse_canonical(content, max_bytes=2 * MAX_PREPARED_BYTES)
     assert isinstance(value, dict), "this module wrote it"
-    fields, quantities = value["fields"], value["quantities"]
-    assert isinstance(fields, dict), "this module wrote it"
+    quantities = value["quantities"]
     assert isinstance(quantities, list), "this module wrote it"
     read = tuple(
         Quantity(installation, path, date.fromisoformat(start), date.fromisoformat(end))
@@ -359,6 +363,16 @@ def _read_prepared(
         str(value["contribution"]),
         str(value["statement"]),
         b64url_decode(str(value.get("opening", ""))),
-        {name: b64url_decode(str(text)) for name, text in fields.items()},
+        _unpacked(value["fields"]),
+        _unpacked(value["shown_fields"]),
         MayContribute(read, str(value["plan"]), int(str(value["attempt"])), shown=value.get("shown") == 1),
     )
+
+
+def _packed(fields: dict[str, bytes]) -> dict[str, Json]:
+    return {name: b64url_encode(value) for name, value in fields.items()}
+
+
+def _unpacked(fields: Json) -> dict[str, bytes]:
+    assert isinstance(fields, dict), "this module wrote it"
+    return {name: b64url_decode(str(text)) for name, text in fields.items()}
