@@ -1,5 +1,7 @@
 """Values of a precursor for another time than the installation's reporting period."""
 
+from dataclasses import replace
+
 import pytest
 from small_ledgers import ledger_text, read
 
@@ -19,7 +21,10 @@ def plant(basis: str, start: str, end: str) -> str:
 @pytest.mark.parametrize("basis", ["verified", "attested"])
 @pytest.mark.parametrize(("start", "end"), [("2025-01-01", "2025-12-31"), ("2027-01-01", "2027-12-31")])
 def test_a_verified_value_of_another_time_is_refused_from_2026_on(basis: str, start: str, end: str) -> None:
-    ledger = read(plant(basis, start, end))
+    stated = read(plant(basis, start, end))
+    (pig,) = stated.precursors
+    digests = ("ab" * 32,) if basis == "attested" else ()
+    ledger = replace(stated, precursors=(replace(pig, attestations=digests),))
     with pytest.raises(Malformed) as caught:
         calculate(ledger)
     assert caught.value.id == "precursor-period"
