@@ -18,11 +18,13 @@ from numpy.typing import NDArray
 
 from carbonport.crypto.canonical import Json, canonical_bytes
 from carbonport.errors import Misuse
-from carbonport.federated.features import Rows
+from carbonport.federated.features import PublicRange, Rows
 from carbonport.federated.gap_filling import GAP_TASK
 from carbonport.federated.plausibility_tasks import (
+    CLAIMS,
     INDEPENDENT_TASK,
     PRIVATE_INDEPENDENT_TASK,
+    RECALCULATED,
     RECALCULATION_TASK,
 )
 from carbonport.federated.private_plausibility import INDEPENDENT_RELEASES, RECALCULATION_RELEASES
@@ -37,11 +39,14 @@ RECALCULATION, INDEPENDENT, GAP_FILLING = "recalculation", "independent", "gap-f
 class PackagedTask:
     """A task as it is shipped. `parts` in the order of their training; `bucketed` are those that are trained once a
     bucket where a plan has buckets. `releases` says for how many exchanges of each part noise is counted; it is empty
-    for a task that is not made for noise."""
+    for a task that is not made for noise. `scale` is the public range on which models are judged, beside the plain
+    default in `default_column` (0 where there is none: a straight line)."""
 
     name: str
     version: int
     parts: Mapping[str, Task[Model]] = field(repr=False)
+    scale: PublicRange
+    default_column: str = ""
     bucketed: frozenset[str] = frozenset()
     releases: Mapping[str, int] = field(default_factory=dict, repr=False)
 
@@ -53,6 +58,8 @@ class PackagedTask:
             "version": self.version,
             "releases": dict(self.releases),
             "bucketed": sorted(self.bucketed),
+            "scale": self.scale.as_json(),
+            "default": self.default_column,
             "parts": [[name, _stated(task)] for name, task in self.parts.items()],
         }
         return hashlib.sha256(canonical_bytes(stated)).hexdigest()
@@ -85,6 +92,8 @@ PLAUSIBILITY = PackagedTask(
     "plausibility",
     1,
     MappingProxyType({RECALCULATION: RECALCULATION_TASK, INDEPENDENT: INDEPENDENT_TASK}),
+    CLAIMS,
+    RECALCULATED,
     bucketed=frozenset({INDEPENDENT}),
 )
 """The two scores of plausibility."""
@@ -93,11 +102,13 @@ PLAUSIBILITY_FOR_NOISE = PackagedTask(
     "plausibility-for-noise",
     1,
     MappingProxyType({RECALCULATION: RECALCULATION_TASK, INDEPENDENT: PRIVATE_INDEPENDENT_TASK}),
+    CLAIMS,
+    RECALCULATED,
     releases=MappingProxyType({RECALCULATION: RECALCULATION_RELEASES, INDEPENDENT: INDEPENDENT_RELEASES}),
 )
 """The two scores, learned from sums with noise: nobody is asked who has which route."""
 
-GAPS = PackagedTask("gap-filling", 1, MappingProxyType({GAP_FILLING: GAP_TASK}))
+GAPS = PackagedTask("gap-filling", 1, MappingProxyType({GAP_FILLING: GAP_TASK}), GAP_TASK.target)
 """Estimates for missing meter readings."""
 
 PACKAGED: Mapping[tuple[str, int], PackagedTask] = MappingProxyType(

@@ -158,14 +158,7 @@ def train(training: Training[M], sum_of: SumOf) -> M:
         except StopIteration as end:
             model: M = end.value
             return model
-        if not 1 <= question.length <= MAX_VALUES or question.bound.bit_length() > MAX_MAGNITUDE_BITS:
-            raise Misuse(
-                "training-question",
-                found=f"{question.length} values of {question.bound.bit_length()} bits",
-                expected=f"1 to {MAX_VALUES} values below 2^{MAX_MAGNITUDE_BITS}",
-                remedy="Use fewer features, categories or bins in the task's definition.",
-                where=question.name,
-            )
+        require_askable(question)
         sums = sum_of(question)
     raise Misuse(
         "training-exchanges",
@@ -173,6 +166,18 @@ def train(training: Training[M], sum_of: SumOf) -> M:
         expected="a training that ends",
         remedy="Use fewer trees or levels in the task's definition.",
     )
+
+
+def require_askable(question: Question) -> None:
+    """Misuse (`training-question`) for a question with more or larger values than a secure sum takes."""
+    if not 1 <= question.length <= MAX_VALUES or question.bound.bit_length() > MAX_MAGNITUDE_BITS:
+        raise Misuse(
+            "training-question",
+            found=f"{question.length} values of {question.bound.bit_length()} bits",
+            expected=f"1 to {MAX_VALUES} values below 2^{MAX_MAGNITUDE_BITS}",
+            remedy="Use fewer features, categories or bins in the task's definition.",
+            where=question.name,
+        )
 
 
 def require_cohort(count: int, minimum: int) -> None:

@@ -93,7 +93,7 @@ def exporters(count: int) -> tuple[Part, ...]:
     return tuple(
         Part(
             f"exporter-{number}",
-            f"{WORKS[number - 1]} Iron and Steel",
+            f"{WORKS[(number - 1) % len(WORKS)]} Iron and Steel",
             "CN",
             "CN",
             complete_lei(f"894500DEMOSTEEL{number:03}"),

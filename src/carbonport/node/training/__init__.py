@@ -8,6 +8,9 @@ contribution, answers what members and holders sign in an exchange
 ending                a training that ends without a model
 exchange_record       what the logs of all parties say of an exchange
 parcel                documents and byte strings as one letter
-session               what member and holder know alike: plan, membership, and the course of the training so far
-member_desk, holder_desk, coordinator   the three roles
+session               what all know alike of one training: plan, membership, and its course so far
+desk                  the door of a node: letters to member_desk or holder_desk, as the plan names it
+coordinator           the coordinator's half: gathering, exchanges, and the model
+correspondence        its letters, and who does not answer them
+model_file            the model as a signed file, held against the released sums
 """

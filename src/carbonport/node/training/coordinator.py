@@ -1,0 +1,150 @@
+"""How a coordinator drives a training over a relay: plan, membership, votes, exchanges, model.
+
+A run may be ended and begun again at any time, also by a kill: everything that was said is kept, each exchange's sums
+are kept before the next is asked, and what is asked twice is answered with the same bytes. Whoever does not answer is
+waited for; whoever refuses after the membership was shown to holders, or sends what is not its own, ends the training
+and is named. Answers that contradict one another name nobody: the exchange is tried again with the same integers.
+"""
+
+import hashlib
+
+from carbonport.crypto.canonical import Json
+from carbonport.federated.relay import Relay
+from carbonport.node.identity.key_ring import KeyUse
+from carbonport.node.identity.names import Role
+from carbonport.node.open_node import OpenNode
+from carbonport.node.sessions.records import Record, sessions_with
+from carbonport.node.training.correspondence import AnswersAwaitedError, Correspondence, TrainingEndedError
+from carbonport.node.training.ending import ENDING, Ending
+from carbonport.node.training.exchanges import Exchanges
+from carbonport.node.training.gathering import MEMBERSHIP_KEPT, Gathering
+from carbonport.node.training.model_file import Issue, sign_models
+from carbonport.node.training.plan import PLAN, SignedPlan, TrainingPlan
+from carbonport.node.training.session import (
+    BEGUN_KEPT,
+    ENDING_KEPT,
+    MODEL_KEPT,
+    TrainingSession,
+    check_plan_parties,
+)
+
+DELIVERED = "training-delivered"
+"""Kind of records: who has the model."""
+
+GIVEN_UP = "training-given-up"
+"""The reason of a training that its coordinator ended."""
+
+TIMEOUT_S = 60.0
+"""How long an exchange of letters may take unless the caller says otherwise."""
+
+
+async def begin_training(node: OpenNode, plan: TrainingPlan) -> str:
+    """Sign a plan and keep it; gives the session's name."""
+    node.participant.require_role(Role.COORDINATOR)
+    signed = PLAN.sign(plan, node.participant.id, node.participant.signing_key(KeyUse.SEAL))
+    check_plan_parties(node, signed)
+    await TrainingSession(node, plan.session).keep_plan(signed)
+    return plan.session
+
+
+class TrainingCoordinator:
+    """One training at its coordinator's node."""
+
+    def __init__(
+        self, node: OpenNode, session: str, relay: Relay, *, timeout_seconds: float = TIMEOUT_S
+    ) -> None:
+        self._node, self._session = node, TrainingSession(node, session)
+        self._letters = Correspondence(node, self._session, relay, timeout_seconds)
+        self._exchanges = Exchanges(self._letters)
+
+    async def run(self, *, without_absent: bool = False) -> dict[str, Json]:
+        """Take the training as far as it goes now, and say where it stands. `without_absent` fixes the membership
+        although some of the invited have not accepted."""
+        self._letters.forget_failures()
+        try:
+            if self._session.find(ENDING_KEPT) is None:
+                if self._session.find(MODEL_KEPT) is None:
+                    plan = self._session.current_plan()
+                    await Gathering(self._letters).begin(plan, without_absent=without_absent)
+                    while self._session.begun.course.asked:
+                        await self._exchanges.carry_out(plan)
+                    await self._issue(plan)
+                await self._deliver(self._session.plan)
+        except AnswersAwaitedError:
+            pass
+        except TrainingEndedError as ended:
+            await self._end(ended)
+        return self.status()
+
+    async def give_up(self) -> dict[str, Json]:
+        """End the training without a model, and tell everyone; nothing changes once it is over."""
+        if self._session.find(MODEL_KEPT) is None and self._session.find(ENDING_KEPT) is None:
+            await self._end(TrainingEndedError(GIVEN_UP))
+        return self.status()
+
+    def model(self) -> bytes | None:
+        """The signed model file, once there is one."""
+        return self._session.find(MODEL_KEPT)
+
+    def status(self) -> dict[str, Json]:
+        """Where the training stands, and who is waited for."""
+        plan, model, ending = self._session.plan.content, self.model(), self._session.find(ENDING_KEPT)
+        begun = None if self._session.find(BEGUN_KEPT) is None else self._session.begun
+        ended = None
+        if ending is not None:
+            ended = ENDING.open(ending.decode(), self._letters.id, self._session.keys).content
+        phase = "accepting" if self._session.find(MEMBERSHIP_KEPT) is None else "voting"
+        if ended is not None:
+            phase = "ended"
+        elif model is not None:
+            phase = "done"
+        elif begun is not None:
+            phase = "training"
+        return {
+            "session": self._session.session,
+            "phase": phase,
+            "done": phase in ("ended", "done"),
+            "exchanges": 0 if begun is None else begun.course.taken,
+            "members": len(plan.members if begun is None else begun.membership.content.members),
+            "holders": len(plan.holders),
+            "unanswered": sorted(self._letters.unanswered),
+            "refused": dict(sorted(self._letters.refused.items())),
+            "reason": "" if ended is None else ended.reason,
+            "named": [] if ended is None else list(ended.named),
+            "model": "" if model is None else hashlib.sha256(model).hexdigest(),
+        }
+
+    async def _issue(self, plan: SignedPlan) -> None:
+        """Sign and keep the model of a course that is over."""
+        with self._node.participant.store.reading() as connection:
+            number = 1 + len(sessions_with(connection, MODEL_KEPT))
+        issue = Issue(self._letters.id, number, self._node.participant.clock())
+        token = sign_models(plan, self._session.begun.course, issue, self._letters.key)
+        await self._session.keep_model(plan, token)
+
+    async def _deliver(self, plan: SignedPlan) -> None:
+        """Bring the model to everyone who does not have it yet."""
+        course, model = self._session.begun.course, self.model()
+        assert model is not None, "kept before it is delivered"
+        released, sums = self._exchanges.last_released()
+        letter = self._letters.letter(
+            {"model": model.decode(), "exchange": course.taken, "released": released}, sums
+        )
+        everyone = [*self._session.begun.membership.content.members, *plan.content.holders]
+        delivered = self._letters.all(DELIVERED)
+        waiting = [name for name in everyone if name not in delivered]
+        for name, reply in (await self._letters.ask("model", dict.fromkeys(waiting, letter))).items():
+            if reply.letter is not None:
+                self._letters.keep(Record(DELIVERED, name, b"model"))
+
+    async def _end(self, ended: TrainingEndedError) -> None:
+        """Sign and keep the ending, and tell everyone once; who does not hear of it hears it with the next letter's
+        silence, and holders' keys go when the plan expires."""
+        plan = self._session.plan
+        ending = ENDING.sign(
+            Ending(plan.digest, ended.reason, ended.named), self._letters.id, self._letters.key
+        )
+        await self._session.end(ending.token)
+        letter = self._letters.letter({"ending": ending.token})
+        everyone = [*plan.content.members, *plan.content.holders]
+        await self._letters.ask("end", dict.fromkeys(everyone, letter))

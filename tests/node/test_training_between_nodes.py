@@ -1,0 +1,102 @@
+"""Trainings between nodes: real stores and logs, letters carried in process, from plan to model."""
+
+import asyncio
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import pytest
+from training_world import World, all_open, new_stage
+
+from carbonport.crypto.log_entry import EntryType
+from carbonport.federated.packaged_tasks import PLAUSIBILITY
+from carbonport.federated.plausibility_model import verify_model
+from carbonport.federated.plausibility_tasks import INDEPENDENT_TASK
+from carbonport.federated.training import Participants, train
+from carbonport.node.demo.aggregate_cast import CN_KEEPER, COORDINATOR, EU_KEEPER, AggregateStage
+from carbonport.node.demo.cast import Part
+from carbonport.node.home import open_home
+from carbonport.node.identity.key_ring import KeyUse
+from carbonport.node.open_node import OpenNode
+from carbonport.node.operations import run_operation
+from carbonport.node.participant import Participant
+from carbonport.node.training.session import MODEL_KEPT, TrainingSession
+
+MEMBERS = 6
+
+
+@pytest.fixture(scope="module")
+def stage(tmp_path_factory: pytest.TempPathFactory) -> AggregateStage:
+    return new_stage(tmp_path_factory.mktemp("training"), MEMBERS)
+
+
+def test_a_training_ends_with_the_model_of_the_pooled_rows_on_everyones_record(
+    stage: AggregateStage, tmp_path: Path
+) -> None:
+    asyncio.run(_whole(stage, tmp_path))
+
+
+async def _whole(stage: AggregateStage, tmp_path: Path) -> None:
+    async with all_open(stage) as world:
+        session = await world.begin()
+        status = await world.run(session)
+        assert (status["phase"], status["members"], status["refused"]) == ("done", MEMBERS, {})
+        again = await world.run(session)
+        assert again == status, "whatever is done twice changes nothing"
+
+        rows = {
+            name: owner.given.take(PLAUSIBILITY.usable(owner.given)) for name, owner in world.owners.items()
+        }
+        pooled = train(INDEPENDENT_TASK.training(), Participants(INDEPENDENT_TASK, rows).sum_of)
+        coordinator = world.nodes[COORDINATOR.id]
+        token = world.coordinator(session).model()
+        assert token is not None
+        model = verify_model(token.decode(), coordinator.participant.signing_key(KeyUse.SEAL).public_jwk)
+        assert model.independent.integers() == pooled.integers()
+        assert model.card.participants == MEMBERS
+        assert model.card.rows == sum(len(one) for one in rows.values())
+        assert set(model.card.scores) == {"default_error_in_sample", "independent_error_in_sample"}
+        for name in (*world.members, *world.holders):
+            assert TrainingSession(world.nodes[name], session).find(MODEL_KEPT) == token, name
+        assert not list(stage.folder.glob("holder-*/aggregation/*.secret")), "keys of one plan"
+        assert [owner.entered for owner in world.owners.values()] == [
+            [TrainingSession(coordinator, session).plan.digest]
+        ] * MEMBERS, "each used its rows up once"
+        await _on_record(world, tmp_path, status)
+
+
+async def _on_record(world: World, tmp_path: Path, status: dict[str, Any]) -> None:
+    """Every exchange stands in all logs alike, and each contribution that left arrived."""
+    member, coordinator, holder = [
+        await _audited(world, keeper, name, tmp_path)
+        for keeper, name in (
+            (CN_KEEPER, world.members[0]),
+            (CN_KEEPER, COORDINATOR.id),
+            (EU_KEEPER, world.holders[0]),
+        )
+    ]
+    exchanges = status["exchanges"]
+    crossed = {one["exchange"] for one in member if one["type"] == "crossing"}
+    arrived = {one["exchange"] for one in coordinator if one["type"] == "arrival"}
+    assert len(crossed) == exchanges
+    assert crossed <= arrived
+    assert len(arrived) == exchanges * MEMBERS
+    for entries in (coordinator, holder):
+        assert sum(one["type"] == EntryType.TRAINING.word for one in entries) == exchanges + 1, (
+            "and the model"
+        )
+    assert hashlib.sha256(world.coordinator(status["session"]).model() or b"").hexdigest() == status["model"]
+
+
+async def _audited(world: World, keeper: Part, name: str, tmp_path: Path) -> list[dict[str, Any]]:
+    """The entries of a log as its regulator reads them."""
+    folder = tmp_path / name.replace("/", "-")
+    await run_operation(world.nodes[name], "log-export", {"out": str(folder)})
+    node = await OpenNode.open(Participant.open(open_home(world.stage.folder / keeper.key, environ={})))
+    try:
+        shown = await run_operation(node, "audit", {"target": str(folder)})
+    finally:
+        await node.close()
+    assert isinstance(shown, dict)
+    assert shown["ok"]
+    return list(shown["entries"])

@@ -1,0 +1,164 @@
+"""Everybody's node of one training, open in this process: real stores, logs, trust lists; letters carried in process.
+
+Tests take the honest parts and put one lie in their place.
+"""
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from sqlalchemy import Connection
+
+from carbonport.classification.policy import Policy
+from carbonport.crypto.ambient import system_clock, system_random
+from carbonport.crypto.log_entry import FieldName
+from carbonport.errors import Refused
+from carbonport.federated.features import Rows
+from carbonport.federated.packaged_tasks import PLAUSIBILITY
+from carbonport.federated.plausibility_tasks import RECALCULATED, ROUTE, SEE_INDIRECT
+from carbonport.federated.relay import Desk, InProcessRelay, Relay
+from carbonport.node.demo.aggregate_cast import COORDINATOR, AggregateStage, set_aggregate_stage
+from carbonport.node.demo.cast import Part
+from carbonport.node.home import open_home
+from carbonport.node.open_node import OpenNode
+from carbonport.node.participant import Participant
+from carbonport.node.training.coordinator import TrainingCoordinator, begin_training
+from carbonport.node.training.desk import TrainingDesk
+from carbonport.node.training.membership import SignedMembership
+from carbonport.node.training.permission import Claim, Permit
+from carbonport.node.training.plan import SignedPlan, TrainingPlan
+
+APP = "ab" * 32
+MONTHS = 12
+
+
+def member_rows(seed: int, routes: tuple[str, ...] = ("clinker", "EAF"), months: int = MONTHS) -> Rows:
+    """Plausible rows of one plant, months of one of the routes or of several."""
+    drawn = np.random.default_rng(seed)
+    route = np.array([routes[(seed + month) % len(routes)] for month in range(months)])
+    level = np.array([{"clinker": 0.84, "EAF": 0.35}.get(str(name), 1.0) for name in route])
+    recalculated = level * np.exp(drawn.normal(0, 0.05, months))
+    claims = recalculated * 1.04 * np.exp(drawn.normal(0, 0.02, months))
+    indirect = np.where(route == "EAF", 0.2, 0.05) * np.exp(drawn.normal(0, 0.1, months))
+    return Rows({RECALCULATED: recalculated, SEE_INDIRECT: indirect}, {ROUTE: route}, claims)
+
+
+@dataclass(frozen=True)
+class EnteredClaim:
+    """A claim that notes that it was entered."""
+
+    entered: list[str] = field(hash=False, compare=False)
+    plan: str = ""
+
+    def require(self, connection: Connection) -> None:
+        """Nothing stands against it."""
+
+    def enter(self, connection: Connection, index: int) -> None:
+        self.entered.append(self.plan)
+
+
+@dataclass
+class Agreeing:
+    """An owner who agrees to every plan, or to none."""
+
+    given: Rows
+    refuses: str = ""
+    entered: list[str] = field(default_factory=list)
+
+    async def permit(self, plan: SignedPlan) -> Permit:
+        if self.refuses:
+            raise Refused(self.refuses, found="no", expected="yes", remedy="ask")
+        return Permit("test", {FieldName.POLICY: Policy.load().hash.encode()})
+
+    def rows(self, plan: SignedPlan, permit: Permit) -> Rows:
+        return self.given.take(plan.content.packaged.usable(self.given))
+
+    def claim(self, plan: SignedPlan, permit: Permit, membership: SignedMembership, statistics: str) -> Claim:
+        return EnteredClaim(self.entered, plan.digest)
+
+
+class World:
+    """The stage, whoever is open, and each one's desk; everyone can be closed and opened again."""
+
+    def __init__(self, stage: AggregateStage, rows: Callable[[int], Rows] = member_rows) -> None:
+        self.stage = stage
+        self.later_s = 0
+        self.nodes: dict[str, OpenNode] = {}
+        self.desks: dict[str, Desk] = {}
+        self.owners = {part.id: Agreeing(rows(number)) for number, part in enumerate(stage.exporters)}
+        self.parts: Mapping[str, Part] = {
+            part.id: part for part in (COORDINATOR, *stage.exporters, *stage.holders)
+        }
+
+    @property
+    def members(self) -> list[str]:
+        return [part.id for part in self.stage.exporters]
+
+    @property
+    def holders(self) -> list[str]:
+        return [part.id for part in self.stage.holders]
+
+    async def open(self, name: str) -> None:
+        home = open_home(self.stage.folder / self.parts[name].key, environ={})
+        node = await OpenNode.open(Participant.open(home, clock=lambda: system_clock() + self.later_s))
+        self.nodes[name] = node
+        if name != COORDINATOR.id:
+            owner = self.owners.get(name) or Agreeing(member_rows(0))
+            self.desks[name] = TrainingDesk(node, owner, [APP])
+
+    async def close(self, name: str) -> None:
+        self.desks.pop(name, None)
+        await self.nodes.pop(name).close()
+
+    async def restart(self, name: str) -> None:
+        await self.close(name)
+        await self.open(name)
+
+    def plan(self, **changes: Any) -> TrainingPlan:
+        """A plan among everybody, beginning now."""
+        now = self.nodes[COORDINATOR.id].participant.clock()
+        fields: dict[str, Any] = {
+            "nonce": system_random(32),
+            "issued_at": now,
+            "expires": now + 3600,
+            "purpose": "a test",
+            "year": 2026,
+            "task": PLAUSIBILITY.name,
+            "version": PLAUSIBILITY.version,
+            "definition": PLAUSIBILITY.definition,
+            "members": tuple(self.members),
+            "holders": tuple(self.holders),
+            "threshold": 2,
+            "app": APP,
+        }
+        return TrainingPlan(**{**fields, **changes})
+
+    async def begin(self, **changes: Any) -> str:
+        return await begin_training(self.nodes[COORDINATOR.id], self.plan(**changes))
+
+    def coordinator(self, session: str, relay: Relay | None = None) -> TrainingCoordinator:
+        carried = InProcessRelay(self.desks) if relay is None else relay
+        return TrainingCoordinator(self.nodes[COORDINATOR.id], session, carried)
+
+    async def run(self, session: str, relay: Relay | None = None, **options: Any) -> dict[str, Any]:
+        return dict(await self.coordinator(session, relay).run(**options))
+
+
+def new_stage(folder: Path, members: int, holders: int = 3) -> AggregateStage:
+    return set_aggregate_stage(folder, exporter_count=members, holder_count=holders)
+
+
+@asynccontextmanager
+async def all_open(stage: AggregateStage, rows: Callable[[int], Rows] = member_rows) -> AsyncIterator[World]:
+    """Everybody's node of the stage."""
+    world = World(stage, rows)
+    try:
+        for name in world.parts:
+            await world.open(name)
+        yield world
+    finally:
+        for name in list(world.nodes):
+            await world.close(name)
