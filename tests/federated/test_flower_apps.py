@@ -12,8 +12,9 @@ from small_tables import cohort, ridge_task, together
 from carbonport.errors import Refused
 from carbonport.federated import relay
 from carbonport.federated.carried_sum import carried_cohort
-from carbonport.federated.flower.apps import ACTION, RECORD, Exchange, carry, client_app
+from carbonport.federated.flower.apps import Exchange, carry, client_app
 from carbonport.federated.flower.in_process import InProcessFlower, InProcessGrid
+from carbonport.federated.flower.messages import ACTION, HEAD, MAX_PARTS, PART_BYTES
 from carbonport.federated.relay import InProcessRelay, Reply
 from carbonport.federated.training import Participants, Question, Sums, train
 
@@ -76,18 +77,25 @@ def app_that(reply: Callable[[Message], Message]) -> ClientApp:
     return app
 
 
-def record(**fields: object) -> Callable[[Message], Message]:
-    return lambda message: Message(RecordDict({RECORD: ConfigRecord(fields)}), reply_to=message)  # type: ignore[arg-type]
+def records(**fields: object) -> Callable[[Message], Message]:
+    """A reply of these records: the first is `head`."""
+    named = {HEAD if name == "head" else name.replace("_", "-"): value for name, value in fields.items()}
+    content = RecordDict({name: ConfigRecord(value) for name, value in named.items()})  # type: ignore[arg-type]
+    return lambda message: Message(content, reply_to=message)
+
+
+def letter(of: bytes = b"forged") -> Callable[[Message], Message]:
+    return records(head={"parts": 1}, part_00={"bytes": of})
 
 
 def of_another_node(message: Message) -> Message:
-    reply = record(letter=b"forged")(message)
+    reply = letter()(message)
     reply.metadata.__dict__["_src_node_id"] = 99
     return reply
 
 
 def in_answer_to_another(message: Message) -> Message:
-    reply = record(letter=b"forged")(message)
+    reply = letter()(message)
     reply.metadata.__dict__["_reply_to_message_id"] = "somebody else's"
     return reply
 
@@ -97,18 +105,17 @@ def raising(message: Message) -> Message:
 
 
 LYING: Mapping[str, tuple[Callable[[Message], Message], str]] = {
-    "another-key": (record(model=b"x"), relay.BAD_REPLY),
-    "two-keys": (record(letter=b"x", error="training-cohort"), relay.BAD_REPLY),
-    "a-number": (record(letter=float("nan")), relay.BAD_REPLY),
-    "text": (record(letter="x"), relay.BAD_REPLY),
-    "nothing": (record(), relay.BAD_REPLY),
-    "an-error-with-words": (record(error="row 17: 4.2"), relay.BAD_REPLY),
-    "too-large": (record(letter=bytes(relay.MAX_LETTER_BYTES + 1)), relay.BAD_REPLY),
-    "an-array": (lambda m: Message(RecordDict({RECORD: ArrayRecord()}), reply_to=m), relay.BAD_REPLY),
-    "two-records": (
-        lambda m: Message(RecordDict({RECORD: ConfigRecord(), "b": ConfigRecord()}), reply_to=m),
-        relay.BAD_REPLY,
-    ),
+    "another-key": (records(head={"model": b"x"}), relay.BAD_REPLY),
+    "two-keys": (records(head={"parts": 0, "error": "training-cohort"}), relay.BAD_REPLY),
+    "a-number": (records(head={"parts": float("nan")}), relay.BAD_REPLY),
+    "text": (records(head={"parts": 1}, part_00={"bytes": "x"}), relay.BAD_REPLY),
+    "nothing": (records(), relay.BAD_REPLY),
+    "an-error-with-words": (records(head={"error": "row 17: 4.2"}), relay.BAD_REPLY),
+    "too-many-parts": (records(head={"parts": MAX_PARTS + 1}), relay.BAD_REPLY),
+    "too-large-a-part": (letter(bytes(PART_BYTES + 1)), relay.BAD_REPLY),
+    "a-part-less": (records(head={"parts": 2}, part_00={"bytes": b"x"}), relay.BAD_REPLY),
+    "a-part-more": (records(head={"parts": 0}, part_00={"bytes": b"x"}), relay.BAD_REPLY),
+    "an-array": (lambda m: Message(RecordDict({HEAD: ArrayRecord()}), reply_to=m), relay.BAD_REPLY),
     "another-node": (of_another_node, relay.BAD_REPLY),
     "another-answer": (in_answer_to_another, relay.NO_REPLY),
     "raising": (raising, relay.DEFECT),
@@ -134,15 +141,17 @@ def test_a_reply_that_is_none_is_its_participants_failure_alone_and_its_words_ar
 
 
 @pytest.mark.parametrize(
-    "fields",
+    "asked",
     [
-        {"kind": "question", "letter": b"x", "path": "/etc/passwd"},
-        {"kind": "../../x", "letter": b"x"},
-        {"kind": "question", "letter": "text"},
-        {"letter": b"x"},
+        {HEAD: {"kind": "question", "parts": 1, "path": "/etc/passwd"}, "part-00": {"bytes": b"x"}},
+        {HEAD: {"kind": "../../x", "parts": 1}, "part-00": {"bytes": b"x"}},
+        {HEAD: {"kind": "question", "parts": 1}, "part-00": {"bytes": "text"}},
+        {HEAD: {"kind": "question", "parts": 1}, "part-00": {"bytes": b"x", "more": 1}},
+        {HEAD: {"kind": "question"}},
+        {HEAD: {"parts": 1}, "part-00": {"bytes": b"x"}},
     ],
 )
-def test_a_hostile_message_and_configuration_reach_nobody(fields: dict[str, object]) -> None:
+def test_a_hostile_message_and_configuration_reach_nobody(asked: dict[str, dict[str, object]]) -> None:
     reached = []
 
     def answer(kind: str, letter: bytes) -> Reply:
@@ -150,8 +159,15 @@ def test_a_hostile_message_and_configuration_reach_nobody(fields: dict[str, obje
         return Reply(letter=b"answered")
 
     context = Context(1, 2, {}, RecordDict(), {"clip": 1e9, "epsilon": 1e9, "home": "/tmp"})  # noqa: S108
-    content = RecordDict({RECORD: ConfigRecord(fields)})  # type: ignore[arg-type]
+    content = RecordDict({name: ConfigRecord(fields) for name, fields in asked.items()})  # type: ignore[arg-type]
     message = Message(content, dst_node_id=2, message_type=f"query.{ACTION}")
     reply = client_app(answer)(message, context)
-    assert dict(reply.content[RECORD]) == {"error": relay.BAD_REPLY}
+    assert dict(reply.content[HEAD]) == {"error": relay.BAD_REPLY}
     assert reached == []
+
+
+def test_the_largest_letter_travels_in_parts() -> None:
+    desks: dict[str, relay.Desk] = {"a": Echo()}
+    letter = bytes(relay.MAX_LETTER_BYTES - len("question "))
+    replies = asyncio.run(InProcessFlower(desks).exchange("question", {"a": letter}, timeout_seconds=20))
+    assert replies == {"a": Reply(letter=b"question " + letter)}

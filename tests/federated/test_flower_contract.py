@@ -1,12 +1,19 @@
 """What Carbonport relies on in Flower's private parts, said out loud: this fails first when Flower moves."""
 
+import hashlib
 import importlib.metadata
 import inspect
+import time
 
 from flwr.app import ConfigRecord, Context, Error, Message, RecordDict
+from flwr.common.config import get_fab_config, get_metadata_from_config, validate_config
 from flwr.serverapp import Grid
+from flwr.supercore.fab_format_version import normalize_and_validate_fab_format
+from flwr.superlink.grid import HttpGrid
+from flwr.supernode import start_client_internal
+from flwr.supernode.runtime import run_clientapp as client_task
 
-from carbonport.federated.flower import adapter
+from carbonport.federated.flower import adapter, bundle, front
 
 
 def parameters(function: object) -> list[str]:
@@ -35,3 +42,41 @@ def test_messages_carry_what_replies_are_checked_by() -> None:
     assert (reply.metadata.run_id, reply.metadata.message_type) == (7, "query.letter")
     assert reply.has_error()
     assert not reply.has_content()
+
+
+def test_the_front_knows_every_fleet_route_and_passes_all_but_registration() -> None:
+    routes = {path.encode() for path in adapter.fleet_routes()}
+    assert routes - front.ROUTES == {b"/v1/fleet/register-node", b"/v1/fleet/unregister-node"}
+    assert routes >= front.ROUTES
+    assert {frozenset(methods) for methods in adapter.fleet_routes().values()} == {frozenset({"POST"})}
+    assert front.KEY_HEADER.decode() == adapter.FLEET_HTTP_PUBLIC_KEY_HEADER
+    assert {adapter.FLEET_HTTP_PUBLIC_KEY_HEADER, adapter.FLEET_HTTP_SIGNATURE_HEADER} <= {
+        header.decode() for header in front.PASSED_HEADERS
+    }
+
+
+def test_the_bundle_is_one_that_flower_takes_and_the_same_everywhere() -> None:
+    config = get_fab_config(bundle.app_bundle())
+    assert get_metadata_from_config(config) == ("carbonport/carbonport-letters", bundle.CARRIER_VERSION)
+    assert validate_config(config, check_module=False) == (True, [], [])
+    normalize_and_validate_fab_format(config)
+    # A change of these bytes is another app: nodes of other versions refuse it. Then CARRIER_VERSION changes too.
+    assert bundle.APP_HASH == "9bad39e988c3ca0be3dd254050a83c554bb555a1a536bb9bfdd4c5f4aed5fe9a"
+    assert bundle.is_allowed(bundle.APP_HASH, bundle.app_bundle())
+    assert not bundle.is_allowed(bundle.APP_HASH, bundle.app_bundle() + b"x")
+    assert not bundle.is_allowed(hashlib.sha256(b"x").hexdigest(), b"x")
+
+
+def test_the_names_that_the_processes_touch_are_there() -> None:
+    assert parameters(client_task.pull_task_input) == ["client"]
+    assert parameters(client_task.push_message) == ["client", "message", "context"]
+    assert parameters(client_task.push_task_output) == ["client", "context", "sub_status", "details"]
+    assert parameters(HttpGrid.__init__)[1:] == [
+        "runtime_api_address", "insecure", "root_certificates", "token",
+    ]  # fmt: skip
+    # The two waits that ours take the place of, and the module through which the loop waits.
+    source = inspect.getsource(start_client_internal)
+    assert source.count("time.sleep(3)") == 1
+    assert source.count("time.sleep(0.5)") == 2
+    assert source.count("time.sleep(") == 3
+    assert vars(start_client_internal)["time"] is time

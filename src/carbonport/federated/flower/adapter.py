@@ -2,19 +2,92 @@
 
 Flower 1.41.0. Its public doors (`flwr.app`, `flwr.clientapp`, `flwr.serverapp`) are imported where they are used; what
 stands here may move with any release. `tests/federated/test_flower_contract.py` says what is relied on.
+
+What Flower's own processes do and ours do not: unpack a bundle and run it, install anything, send the text of an
+exception, and wait in steps of three seconds.
 """
 
+import sys
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Final
 
-from flwr.app import Message
-from flwr.common.constant import SUPERLINK_NODE_ID, ErrorCode
+from flwr.app import Context, Error, Message, RecordDict
+from flwr.common.constant import SUPERLINK_NODE_ID, ErrorCode, SubStatus
+from flwr.common.serde import context_from_proto, context_to_proto, run_from_proto
+from flwr.proto.control_pb2 import (
+    ListNodesRequest,
+    RegisterNodeRequest,
+    StartRunRequest,
+    UnregisterNodeRequest,
+)
+from flwr.proto.fab_pb2 import Fab
+from flwr.proto.message_pb2 import ConfirmMessageReceivedRequest
+from flwr.proto.runtime_pb2 import (
+    AcquireTaskRequest,
+    PullAppMessagesRequest,
+    PullTaskInputRequest,
+    PushTaskOutputRequest,
+)
+from flwr.supercore.constant import (
+    FLEET_HTTP_PUBLIC_KEY_HEADER,
+    FLEET_HTTP_SIGNATURE_HEADER,
+    TaskType,
+)
+from flwr.supercore.control.control_http_client import ControlHttpClient
+from flwr.supercore.heartbeat import HeartbeatSender, make_task_heartbeat_fn_http
+from flwr.supercore.inflatable.inflatable_object import iterate_object_tree
+from flwr.supercore.inflatable.inflatable_protobuf_utils import make_pull_object_fn_protobuf
+from flwr.supercore.inflatable.inflatable_utils import inflate_object_from_contents, pull_objects
+from flwr.supercore.interceptors import (
+    RuntimeTokenHttpInterceptor,
+    RuntimeVersionHttpInterceptor,
+    SuperExecAuthHttpInterceptor,
+)
+from flwr.supercore.protobuf.client import ProtobufClientInterceptor
+from flwr.supercore.retry import make_simple_http_retry_invoker
 from flwr.supercore.run import Run
+from flwr.supercore.runtime import RuntimeHttpClient
 from flwr.supercore.task_identity import TaskIdentity
+from flwr.superlink.grid import HttpGrid
+from flwr.supernode.runtime import run_clientapp as client_task
 
 FLOWER_VERSION: Final = "1.41.0"
 """The version whose private parts these are."""
 
-__all__ = ["FLOWER_VERSION", "ErrorCode", "Run", "act_as_server", "number_message"]
+ACQUIRE_TASK: Final = "/flwr.proto.Runtime/AcquireTask"
+"""The call that needs the executor's secret."""
+
+COMPONENT: Final = "carbonport"
+"""How our processes call themselves."""
+
+RETRY_SECONDS: Final = 20.0
+"""How long a call to a SuperLink or SuperNode that does not answer is repeated; then the process ends and is started
+again."""
+
+IDLE_STEP_S: Final = 3.0
+"""How long Flower's SuperNode waits when there was no message."""
+
+__all__ = [
+    "FLEET_HTTP_PUBLIC_KEY_HEADER",
+    "FLEET_HTTP_SIGNATURE_HEADER",
+    "FLOWER_VERSION",
+    "ErrorCode",
+    "LetterGrid",
+    "Link",
+    "ParticipantTask",
+    "Run",
+    "ServerTask",
+    "TaskType",
+    "acquired_tasks",
+    "act_as_server",
+    "number_message",
+    "participant_task",
+    "run_superlink",
+    "run_supernode",
+]
 
 
 def act_as_server(run_id: int) -> None:
@@ -26,3 +99,251 @@ def act_as_server(run_id: int) -> None:
 def number_message(message: Message, identity: str) -> None:
     """Give a message the id under which its reply will be asked for; a SuperLink does it by the message's hash."""
     message.metadata.__dict__["_message_id"] = identity
+
+
+# --- a participant's process: tasks of its SuperNode -----------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class ParticipantTask:
+    """A message for the ClientApp with the bundle that came with it; nothing of the bundle was opened."""
+
+    message: Message
+    context: Context
+    app_hash: str
+    app: bytes = field(repr=False)
+    _client: RuntimeHttpClient = field(repr=False)
+
+    def answer(self, reply: Message) -> None:
+        """Send the reply, and end the task: well, or with an error that has no text."""
+        client_task.push_message(self._client, reply, self.context)
+        failed = reply.has_error()
+        client_task.push_task_output(
+            self._client, self.context, SubStatus.FAILED if failed else SubStatus.COMPLETED, ""
+        )
+
+
+def acquired_tasks(
+    address: str, task_type: TaskType, secret: bytes, root_certificates: bytes | None = None
+) -> Iterator[str | None]:
+    """Tokens of tasks of a SuperNode or SuperLink as they come; None each time there is none."""
+    signed = SuperExecAuthHttpInterceptor(master_secret=secret, protected_methods={ACQUIRE_TASK})
+    with _runtime(address, root_certificates, signed) as client:
+        while True:
+            acquired = client.AcquireTask(AcquireTaskRequest(supported_task_types=[task_type]))
+            yield acquired.token or None
+
+
+@contextmanager
+def participant_task(address: str, token: str) -> Iterator[ParticipantTask]:
+    """The task behind a token, kept alive while it is worked on."""
+    with _runtime(address, None, RuntimeTokenHttpInterceptor(token)) as client:
+        heartbeat = HeartbeatSender(make_task_heartbeat_fn_http(client))
+        message, context, run, app = client_task.pull_task_input(client)
+        stated = app.hash_str if app.hash_str == run.fab_hash else ""
+        heartbeat.start()
+        try:
+            yield ParticipantTask(message, context, stated, app.content, client)
+        finally:
+            heartbeat.stop()
+
+
+@contextmanager
+def _runtime(
+    address: str, root_certificates: bytes | None, authenticated: ProtobufClientInterceptor
+) -> Iterator[RuntimeHttpClient]:
+    retry = make_simple_http_retry_invoker()
+    retry.max_time = RETRY_SECONDS
+    client = RuntimeHttpClient.from_server_address(
+        server_address=address,
+        insecure=root_certificates is None,
+        root_certificates=root_certificates,
+        interceptors=[RuntimeVersionHttpInterceptor(component_name=COMPONENT), authenticated],
+        retry_invoker=retry,
+    )
+    with client:
+        yield client
+
+
+# --- the coordinator's process: its SuperLink ------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """The SuperLink on this machine: where it listens, the certificate it shows, the secret of its executors."""
+
+    address: str
+    root_certificates: bytes = field(repr=False)
+    secret: bytes = field(repr=False)
+
+    @contextmanager
+    def _control(self) -> Iterator[ControlHttpClient]:
+        client = ControlHttpClient.from_server_address(
+            server_address=self.address,
+            insecure=False,
+            root_certificates=self.root_certificates,
+            interceptors=[RuntimeVersionHttpInterceptor(component_name=COMPONENT)],
+        )
+        with client:
+            yield client
+
+    def keep_members(self, keys: Iterable[bytes]) -> dict[bytes, int]:
+        """Register these SuperNode keys (PEM) and no others; the number of each."""
+        wanted = set(keys)
+        with self._control() as control:
+            listed = control.ListNodes(ListNodesRequest()).nodes_info
+            known = {node.public_key: node.node_id for node in listed if node.status != "unregistered"}
+            for key in known.keys() - wanted:
+                control.UnregisterNode(UnregisterNodeRequest(node_id=known.pop(key)))
+            for key in wanted - known.keys():
+                known[key] = control.RegisterNode(RegisterNodeRequest(public_key=key)).node_id
+        return known
+
+    def start_run(self, bundle: bytes, bundle_hash: str) -> int:
+        """Start a run of a bundle; its number."""
+        with self._control() as control:
+            answer = control.StartRun(StartRunRequest(fab=Fab(hash_str=bundle_hash, content=bundle)))
+        return int(answer.run_id)
+
+    @contextmanager
+    def server_task(self, token: str, *, max_objects: int) -> Iterator["ServerTask"]:
+        """The ServerApp's task behind a token; it ends well when the block does, and with a failure otherwise."""
+        grid = LetterGrid(
+            self.address, root_certificates=self.root_certificates, token=token, max_objects=max_objects
+        )
+        client = grid.runtime_client
+        heartbeat = HeartbeatSender(make_task_heartbeat_fn_http(client))
+        outcome = SubStatus.FAILED
+        try:
+            given = client.PullTaskInput(PullTaskInputRequest())
+            TaskIdentity.task_id = given.task_id
+            TaskIdentity.run_id = given.run.run_id
+            TaskIdentity.node_id = given.context.node_id
+            run, context = run_from_proto(given.run), context_from_proto(given.context)
+            grid.set_run(run)
+            heartbeat.start()
+            yield ServerTask(grid, context, run.run_id)
+            outcome = SubStatus.COMPLETED
+            client.PushTaskOutput(
+                PushTaskOutputRequest(context=context_to_proto(context), sub_status=outcome, details="")
+            )
+        finally:
+            if outcome != SubStatus.COMPLETED:
+                grid.try_once()
+                client.PushTaskOutput(PushTaskOutputRequest(sub_status=outcome, details=""))
+            if heartbeat.is_running:
+                heartbeat.stop()
+            grid.close()
+
+
+class LetterGrid(HttpGrid):
+    """Flower's grid, which looks at each reply by itself: one that cannot be read is its sender's failure alone.
+
+    Flower's own reads all replies in one go and raises at the first that is damaged.
+    """
+
+    def __init__(self, address: str, *, root_certificates: bytes, token: str, max_objects: int) -> None:
+        """A reply of more than `max_objects` objects is not fetched."""
+        super().__init__(address, insecure=False, root_certificates=root_certificates, token=token)
+        self._max_objects = max_objects
+        self._retry_invoker.max_time = RETRY_SECONDS
+
+    @property
+    def runtime_client(self) -> RuntimeHttpClient:
+        """Calls to the SuperLink with the token of this task."""
+        return self._runtime_client
+
+    def try_once(self) -> None:
+        """Repeat no call from now on."""
+        self._retry_invoker.max_tries = 1
+
+    def pull_messages(self, message_ids: Iterable[str]) -> Iterable[Message]:
+        """The replies that are there. What is no message comes as an error of Flower's."""
+        client, run_id = self._runtime_client, self.run.run_id
+        pulled = client.PullMessages(PullAppMessagesRequest(message_ids=message_ids))
+        pull_object = make_pull_object_fn_protobuf(client.PullObject, self.node, run_id)
+        messages = []
+        for stated, tree in zip(pulled.messages_list, pulled.message_object_trees, strict=True):
+            asked = stated.metadata.reply_to_message_id
+            identity = stated.metadata.message_id
+            try:
+                objects = [part.object_id for part in iterate_object_tree(tree)]
+                if len(objects) > self._max_objects:
+                    raise ValueError("too many objects")
+                contents = pull_objects(objects, pull_object)
+                client.ConfirmMessageReceived(
+                    ConfirmMessageReceivedRequest(node=self.node, run_id=run_id, message_object_id=identity)
+                )
+                message = inflate_object_from_contents(identity, contents)
+                if not isinstance(message, Message) or message.metadata.reply_to_message_id != asked:
+                    raise ValueError("no reply")
+            except Exception:  # noqa: BLE001 - whatever a participant sent, it is that participant's failure
+                message = _unreadable(asked)
+            messages.append(message)
+        return messages
+
+
+@dataclass(frozen=True, slots=True)
+class ServerTask:
+    """What the ServerApp of a run is called with."""
+
+    grid: LetterGrid
+    context: Context
+    run_id: int
+
+
+def _unreadable(asked: str) -> Message:
+    question = Message(RecordDict(), dst_node_id=SUPERLINK_NODE_ID, message_type="query")
+    number_message(question, asked)
+    return Message(Error(ErrorCode.UNKNOWN, ""), reply_to=question)
+
+
+# --- Flower's own processes ------------------------------------------------------------------------------------------
+
+
+class _ShorterWaits:
+    """Stands for the `time` module in the SuperNode's loop, which waits 3 s when it had no message and 0.5 s for the
+    answer to one: with two such waits in every exchange a training would mostly sleep."""
+
+    WHILE_TRAINING_S: Final = 0.2
+    FOR_AN_ANSWER_S: Final = 0.02
+    TRAINING_LASTS_S: Final = 60.0
+
+    def __init__(self) -> None:
+        self._last_message = float("-inf")
+
+    def sleep(self, seconds: float) -> None:
+        """Wait shortly for an answer, or while there was a message a minute ago; as long as Flower would otherwise."""
+        now = time.monotonic()
+        if seconds < IDLE_STEP_S:
+            self._last_message = now
+            time.sleep(self.FOR_AN_ANSWER_S)
+        elif now - self._last_message < self.TRAINING_LASTS_S:
+            time.sleep(self.WHILE_TRAINING_S)
+        else:
+            time.sleep(seconds)
+
+
+def run_superlink(arguments: Sequence[str]) -> None:
+    """Be Flower's SuperLink."""
+    from flwr.superlink.cli.flower_superlink import flower_superlink
+
+    sys.argv = ["flower-superlink", *arguments]
+    flower_superlink()
+
+
+def run_supernode(arguments: Sequence[str]) -> None:
+    """Be Flower's SuperNode, with shorter waits."""
+    from flwr.supernode import start_client_internal
+    from flwr.supernode.cli.flower_supernode import flower_supernode
+
+    vars(start_client_internal)["time"] = _ShorterWaits()
+    sys.argv = ["flower-supernode", *arguments]
+    flower_supernode()
+
+
+def fleet_routes() -> Mapping[str, frozenset[str]]:
+    """Every fleet route of a SuperLink and its methods: what a front has to know of."""
+    from flwr.superlink.routers.fleet.router import router
+
+    return {route.path: frozenset(route.methods) for route in router.routes}  # type: ignore[attr-defined]

@@ -1,11 +1,10 @@
 """The two Flower apps: one hands out letters, one has them answered. Neither reads a letter, holds data or decides.
 
-A letter travels in a message of type `query.letter`, as one configuration record with its kind and its bytes. The
-answer is one record with either `letter` or `error`. The same two apps run over a SuperLink with SuperNodes and, in one
-process, over `InProcessGrid`.
+A letter travels in a message of type `query.letter` (`messages` says how). The same two apps run over a SuperLink with
+SuperNodes and, in one process, over `InProcessGrid`.
 
-What comes back is checked before it is believed: from the node that was asked, in answer to what it was asked, one
-record of one key, of the right type and size. Whatever is not like that is that participant's failure alone
+What comes back is checked before it is believed: from the node that was asked, in answer to what it was asked, with the
+records of an answer, their types and sizes. Whatever is not like that is that participant's failure alone
 (`relay-bad-reply`), and an error's own words are not read. Only the nodes named in an exchange are called, never a
 sample of those connected; how many must answer is not decided here.
 """
@@ -15,28 +14,20 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from flwr.app import ConfigRecord, Context, Error, Message, RecordDict
+from flwr.app import Context, Error, Message
 from flwr.clientapp import ClientApp
 from flwr.serverapp import Grid, ServerApp
 
 from carbonport.federated.flower.adapter import ErrorCode
-from carbonport.federated.relay import (
-    BAD_REPLY,
-    DEFECT,
-    ERROR_ID,
-    KIND,
-    MAX_LETTER_BYTES,
-    NO_REPLY,
-    UNLISTED_APP,
-    Reply,
+from carbonport.federated.flower.messages import (
+    ACTION,
+    MESSAGE_TYPE,
+    letter_in,
+    letter_record,
+    reply_in,
+    reply_record,
 )
-
-ACTION: Final = "letter"
-MESSAGE_TYPE: Final = f"query.{ACTION}"
-"""How Flower routes a letter to the function that answers it."""
-
-RECORD: Final = "carbonport"
-"""Name of the one record of a message."""
+from carbonport.federated.relay import BAD_REPLY, DEFECT, NO_REPLY, UNLISTED_APP, Reply
 
 FIRST_WAIT_S: Final = 0.001
 LONGEST_WAIT_S: Final = 0.25
@@ -74,9 +65,9 @@ def client_app(answer: AnswerLetter) -> ClientApp:
 
     @app.query(ACTION)
     def letter(message: Message, _: Context) -> Message:
-        received = _letter_in(message)
+        received = letter_in(message)
         reply = answer(*received) if received else Reply(error=BAD_REPLY)
-        return Message(_record_of(reply), reply_to=message)
+        return Message(reply_record(reply), reply_to=message)
 
     return app
 
@@ -104,7 +95,7 @@ def carry(grid: Grid, exchange: Exchange, node_of: Callable[[str], int | None]) 
     reachable = [(name, number) for name, number in numbers.items() if number is not None]
     messages = [
         Message(
-            RecordDict({RECORD: ConfigRecord({"kind": exchange.kind, "letter": exchange.letters[name]})}),
+            letter_record(exchange.kind, exchange.letters[name]),
             dst_node_id=number,
             message_type=MESSAGE_TYPE,
             ttl=exchange.timeout_seconds,
@@ -138,13 +129,7 @@ def checked_reply(message: Message, number: int) -> Reply:
         return Reply(error=_FAILURES.get(message.error.code, BAD_REPLY))
     if message.metadata.src_node_id != number or message.metadata.message_type != MESSAGE_TYPE:
         return Reply(error=BAD_REPLY)
-    match _record_in(message):
-        case {"letter": bytes(letter), **others} if not others and len(letter) <= MAX_LETTER_BYTES:
-            return Reply(letter=letter)
-        case {"error": str(error), **others} if not others and ERROR_ID.fullmatch(error):
-            return Reply(error=error)
-        case _:
-            return Reply(error=BAD_REPLY)
+    return reply_in(message)
 
 
 def refusal(message: Message) -> Message:
@@ -155,28 +140,3 @@ def refusal(message: Message) -> Message:
 def failure(message: Message) -> Message:
     """The answer of a participant whose app failed by a defect: the fact, without a word of it."""
     return Message(Error(ErrorCode.CLIENT_APP_RAISED_EXCEPTION, DEFECT), reply_to=message)
-
-
-def _letter_in(message: Message) -> tuple[str, bytes] | None:
-    match _record_in(message):
-        case {"kind": str(kind), "letter": bytes(letter), **others} if (
-            not others and KIND.fullmatch(kind) and len(letter) <= MAX_LETTER_BYTES
-        ):
-            return kind, letter
-        case _:
-            return None
-
-
-def _record_in(message: Message) -> dict[str, object]:
-    """The one record of a message; empty when it is something else."""
-    if message.has_content():
-        content = message.content
-        if list(content) == [RECORD] and isinstance(content[RECORD], ConfigRecord):
-            return dict(content[RECORD])
-    return {}
-
-
-def _record_of(reply: Reply) -> RecordDict:
-    if reply.letter is not None:
-        return RecordDict({RECORD: ConfigRecord({"letter": reply.letter})})
-    return RecordDict({RECORD: ConfigRecord({"error": reply.error or DEFECT})})

@@ -1,0 +1,91 @@
+"""`python -m carbonport.federated.flower PROCESS ...`: the processes of Flower and ours, as a node starts them.
+
+    superlink ARGUMENTS...       Flower's SuperLink
+    supernode ARGUMENTS...       Flower's SuperNode, waiting less
+    participant                  our executor beside a SuperNode
+    carrier                      our executor beside a SuperLink
+
+Every one of them ends when its standard input does: whoever started it holds the other end, so none is left behind.
+"""
+
+import argparse
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Final
+
+END_SECONDS: Final = 5.0
+"""How long a process may take to end in order when its starter is gone."""
+
+
+def main() -> None:
+    """Run one process."""
+    name, arguments = sys.argv[1], sys.argv[2:]
+    threading.Thread(target=_end_with_input, daemon=True).start()
+    if name == "superlink":
+        from carbonport.federated.flower.adapter import run_superlink
+
+        run_superlink(arguments)
+    elif name == "supernode":
+        from carbonport.federated.flower.adapter import run_supernode
+
+        run_supernode(arguments)
+    elif name == "participant":
+        _log_ours()
+        _participant(arguments)
+    elif name == "carrier":
+        _log_ours()
+        _carrier(arguments)
+    else:
+        sys.exit(f"no process {name!r}")
+
+
+def _log_ours() -> None:
+    lines = logging.StreamHandler()
+    lines.setFormatter(logging.Formatter("%(asctime)s %(name)s %(message)s"))
+    ours = logging.getLogger("carbonport")
+    ours.addHandler(lines)
+    ours.setLevel(logging.INFO)
+
+
+def _end_with_input() -> None:
+    while os.read(sys.stdin.fileno(), 4096):
+        pass
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(END_SECONDS)
+    os._exit(1)
+
+
+def _participant(arguments: list[str]) -> None:
+    from carbonport.federated.flower.participant import answer_tasks
+
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--runtime", required=True)
+    parser.add_argument("--secret-file", type=Path, required=True)
+    parser.add_argument("--desk", type=Path, required=True)
+    given = parser.parse_args(arguments)
+    answer_tasks(given.runtime, given.secret_file.read_bytes(), given.desk)
+
+
+def _carrier(arguments: list[str]) -> None:
+    from carbonport.federated.flower.adapter import Link
+    from carbonport.federated.flower.carrier import carry_trainings
+    from carbonport.federated.flower.members import MemberKeys
+
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--link", required=True)
+    parser.add_argument("--certificate", type=Path, required=True)
+    parser.add_argument("--secret-file", type=Path, required=True)
+    parser.add_argument("--members", type=Path, required=True)
+    parser.add_argument("--relay", type=Path, required=True)
+    given = parser.parse_args(arguments)
+    link = Link(given.link, given.certificate.read_bytes(), given.secret_file.read_bytes())
+    carry_trainings(link, given.relay, MemberKeys(given.members))
+
+
+if __name__ == "__main__":
+    main()

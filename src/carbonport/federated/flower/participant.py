@@ -1,0 +1,58 @@
+"""The executor of a participant: answers letters for the SuperNode beside it by asking the node at its socket.
+
+It takes tasks as Flower's own executor does, but does not leave: the bundle of a task is compared with the allow-list
+by its hash and never opened, and what runs is the installed app. It holds no data and no key. A failure is answered
+with its kind and nothing else.
+"""
+
+import logging
+import time
+from pathlib import Path
+from typing import Final
+
+from flwr.clientapp import ClientApp
+
+from carbonport.federated.flower.adapter import ParticipantTask, TaskType, acquired_tasks, participant_task
+from carbonport.federated.flower.apps import client_app, failure, refusal
+from carbonport.federated.flower.bundle import is_allowed
+from carbonport.federated.letter_sockets import DeskSocket
+
+logger = logging.getLogger("carbonport.federated.flower.participant")
+"""What went wrong here; it stays on this machine."""
+
+WHILE_TRAINING_S: Final = 0.05
+IDLE_S: Final = 1.0
+"""Waits between asking for a task: short for a minute after one, then long."""
+
+TRAINING_LASTS_S: Final = 60.0
+"""How long after a task the next is awaited eagerly."""
+
+
+def answer_tasks(runtime: str, secret: bytes, desk: Path) -> None:
+    """Answer tasks of the SuperNode whose runtime listens at `runtime`, until the process is told to end."""
+    app = client_app(DeskSocket(desk).answer)
+    last = float("-inf")
+    for token in acquired_tasks(runtime, TaskType.CLIENT_APP, secret):
+        if token is None:
+            time.sleep(WHILE_TRAINING_S if time.monotonic() - last < TRAINING_LASTS_S else IDLE_S)
+            continue
+        last = time.monotonic()
+        try:
+            with participant_task(runtime, token) as task:
+                answer_task(task, app)
+        except Exception:
+            logger.exception("a task was not finished")  # the next one may be
+
+
+def answer_task(task: ParticipantTask, app: ClientApp) -> None:
+    """Answer one task: with a refusal when its app is not on the list."""
+    if not is_allowed(task.app_hash, task.app):
+        logger.warning("a run of an app that is not on the list was refused: %s", task.app_hash[:64])
+        task.answer(refusal(task.message))
+        return
+    try:
+        reply = app(task.message, task.context)
+    except Exception:
+        logger.exception("a letter was not answered")
+        reply = failure(task.message)
+    task.answer(reply)
