@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 LIFETIME_S: Final = 2 * 366 * 86_400
-"""Two years; `carbonport federate serve` makes a new one when half of it is over."""
+"""Two years; a new one is made when half of it is over."""
 
 CLOCK_SKEW_S: Final = 600
 """Certificates begin ten minutes early, for peers whose clocks are behind."""
