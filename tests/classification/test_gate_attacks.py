@@ -156,6 +156,8 @@ def test_whatever_an_importer_asks_no_protected_value_leaves(
 @settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow])
 @given(plant=PLANTS)
 def test_each_item_on_its_own_is_shown_or_refused(plant: dict[str, Decimal]) -> None:
+    # Divided by almost a power of ten, a total keeps its digits: then the specific value is refused, and rightly so.
+    assume(not str(plant["process/steel/activity_level"]).startswith(("10000", "99999")))
     gate = gate_over(Plant(plant).ledger())
     shown = set()
     for item in EVERY_ITEM:
@@ -431,3 +433,15 @@ def test_short_numbers_and_numbers_that_are_none_are_not_searched() -> None:
 def test_grading_a_hostile_ledger_never_prints_a_value() -> None:
     graded = graded_ledger(Plant().ledger(), policy().table)
     assert all("4836291" not in entry.reason for entry in graded.entries.values())
+
+
+def test_a_specific_value_with_the_digits_of_its_total_is_refused() -> None:
+    plant = AMOUNTS | {
+        "stream/coke/activity_data": "9999922.477",
+        "stream/coke/carbon_content": "0.425068603",
+        "process/steel/activity_level": "1000000.007",
+    }
+    with pytest.raises(EgressRefused):
+        gate_over(Plant({path: Decimal(text) for path, text in plant.items()}).ledger()).release(
+            asked("see_direct")
+        )
