@@ -164,6 +164,11 @@ class ExchangeSettings:
 class TrainingSettings:
     """What federated trainings may have of this node."""
 
+    ledgers: str = _setting(
+        "Folder of the ledgers that trainings may learn from, one file for each period, relative to this folder; "
+        "empty: the ledgers that were taken in.",
+        default="",
+    )
     yearly_epsilon: int = _setting(
         "Privacy budget: how much epsilon a task may cost in a calendar year, its noised trainings added up; 0: none. "
         "The two scores of plausibility at epsilon 4 each cost 8.",

@@ -160,7 +160,7 @@ def requests(
     passphrase_file: PassphraseFileOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show the inbox: what importers ask for."""
+    """Show the inbox: what importers ask for, and the trainings that coordinators plan."""
 
     def words(result: dict[str, Any], console: Console) -> None:
         table = Table(
@@ -177,12 +177,23 @@ def requests(
                 item["attestation"] or item["reason"],
             )
         console.print(table)
+        for training in result["trainings"]:
+            console.print(
+                f"training [bold]{training['request']}[/bold] of {shown(training['coordinator'])}, "
+                f"{training['state']}: {shown(training['task'])}, {shown(training['purpose'])}"
+            )
+            noise = f"epsilon {training['epsilon']}" if training["epsilon"] != "0" else "no noise"
+            console.print(
+                f"  reads {shown(', '.join(training['reads']))}; {len(training['members'])} members, sums of "
+                f"{training['minimum_cohort']} or more, {training['threshold']} of {len(training['holders'])} holders "
+                f"could read; {noise}"
+            )
 
     perform_and_print("requests", {"all": every}, words, home, passphrase_file, as_json)
 
 
 def approve(
-    request: Annotated[str, typer.Argument(help="Id of a pending request.")],
+    request: Annotated[str, typer.Argument(help="Id of a pending request, or of a training.")],
     by: ByOption,
     days: Annotated[
         int | None,
@@ -196,7 +207,7 @@ def approve(
     passphrase_file: PassphraseFileOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Approve a pending request: a stored, counted, expiring record."""
+    """Approve a pending request, or a training's plan with all its exchanges: a stored, counted, expiring record."""
 
     def words(result: dict[str, Any], console: Console) -> None:
         console.print(
@@ -209,14 +220,14 @@ def approve(
 
 
 def refuse(
-    request: Annotated[str, typer.Argument(help="Id of a pending request.")],
+    request: Annotated[str, typer.Argument(help="Id of a pending request, or of a training.")],
     by: ByOption,
     reason: Annotated[str, typer.Option(help="Why, for the record; the importer does not see it.")],
     home: HomeOption = None,
     passphrase_file: PassphraseFileOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Refuse a pending request."""
+    """Refuse a pending request or a training."""
 
     def words(result: dict[str, Any], console: Console) -> None:
         console.print(f"request {result['request']} is {result['state']}")

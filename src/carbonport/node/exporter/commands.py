@@ -40,6 +40,12 @@ from carbonport.node.identity.names import Role
 from carbonport.node.identity.private_files import write_private
 from carbonport.node.log.draft import Draft
 from carbonport.node.open_node import OpenNode
+from carbonport.node.training.person_decides import (
+    approve_training,
+    asked_training,
+    listed_trainings,
+    refuse_training,
+)
 
 NONCE_BYTES = 32
 """Length of a statement version's nonce."""
@@ -165,11 +171,13 @@ async def list_statements(node: OpenNode, _arguments: Arguments) -> Json:
 
 
 async def list_requests(node: OpenNode, arguments: Arguments) -> Json:
-    """The inbox: pending requests, or all of them."""
-    state = None if arguments.get("all") else RequestState.PENDING
+    """The inbox: pending requests and trainings, or all of them."""
+    every = bool(arguments.get("all"))
     with node.participant.store.reading() as connection:
-        found = inbox.entries(connection, state)
+        found = inbox.entries(connection, None if every else RequestState.PENDING)
+        trainings = listed_trainings(connection, every=every)
     return {
+        "trainings": trainings,
         "requests": [
             {
                 "request": entry.request.id,
@@ -187,15 +195,19 @@ async def list_requests(node: OpenNode, arguments: Arguments) -> Json:
                 "asked_at": entry.asked_at,
             }
             for entry in found
-        ]
+        ],
     }
 
 
 async def approve(node: OpenNode, arguments: Arguments) -> Json:
-    """A person approves a pending request: stored, counted, expiring; then it is answered."""
+    """A person approves a pending request: stored, counted, expiring; then it is answered. Or a training's plan."""
     participant = node.participant
     settings, now = participant.config.exchange, participant.clock()
     days = int(str(arguments.get("days") or settings.approval_days))
+    with participant.store.reading() as connection:
+        training = asked_training(connection, str(arguments["request"]))
+    if training is not None:
+        return await approve_training(node, training, str(arguments["by"]), days)
     uses = int(str(arguments.get("uses") or settings.approval_fetches))
     by = str(arguments["by"])
     reference = participant.new_id()
@@ -248,7 +260,11 @@ async def approve(node: OpenNode, arguments: Arguments) -> Json:
 async def refuse(node: OpenNode, arguments: Arguments) -> Json:
     """A person refuses a pending request; the importer learns that it was refused, the log keeps who and why."""
     with node.participant.store.reading() as connection:
-        entry = inbox.pending_request(connection, str(arguments["request"]))
+        training = asked_training(connection, str(arguments["request"]))
+        if training is None:
+            entry = inbox.pending_request(connection, str(arguments["request"]))
+    if training is not None:
+        return await refuse_training(node, training, str(arguments["by"]), str(arguments["reason"]))
     said = f"{arguments['by']}: {arguments['reason']}"
     settled = await node.answers.refuse_by_person(entry, said)
     return {"request": entry.request.id, "state": settled.state.value, "reason": settled.reason}

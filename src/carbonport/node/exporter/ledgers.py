@@ -80,6 +80,18 @@ def newest_ledger(
     return _stored(row)
 
 
+def newest_ledgers(connection: Connection, *, limit: int) -> list[StoredLedger]:
+    """The newest version of every installation and period that was not erased, by period; at most `limit`, the last."""
+    newest: dict[tuple[str, str, str], str] = {}
+    for row in connection.execute(
+        select(ledgers.c.ledger, ledgers.c.installation, ledgers.c.period_start, ledgers.c.period_end)
+        .where(func.length(ledgers.c.content) > 0)
+        .order_by(ledgers.c.period_start, ledgers.c.period_end, ledgers.c.installation, ledgers.c.version)
+    ):
+        newest[row.installation, row.period_start, row.period_end] = row.ledger
+    return [ledger_of(connection, ledger) for ledger in list(newest.values())[-limit:]]
+
+
 def ledger_of(connection: Connection, ledger_id: str) -> StoredLedger:
     """The ledger version of this id."""
     row = connection.execute(select(ledgers).where(ledgers.c.ledger == ledger_id)).first()

@@ -2,6 +2,10 @@
 
 plan, plan_file       what is trained, among whom, under which limits; and as a person writes it
 permission            what a member's node asks before it gives anything: the seam to its owner's consent
+owner_permission      the owner's say: rows from ledgers, the gate, a person, the register, the budget
+ledger_rows           a member's rows from its own ledgers
+training_gate, training_inbox, person_decides   the gate's decision, plans that wait, and what a person does about them
+row_register, privacy_charges, budget_commands  what this node gave and spent, as its store keeps it
 joining, membership   who accepted, and exactly whose rows are in it, once and for all
 votes                 holders endorse one membership a plan, and open their values for the buckets
 contribution, answers what members and holders sign in an exchange
