@@ -19,7 +19,7 @@ from carbonport.crypto.log_entry import EntryType
 from carbonport.crypto.sums.bfv_worker import BfvWorker
 from carbonport.crypto.sums.contributing import make_contribution
 from carbonport.crypto.sums.contribution import Contribution, decode_head
-from carbonport.errors import CarbonportError, FailedVerification, Malformed, Misuse, Refused
+from carbonport.errors import CarbonportError, FailedVerification, Malformed, Misuse, Refused, Unavailable
 from carbonport.node.aggregation.contributor import Contributor
 from carbonport.node.aggregation.findings import FINDING, Finding
 from carbonport.node.aggregation.given_proof import (
@@ -62,7 +62,7 @@ from carbonport.node.sessions.parties import current_keys
 from carbonport.node.sessions.records import Record, find, names_of
 from carbonport.node.sessions.session_log import keep_logged
 from carbonport.node.sessions.signed_document import document_digest
-from carbonport.node.status_lists import StatusLists
+from carbonport.node.status_lists import TOKEN_TTL_S, StatusLists
 from carbonport.node.store.session_schema import session_records
 from carbonport.wire.v1 import aggregation_pb2, aggregation_pb2_grpc, status_pb2, status_pb2_grpc
 
@@ -79,11 +79,17 @@ class Nodes:
     def __init__(self, stage: AggregateStage) -> None:
         self.stage = stage
         self.opened: dict[str, OpenNode] = {}
+        self.behind_s: dict[str, int] = {}
+        """How far the clocks of single parts are behind everybody's."""
         self._servers: dict[str, Any] = {}
 
     async def open(self, part: Part) -> None:
         home = open_home(self.stage.folder / part.key, environ={})
-        node = await OpenNode.open(Participant.open(home, clock=lambda: system_clock() + Nodes.later_s))
+
+        def clock() -> int:
+            return system_clock() + Nodes.later_s - self.behind_s.get(part.key, 0)
+
+        node = await OpenNode.open(Participant.open(home, clock=clock))
         self.opened[part.key] = node
         if part not in (COORDINATOR, VERIFIER):
             return
@@ -206,12 +212,25 @@ async def _expiring(stage: AggregateStage, tmp_path: Path) -> None:
 
 
 async def _withdrawn_meanwhile(nodes: Nodes, stage: AggregateStage, session: str) -> None:
-    """The verifier withdraws a statement after it was given: holders see it before they vote, and then the door."""
+    """The verifier withdraws a statement after it was given: holders see it before they vote, and then the door. While
+    its list is too old nothing is taken, and while it does not answer nobody says anything."""
     arguments = {"coordinator": COORDINATOR.id, "session": session, "agree": True}
     late = stage.exporters[-1]
+    nodes.behind_s[VERIFIER.key] = TOKEN_TTL_S + 60
+    await nodes.restart(VERIFIER)
+    with pytest.raises(FailedVerification, match="aggregation-statement-standing"):
+        await nodes.do(late, "join", **arguments)
+    nodes.behind_s.clear()
+    await nodes.restart(VERIFIER)
     for part in stage.exporters[1:]:
         assert (await nodes.do(part, "join", **arguments))["said"] == "contribution"
     assert (await nodes.do(COORDINATOR, "run", session=session))["phase"] == "voting"
+    await nodes.close(VERIFIER)
+    with pytest.raises(Unavailable):
+        await nodes.hold()
+    with nodes.opened[stage.holders[0].key].participant.store.reading() as connection:
+        assert find(connection, session, "vote:0", stage.holders[0].id) is None, "neither for it nor abort"
+    await nodes.open(VERIFIER)
     with nodes.opened[COORDINATOR.key].participant.store.reading() as connection:
         token = find(connection, session, "statement:0", late.id)
     assert token is not None

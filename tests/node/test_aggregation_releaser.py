@@ -34,7 +34,7 @@ from carbonport.node.aggregation.plan import (
 from carbonport.node.aggregation.releaser import Releaser, ReleaserState, sealed_opening
 from carbonport.node.aggregation.roster import SignedRoster
 from carbonport.node.aggregation.trust_lookups import listed_statements
-from carbonport.node.aggregation.verdict import VERDICT, SignedVerdict, require_pass
+from carbonport.node.aggregation.verdict import VERDICT, SignedVerdict, check_refusal, require_pass
 from carbonport.node.sessions.parties import directory
 from carbonport.node.sessions.signed_document import Signed
 
@@ -143,6 +143,8 @@ def test_even_values_pass_and_holders_take_the_verdict(workers: list[BfvWorker],
     even, roster = session(workers, EVEN, rule)
     verdict = even.judged(roster)
     require_pass(even.plan, verdict)
+    with pytest.raises(FailedVerification, match="aggregation-verdict"):
+        check_refusal(even.plan, verdict.token, even.world.keys)
     examined = even.examined(roster, verdict.token)
     assert set(examined.commitments) == {"first", "total"}
     # without the releaser's word, or with another one, no holder gets as far as a vote

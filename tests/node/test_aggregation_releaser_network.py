@@ -1,6 +1,8 @@
 """A releaser in sessions between nodes: one bit on the true values, restarted at every step; what ends without it."""
 
 import asyncio
+import signal
+import sys
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -9,13 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import delete, select
 from test_aggregation_network import Nodes, all_nodes, audit
 
 from carbonport.classification.egress import EgressRefused
 from carbonport.classification.forms import Form
 from carbonport.classification.policy import Policy
-from carbonport.crypto.ambient import system_random
+from carbonport.crypto.ambient import system_clock, system_random
 from carbonport.crypto.log_entry import Entry, EntryType
 from carbonport.crypto.sums.bfv_worker import BfvWorker
 from carbonport.crypto.sums.contributing import make_contribution
@@ -44,8 +46,11 @@ from carbonport.node.demo.aggregate_cast import (
 )
 from carbonport.node.demo.cast import Part
 from carbonport.node.identity.key_ring import KeyUse
-from carbonport.node.sessions.records import Record, names_of
+from carbonport.node.sessions.records import Record, find, names_of
 from carbonport.node.sessions.session_log import keep_logged
+from carbonport.node.store.backup import RESTORED_AT
+from carbonport.node.store.facts import write_fact
+from carbonport.node.store.schema import store_facts
 from carbonport.node.store.session_schema import session_records
 
 RELEASER = EU_KEEPER
@@ -135,18 +140,32 @@ async def _released_session(stage: AggregateStage, tmp_path: Path) -> None:
         await _a_policy_may_forbid_the_releaser(nodes, stage, session)
         await _one_seals_another_value(nodes, stage, session)
 
+        killed = stage.exporters[2]
+        agreed = ("--agree", "--releaser", RELEASER.id, "--small-cohort", "total")
+        await killed_before(nodes, killed, "submit_contribution", "join", session, *agreed)
+        given = _kept(nodes, killed, session, "contribution:1")
         await give(nodes, stage.exporters, session)
+        assert _kept(nodes, COORDINATOR, session, "contribution:1", killed.id) == given, (
+            "what was logged goes"
+        )
         assert (await nodes.do(COORDINATOR, "run", session=session))["phase"] == "releasing"
         assert all("said" not in state for state in await nodes.hold()), "no vote before the releaser's word"
         await _others_cannot_speak_for_it(nodes, stage, session)
+        await _a_restored_releaser_says_nothing(nodes)
 
-        await nodes.restart(RELEASER)
+        await killed_before(nodes, RELEASER, "submit_verdict", "release")
+        word = _kept(nodes, RELEASER, session, "verdict:1")
         assert (await released(nodes))["said"] == "release"
+        assert _kept(nodes, COORDINATOR, session, "verdict:1", RELEASER.id) == word
         await nodes.restart(RELEASER)
         await released(nodes)
         await nodes.restart(COORDINATOR)
         assert (await nodes.do(COORDINATOR, "run", session=session))["phase"] == "voting"
+        holder = stage.holders[0]
+        await killed_before(nodes, holder, "submit_words", "hold")
+        vote = _kept(nodes, holder, session, "vote:1")
         assert [state["said"] for state in await nodes.hold()] == ["vote"] * HOLDERS
+        assert _kept(nodes, COORDINATOR, session, "vote:1", holder.id) == vote
         assert [state["said"] for state in await nodes.hold()] == ["answer"] * HOLDERS
         assert (await nodes.do(COORDINATOR, "run", session=session))["phase"] == "done"
         out = tmp_path / "result.json"
@@ -159,6 +178,41 @@ async def _released_session(stage: AggregateStage, tmp_path: Path) -> None:
         assert sums == {"electricity": true_sums(EXPORTERS)["electricity"]}
         await _openings_are_on_both_logs(nodes, stage, tmp_path)
         _no_value_is_kept(nodes, session)
+
+
+async def killed_before(nodes: Nodes, part: Part, method: str, command: str, *arguments: str) -> None:
+    """A command of a party, killed when everything is kept and logged and nothing sent; its node opens again."""
+    await nodes.close(part)
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        str(Path(__file__).with_name("dying_party.py")),
+        method,
+        *("aggregate", command, COORDINATOR.id, *arguments, "--once", "--json"),
+        *("--home", str(nodes.stage.folder / part.key)),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    said, _ = await process.communicate()
+    assert process.returncode == -signal.SIGKILL, said.decode()
+    await nodes.open(part)
+
+
+def _kept(nodes: Nodes, part: Part, session: str, kind: str, name: str = "") -> bytes:
+    with nodes.opened[part.key].participant.store.reading() as connection:
+        found = find(connection, session, kind, name or part.id)
+    assert found is not None, f"{kind} of {name or part.id}"
+    return found
+
+
+async def _a_restored_releaser_says_nothing(nodes: Nodes) -> None:
+    """It may have said another word since the backup, and a second word on a plan would tell more than one bit."""
+    store = nodes.opened[RELEASER.key].participant.store
+    with store.writing() as connection:
+        write_fact(connection, RESTORED_AT, str(system_clock()))
+    problem = (await released(nodes))["problem"]
+    assert (problem["id"], "restored" in problem["found"]) == ("aggregation-releaser", True)
+    with store.writing() as connection:
+        connection.execute(delete(store_facts).where(store_facts.c.name == RESTORED_AT))
 
 
 async def _a_policy_may_forbid_the_releaser(nodes: Nodes, stage: AggregateStage, session: str) -> None:
@@ -320,7 +374,11 @@ async def _refused_session(stage: AggregateStage) -> None:
         assert [one["said"] for one in await nodes.hold()] == ["keys destroyed"] * HOLDERS
         for part in stage.exporters:
             told = await nodes.do(part, "join", coordinator=COORDINATOR.id, session=session, agree=True)
-            assert (told["phase"], told["done"]) == ("refused", True)
+            assert (told["phase"], told["done"], told["said"]) == ("refused", True, "refusal")
+            assert (told["refused_by"], told["rule"]) == (RELEASER.id, "dominance-2-85")
+        for part in (COORDINATOR, *stage.exporters):
+            with pytest.raises(Refused, match="aggregation-dominant"):
+                await nodes.do(part, "result", session=session, out=str(stage.folder / "none.json"))
         with nodes.opened[stage.exporters[0].key].participant.store.reading() as connection:
             entries = [
                 one for one in read_register(connection).entries if "activity_level" in one.quantity.path

@@ -47,15 +47,35 @@ def check_verdict(plan: SignedPlan, roster: SignedRoster, token: str, keys: Seal
         raise _refused("a verdict on another roster, or one that refuses")
 
 
-def require_pass(plan: SignedPlan, verdict: SignedVerdict) -> None:
-    """Raise `Refused` (`aggregation-dominant`) when the releaser refuses; nothing is said about whose value, or why."""
-    if not verdict.content.passes:
-        raise Refused(
-            "aggregation-dominant",
-            found="a roster in which one sum, or the rest of one, is too much that of one or two contributors",
-            expected=f"sums that pass the plan's rule {plan.content.rule.kind} on the true values",
-            remedy="The plan ends here, and the contributions are used up. Plan wider cohorts for another period.",
+def check_refusal(plan: SignedPlan, token: str, keys: SealKeys) -> SignedVerdict:
+    """The refusal of a roster of this plan by its releaser; raises `FailedVerification` for anything else."""
+    refusal = VERDICT.open(token, plan.content.rule.releaser, keys)
+    if refusal.content.plan != plan.digest or refusal.content.passes:
+        raise FailedVerification(
+            "aggregation-verdict",
+            found="no refusal of this plan by its releaser",
+            expected="the releaser's own signed word, when a session is said to have been refused",
+            remedy="Ask the releaser; the coordinator's word for it does not count.",
+            where=plan.issuer,
         )
+    return refusal
+
+
+def require_pass(plan: SignedPlan, verdict: SignedVerdict) -> None:
+    """Raise `Refused` (`aggregation-dominant`) when the releaser refuses."""
+    if not verdict.content.passes:
+        raise dominant(plan, verdict)
+
+
+def dominant(plan: SignedPlan, refusal: SignedVerdict) -> Refused:
+    """What a releaser's refusal means; nothing is said about whose value, or why."""
+    return Refused(
+        "aggregation-dominant",
+        found="a roster in which one sum, or the rest of one, is too much that of one or two contributors",
+        expected=f"sums that pass the plan's rule {plan.content.rule.kind} on the true values",
+        remedy="The plan ends here, and the contributions are used up. Plan wider cohorts for another period.",
+        where=refusal.issuer,
+    )
 
 
 def _refused(found: str) -> FailedVerification:

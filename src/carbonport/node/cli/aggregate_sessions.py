@@ -164,7 +164,8 @@ def join(
             f"{cohort}: " + ", ".join(f"{metric} {value}" for metric, value in one.items())
             for cohort, one in state.get("released", {}).items()
         ]
-        return "; ".join((f"{state['phase']}, attempt {state['attempt'] + 1} of 3", *sums))
+        why = [f"{state['refused_by']} refused it: {state['why']}"] if "refused_by" in state else []
+        return "; ".join((f"{state['phase']}, attempt {state['attempt'] + 1} of 3", *sums, *why))
 
     looked = perform(opened, "aggregate-join", arguments)
     assert isinstance(looked, dict), "operations give objects"

@@ -206,7 +206,7 @@ class AggregationServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def GetBallot(self, request, context):
-        """What holders said in an attempt.
+        """What holders and the releaser said in an attempt.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

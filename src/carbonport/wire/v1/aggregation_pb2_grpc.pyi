@@ -63,7 +63,7 @@ class AggregationServiceStub:
     SubmitVerdict: _grpc.UnaryUnaryMultiCallable[_aggregation_pb2.SubmitVerdictRequest, _aggregation_pb2.SubmitVerdictResponse]
     """The releaser's word on an attempt's roster."""
     GetBallot: _grpc.UnaryUnaryMultiCallable[_aggregation_pb2.GetBallotRequest, _aggregation_pb2.GetBallotResponse]
-    """What holders said in an attempt."""
+    """What holders and the releaser said in an attempt."""
     GetContribution: _grpc.UnaryUnaryMultiCallable[_aggregation_pb2.GetContributionRequest, _aggregation_pb2.GetContributionResponse]
     """What the calling contributor itself gave to an attempt: for one that was restored from a backup and forgot it."""
     GetResult: _grpc.UnaryUnaryMultiCallable[_aggregation_pb2.GetResultRequest, _aggregation_pb2.GetResultResponse]
@@ -104,7 +104,7 @@ class AggregationServiceAsyncStub(AggregationServiceStub):
     SubmitVerdict: _aio.UnaryUnaryMultiCallable[_aggregation_pb2.SubmitVerdictRequest, _aggregation_pb2.SubmitVerdictResponse]  # type: ignore[assignment]
     """The releaser's word on an attempt's roster."""
     GetBallot: _aio.UnaryUnaryMultiCallable[_aggregation_pb2.GetBallotRequest, _aggregation_pb2.GetBallotResponse]  # type: ignore[assignment]
-    """What holders said in an attempt."""
+    """What holders and the releaser said in an attempt."""
     GetContribution: _aio.UnaryUnaryMultiCallable[_aggregation_pb2.GetContributionRequest, _aggregation_pb2.GetContributionResponse]  # type: ignore[assignment]
     """What the calling contributor itself gave to an attempt: for one that was restored from a backup and forgot it."""
     GetResult: _aio.UnaryUnaryMultiCallable[_aggregation_pb2.GetResultRequest, _aggregation_pb2.GetResultResponse]  # type: ignore[assignment]
@@ -220,7 +220,7 @@ class AggregationServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _aggregation_pb2.GetBallotRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_aggregation_pb2.GetBallotResponse, _abc.Awaitable[_aggregation_pb2.GetBallotResponse]]:
-        """What holders said in an attempt."""
+        """What holders and the releaser said in an attempt."""
 
     @_abc_1.abstractmethod
     def GetContribution(

@@ -14,11 +14,14 @@ from carbonport.node.aggregation.network.coordinator_steps import begin, coordin
 from carbonport.node.aggregation.network.holder_steps import holder_step
 from carbonport.node.aggregation.network.plan_file import MAX_PLAN_FILE_BYTES, read_plan_file
 from carbonport.node.aggregation.network.releaser_steps import releaser_step
+from carbonport.node.aggregation.plan import MAX_ATTEMPTS, PLAN
+from carbonport.node.aggregation.verdict import VERDICT, require_pass
 from carbonport.node.bounded_file import read_bounded
 from carbonport.node.file_problem import require_place
 from carbonport.node.identity.names import Role
 from carbonport.node.identity.private_files import write_public
 from carbonport.node.open_node import OpenNode
+from carbonport.node.sessions.parties import current_keys
 from carbonport.node.sessions.records import find
 
 Arguments = Mapping[str, Json]
@@ -90,15 +93,36 @@ async def release(node: OpenNode, arguments: Arguments) -> Json:
 
 
 async def result(node: OpenNode, arguments: Arguments) -> Json:
-    """Write a session's result file: of this coordinator's own session, or fetched from another."""
+    """Write a session's result file: of this coordinator's own session, or fetched from another.
+
+    Raises `Refused`: `aggregation-dominant` when the releaser refused it, `aggregation-phase` when there is none yet.
+    """
     out, session = Path(str(arguments["out"])), str(arguments["session"])
     coordinator = str(arguments.get("coordinator") or "")
     require_place(out)
     with node.participant.store.reading() as connection:
         data = find(connection, session, "result")
+    if data is None:
+        _require_not_refused(node, session)
     if data is None and coordinator:
         data = await CoordinatorClient(node.peers, coordinator).result(session)
     if data is None:
         raise wrong_phase("no result here", "a session that is done, or --coordinator with whom it is")
     write_public(out, data)
     return {"result": str(out), "bytes": len(data)}
+
+
+def _require_not_refused(node: OpenNode, session: str) -> None:
+    """Raise when a refusal was kept here, as the session's coordinator or contributor."""
+    own, keys = node.participant.id, current_keys(node)
+    with node.participant.store.reading() as connection:
+        token = find(connection, session, "plan")
+        if token is None:
+            return
+        coordinator = (find(connection, session, "coordinator") or own.encode()).decode()
+        plan = PLAN.open(token.decode(), coordinator, keys)
+        releaser = plan.content.rule.releaser
+        kept = [find(connection, session, f"verdict:{attempt}", releaser) for attempt in range(MAX_ATTEMPTS)]
+    for verdict in kept:
+        if verdict is not None:
+            require_pass(plan, VERDICT.open(verdict.decode(), releaser, keys))

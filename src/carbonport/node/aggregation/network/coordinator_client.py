@@ -48,6 +48,16 @@ class ProposalParcel:
     opening_receipts: Mapping[str, bytes]
 
 
+@dataclass(frozen=True, slots=True)
+class Ballot:
+    """The votes of an attempt by holder, its closing certificate if there is one, and the releaser's word, empty
+    without one."""
+
+    votes: Mapping[str, str]
+    certificate: ClosingCertificate | None
+    verdict: str
+
+
 class CoordinatorClient:
     """Calls to one coordinator."""
 
@@ -158,12 +168,12 @@ class CoordinatorClient:
         request = pb.SubmitVerdictRequest(session=session, attempt=attempt, verdict=verdict)
         await self._ask("SubmitVerdict", request, pb.SubmitVerdictResponse)
 
-    async def ballot(self, session: str, attempt: int) -> tuple[Mapping[str, str], ClosingCertificate | None]:
-        """The votes of an attempt, and its closing certificate if there is one."""
+    async def ballot(self, session: str, attempt: int) -> Ballot:
+        """What holders and the releaser said in an attempt."""
         request = pb.GetBallotRequest(session=session, attempt=attempt)
         answer = await self._ask("GetBallot", request, pb.GetBallotResponse)
         certificate = read_certificate(bytes(answer.certificate)) if answer.certificate else None
-        return {item.id: item.token for item in answer.votes}, certificate
+        return Ballot({item.id: item.token for item in answer.votes}, certificate, answer.verdict)
 
     async def contribution(self, session: str, attempt: int) -> tuple[str, str]:
         """This contributor's own contribution to an attempt, and its statement; empty when it gave none."""

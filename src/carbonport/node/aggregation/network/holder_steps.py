@@ -198,7 +198,7 @@ class HolderSteps:
             said = find(connection, self._session, f"finding:{attempt}", self._holder.id)
             failed = find(connection, self._session, f"failed:{attempt}")
         if said is None:
-            _, certificate = await self._client.ballot(self._session, attempt)
+            certificate = (await self._client.ballot(self._session, attempt)).certificate
             if certificate is None or self._holder.id not in searchers(plan, attempt, certificate, keys):
                 return {}
             finding = Finding(plan.digest, attempt, "", ())
@@ -245,7 +245,7 @@ class HolderSteps:
             return {"said": ""}
         answer = state.attempt(attempt).answer
         if answer is None:
-            votes, _ = await self._client.ballot(self._session, attempt)
+            votes = (await self._client.ballot(self._session, attempt)).votes
             state = HolderState(state.plan, state.accepted_at, state.attempts, frozenset(range(attempt)))
             _, answer = self._holder.answer(
                 state,

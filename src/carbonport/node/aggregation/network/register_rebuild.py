@@ -139,7 +139,7 @@ async def _asked_of(client: CoordinatorClient) -> list[GivenProof]:
             contribution, statement = await client.contribution(state.session, attempt)
             if contribution:
                 plan = (await client.plan(state.session)).plan
-                _, certificate = await client.ballot(state.session, attempt)
+                certificate = (await client.ballot(state.session, attempt)).certificate
                 closed = b"" if certificate is None else certificate.encode()
                 proofs.append(GivenProof(plan, contribution, statement, closed))
     return proofs
