@@ -19,7 +19,7 @@ from carbonport.errors import Refused
 from carbonport.federated.features import Rows
 from carbonport.federated.packaged_tasks import PLAUSIBILITY
 from carbonport.federated.plausibility_tasks import RECALCULATED, ROUTE, SEE_INDIRECT
-from carbonport.federated.relay import Desk, InProcessRelay, Relay
+from carbonport.federated.relay import Desk, InProcessRelay, Relay, Reply
 from carbonport.node.demo.aggregate_cast import COORDINATOR, AggregateStage, set_aggregate_stage
 from carbonport.node.demo.cast import Part
 from carbonport.node.home import open_home
@@ -32,10 +32,11 @@ from carbonport.node.training.permission import Claim, Permit
 from carbonport.node.training.plan import SignedPlan, TrainingPlan
 
 APP = "ab" * 32
+POLICY = Policy.load().hash
 MONTHS = 12
 
 
-def member_rows(seed: int, routes: tuple[str, ...] = ("clinker", "EAF"), months: int = MONTHS) -> Rows:
+def member_rows(seed: int, routes: tuple[str, ...] = ("clinker",), months: int = MONTHS) -> Rows:
     """Plausible rows of one plant, months of one of the routes or of several."""
     drawn = np.random.default_rng(seed)
     route = np.array([routes[(seed + month) % len(routes)] for month in range(months)])
@@ -71,7 +72,7 @@ class Agreeing:
     async def permit(self, plan: SignedPlan) -> Permit:
         if self.refuses:
             raise Refused(self.refuses, found="no", expected="yes", remedy="ask")
-        return Permit("test", {FieldName.POLICY: Policy.load().hash.encode()})
+        return Permit("test", {FieldName.POLICY: POLICY.encode()})
 
     def rows(self, plan: SignedPlan, permit: Permit) -> Rows:
         return self.given.take(plan.content.packaged.usable(self.given))
@@ -147,8 +148,10 @@ class World:
         return dict(await self.coordinator(session, relay).run(**options))
 
 
-def new_stage(folder: Path, members: int, holders: int = 3) -> AggregateStage:
-    return set_aggregate_stage(folder, exporter_count=members, holder_count=holders)
+def new_stage(
+    folder: Path, members: int, holders: int = 3, stores: Mapping[str, str] | None = None
+) -> AggregateStage:
+    return set_aggregate_stage(folder, exporter_count=members, holder_count=holders, stores=stores)
 
 
 @asynccontextmanager
@@ -162,3 +165,31 @@ async def all_open(stage: AggregateStage, rows: Callable[[int], Rows] = member_r
     finally:
         for name in list(world.nodes):
             await world.close(name)
+
+
+@dataclass
+class LyingRelay:
+    """An in-process relay that passes everything on, with what a test puts in place of letters or replies.
+
+    `letters` and `replies` are asked with kind, name and bytes; `seen` has everything that passed.
+    """
+
+    world: World
+    letters: Callable[[str, str, bytes], bytes] = lambda kind, name, letter: letter  # noqa: ARG005
+    replies: Callable[[str, str, bytes], bytes] = lambda kind, name, reply: reply  # noqa: ARG005
+    seen: list[tuple[str, str, bytes, bytes]] = field(default_factory=list)
+
+    async def exchange(
+        self, kind: str, letters: Mapping[str, bytes], *, timeout_seconds: float
+    ) -> Mapping[str, Reply]:
+        changed = {name: self.letters(kind, name, letter) for name, letter in letters.items()}
+        replies = await InProcessRelay(self.world.desks).exchange(
+            kind, changed, timeout_seconds=timeout_seconds
+        )
+        answered = {}
+        for name, reply in replies.items():
+            self.seen.append((kind, name, changed[name], reply.letter or b""))
+            answered[name] = (
+                reply if reply.letter is None else Reply(letter=self.replies(kind, name, reply.letter))
+            )
+        return answered

@@ -1,9 +1,10 @@
 """How a coordinator drives a training over a relay: plan, membership, votes, exchanges, model.
 
 A run may be ended and begun again at any time, also by a kill: everything that was said is kept, each exchange's sums
-are kept before the next is asked, and what is asked twice is answered with the same bytes. Whoever does not answer is
-waited for; whoever refuses after the membership was shown to holders, or sends what is not its own, ends the training
-and is named. Answers that contradict one another name nobody: the exchange is tried again with the same integers.
+are kept before the next is asked, and what is asked twice is answered with the same bytes. Whoever does not answer, or
+with something that is no answer (a carrier may damage or swap letters), is waited for and shown; a member that refuses
+after the membership was shown to holders has left, which ends the training and names it. Answers that contradict one
+another name nobody: the exchange is tried again with the same integers.
 """
 
 import hashlib

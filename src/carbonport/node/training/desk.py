@@ -84,6 +84,7 @@ class TrainingDesk:
             plan = PLAN.open(token, coordinator, session.keys)
             self._check(name, plan)
             await session.keep_plan(plan)
+            self._sessions[name] = session
         plan = session.current_plan()
         if plan.token != token:
             raise plan_malformed("another plan of the same name")
@@ -133,10 +134,15 @@ class TrainingDesk:
             desk.destroy()
         else:
             desk.forget_all()
-        del self._sessions[session.session], self._desks[session.session]
+        self._sessions.pop(session.session, None)
+        self._desks.pop(session.session, None)
 
     def _session(self, name: str) -> TrainingSession:
-        return self._sessions.setdefault(name, TrainingSession(self._node, name))
+        """The session, remembered once its plan is kept: whoever names others leaves nothing behind."""
+        session = self._sessions.get(name) or TrainingSession(self._node, name)
+        if session.find(PLAN_KEPT) is not None:
+            self._sessions[name] = session
+        return session
 
     def _desk(self, session: TrainingSession, plan: SignedPlan) -> MemberDesk | HolderDesk:
         desk = self._desks.get(session.session)

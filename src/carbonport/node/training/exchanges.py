@@ -94,7 +94,9 @@ class Exchanges:
                 recipient=self._letters.id,
             )
         except CarbonportError as problem:
-            raise TrainingEndedError(problem.id, [member]) from None
+            # A carrier may have damaged or swapped it: no evidence against the member, which is asked again.
+            self._letters.refused[member] = problem.id
+            raise AnswersAwaitedError from None
         await self._letters.session.logged(
             EntryType.ARRIVAL,
             [Record(kind, member, hashlib.sha256(parts[0]).hexdigest().encode())],

@@ -78,6 +78,8 @@ class TrainingSession:
         self.node, self.session = node, session
         self.id = node.participant.id
         self._begun: Begun | None = None
+        # What never changes once it is kept.
+        self._standing: dict[str, bytes] = {}
 
     @property
     def keys(self) -> SealKeys:
@@ -301,7 +303,7 @@ class TrainingSession:
         return Begun(membership, cohort, holder_keys, course)
 
     def _kept(self, kind: str) -> bytes:
-        found = self.find(kind)
+        found = self._standing.get(kind) or self.find(kind)
         if found is None:
             raise Refused(
                 "training-unknown",
@@ -309,6 +311,7 @@ class TrainingSession:
                 expected="a training of which this node has taken the plan",
                 remedy="Bring the plan first.",
             )
+        self._standing[kind] = found
         return found
 
 
