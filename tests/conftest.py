@@ -72,10 +72,8 @@ def new_postgresql_schema() -> Iterator[Callable[[], str]]:
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def store_location(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+def store_location(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """Where an empty store can be opened: a test that asks for it runs on SQLite and on PostgreSQL."""
-    # Tests of the writer's lock wait for it in vain; a loaded machine needs no more to notice a killed writer.
-    monkeypatch.setattr("carbonport.node.store.writer_lock.WRITER_WAIT_MS", 500)
     if request.param == "sqlite":
         return str(tmp_path / "node")
     make: Callable[[], str] = request.getfixturevalue("new_postgresql_schema")

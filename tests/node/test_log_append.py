@@ -190,12 +190,14 @@ async def test_what_waits_is_finished_before_closing(world: LogWorld, store: Sto
     await reopened.close()
 
 
-async def test_one_writer_per_store(world: LogWorld, store: Store) -> None:
+async def test_one_writer_of_a_file(world: LogWorld, tmp_path: Path) -> None:
+    store = Store.open(tmp_path / "file")
     log = await world.open(store)
     with pytest.raises(Unavailable, match="store-writer-elsewhere"):
         await world.open(store)
     await log.close()
     await (await world.open(store)).close()
+    store.close()
 
 
 async def test_two_logs_of_one_store_do_not_mix(world: LogWorld, store: Store) -> None:

@@ -1,11 +1,12 @@
 """The last tonnes of a lot, wanted twice at the same time: one attestation and one clear refusal, on both stores.
 
-At one serving node; at two node processes on one database; and between two processes of which each has prepared its
-sale before the other wrote its own.
+At one serving process; at two processes on one store (on PostgreSQL both serve, on SQLite two commands take turns); and
+between two processes of which each has prepared its sale before the other wrote its own.
 """
 
 import asyncio
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import replace
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from played_demo import EXPORTER, IMPORTER, REGULATOR, do, played_demo, question
+from played_demo import EXPORTER, IMPORTER, REGULATOR, VERIFIER, do, played_demo, question
 from warm_programs import Finished, programs
 
 from carbonport.classification.policy import Policy
@@ -69,11 +70,45 @@ def approve(homes: dict[str, Path], request: str) -> Finished:
             return done
 
 
-async def approve_both(home: Path, pending: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """At the serving node, at the same time."""
-    return list(
-        await asyncio.gather(*(do(home, "approve", request=each["request"], by="A") for each in pending))
-    )
+async def approve_both(at: Sequence[Path], pending: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """At the same time, each at the serving process of a home."""
+    asked = [
+        do(home, "approve", request=each["request"], by="A") for home, each in zip(at, pending, strict=True)
+    ]
+    return list(await asyncio.gather(*asked))
+
+
+def second_process(home: Path) -> Path:
+    """A home for another process of the same node, on the same store."""
+    copy = Path(shutil.copytree(home, home.with_name("second")))
+    config = load_config(copy)
+    write_config(copy, replace(config, node=replace(config.node, listen="127.0.0.1:0")))
+    return copy
+
+
+def by_two_serving_processes(homes: dict[str, Path], pending: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The answers; then each shows what the other one did, and the log is one."""
+    first, second = homes[EXPORTER.key], second_process(homes[EXPORTER.key])
+    with programs().serve(first), programs().serve(second), programs().serve(homes[VERIFIER.key]):
+        found = asyncio.run(approve_both((first, second), pending))
+        small = asyncio.run(ask_both(homes, "SMALL", "0.01"))
+        small = asyncio.run(approve_both((second, first), small))
+        for number, asked in enumerate(small):
+            # The importer knows the first process alone.
+            out = homes[IMPORTER.key] / f"small-{number}.json"
+            fetched = asyncio.run(do(homes[IMPORTER.key], "fetch", request=asked["request"], out=str(out)))
+            assert fetched["state"] == "complete"
+        audit: dict[str, Any] = asyncio.run(do(homes[REGULATOR.key], "audit", target=EXPORTER.id))
+        assert (audit["ok"], audit["lots"][0]["unclaimed"]) == (True, [])
+        programs().run("log", "fsck", "--home", second, "--json").expect()
+    return found
+
+
+def by_two_commands(homes: dict[str, Path], pending: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The answers."""
+    with ThreadPoolExecutor(2) as two:
+        done = list(two.map(lambda asked: approve(homes, asked["request"]), pending))
+    return [each.expect() for each in done]
 
 
 def test_the_last_tonnes_are_sold_once(homes: dict[str, Path]) -> None:
@@ -87,15 +122,16 @@ def test_the_last_tonnes_are_sold_once(homes: dict[str, Path]) -> None:
             pending = asyncio.run(ask_both(homes, "SERVED", "4833840.472"))
             later = asyncio.run(ask_both(homes, "APPROVED", "0.4"))
             assert outcomes(pending) == outcomes(later) == [("pending", ""), ("pending", "")]
-            served = asyncio.run(approve_both(exporter, pending))
+            served = asyncio.run(approve_both((exporter, exporter), pending))
             assert outcomes(served) == [("issued", ""), ("refused", "lot-sold-out")]
-        with ThreadPoolExecutor(2) as two:
-            done = list(two.map(lambda asked: approve(homes, asked["request"]), later))
-        assert outcomes([each.expect() for each in done]) == [("issued", ""), ("refused", "lot-sold-out")]
+        is_shared = config.store.url != load_config(homes[IMPORTER.key]).store.url
+        done = (by_two_serving_processes if is_shared else by_two_commands)(homes, later)
+        assert outcomes(done) == [("issued", ""), ("refused", "lot-sold-out")]
         asyncio.run(_interleaved(exporter))
     listed = programs().run("lot", "list", "--home", exporter, "--json").expect()
     (lot,) = listed["lots"]
-    assert (lot["consignments"], lot["entries"], lot["missing_openings"]) == (4, 5, [])
+    sold = 6 if is_shared else 4
+    assert (lot["consignments"], lot["entries"], lot["missing_openings"]) == (sold, sold + 1, [])
 
 
 async def _interleaved(home: Path) -> None:

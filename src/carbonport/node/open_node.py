@@ -55,7 +55,7 @@ class OpenNode:
 
     @classmethod
     async def open(cls, participant: Participant, *, deciding: bool = False) -> Self:
-        """Open the log for writing; Unavailable (`store-writer-elsewhere`) when another process has it.
+        """Open the log for writing; Unavailable (`store-writer-elsewhere`) when another process has it, on SQLite.
 
         A restored node whose log no witness vouches for opens, but signs nothing until its operator has decided;
         `deciding` is for the command that decides.

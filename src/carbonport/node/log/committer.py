@@ -1,9 +1,10 @@
-"""The one writer of a log, in one thread: a batch of drafts becomes one durable transaction.
+"""The writer of a log, in one thread: a batch of drafts becomes one durable transaction.
 
 Entries, tree nodes, head and the companions' own rows are inserted together or not at all. Nothing here
 signs: the caller signs the head it gets back, which is durable by then. After any failure the state is read
 from the store again before the next batch, because a connection that broke during COMMIT does not say whether
-it happened.
+it happened. Where other processes append to the same log it is looked at under the lock of each transaction, and read
+again when it is not as this process left it: the tree must continue the one that this process knew.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -25,6 +26,7 @@ from carbonport.node.log.tree_rows import (
     insert_nodes,
     keep_note,
     read_frontier,
+    require_continued,
 )
 from carbonport.node.store import Writer
 from carbonport.node.store.failures import store_failures
@@ -87,6 +89,7 @@ class Committer:
         self._maker = maker
         self._clock = clock
         self._state: _State | None = None
+        self._known: DurableHead | None = None
         self.cache = NodeCache()
 
     @property
@@ -103,9 +106,17 @@ class Committer:
 
     def load(self) -> Head:
         """Read the log's state from the store and check its right edge; makes the log when there is none."""
-        self._read_state()
         with self._writer.writing() as connection:
-            return found_log(connection, self._origin)
+            head = found_log(connection, self._origin)
+            self._read_state(connection, head)
+        return head
+
+    def current(self) -> DurableHead:
+        """Size and root of what is durable now, whichever process appended it."""
+        if self._state is None or not self._writer.alone:
+            with self._writer.writing() as connection:
+                self._current(connection)
+        return self.head
 
     def commit(self, drafts: Sequence[Draft], note: NoteToKeep | None) -> tuple[list[Outcome], DurableHead]:
         """One outcome per draft, in order, and the new size and root: all durable when this returns.
@@ -151,15 +162,15 @@ class Committer:
         known: Mapping[RequestKey, int],
         note: NoteToKeep | None,
     ) -> dict[int, Outcome]:
-        state = self._state or self._read_state()
-        placed, fresh = _place(drafts, prepared, known, state.frontier.size)
-        if not fresh and note is None:
-            # All were found again, by a transaction before this one that has looked at their conditions.
-            return placed
-        frontier = state.frontier.copy()
-        completed = frontier.extend(each.tree_leaf for _, _, each in fresh)
-        root = frontier.root()
         with self._writer.writing() as connection:
+            state = self._current(connection)
+            placed, fresh = _place(drafts, prepared, known, state.frontier.size)
+            if not fresh and note is None:
+                # All were found again, by a transaction before this one that has looked at their conditions.
+                return placed
+            frontier = state.frontier.copy()
+            completed = frontier.extend(each.tree_leaf for _, _, each in fresh)
+            root = frontier.root()
             conditions = _Conditions(connection, drafts)
             conditions.require(placed)
             if fresh:
@@ -170,13 +181,26 @@ class Committer:
             if note is not None:
                 keep_note(connection, state.log, note.size, note.note)
         self._state = _State(state.log, frontier, root)
+        self._known = frontier.size, root
         self.cache.add(completed)
         return placed
 
-    def _read_state(self) -> _State:
-        with self._writer.writing() as connection:
-            head = found_log(connection, self._origin)
-            state = _State(head.log, read_frontier(connection, head), head.root)
+    def _current(self, connection: Connection) -> _State:
+        """The log's state in a transaction of the writer."""
+        known = self._state
+        if known is not None and self._writer.alone:
+            return known
+        head = found_log(connection, self._origin)
+        if known is not None and (head.size, head.root) == (known.frontier.size, known.root):
+            return known
+        return self._read_state(connection, head)
+
+    def _read_state(self, connection: Connection, head: Head) -> _State:
+        if self._known is not None:
+            # Whatever failed since: what was durable once is there for good.
+            require_continued(connection, head, *self._known)
+        state = _State(head.log, read_frontier(connection, head), head.root)
+        self._known = head.size, head.root
         self.cache.clear()
         # With the edge in memory, proofs for what comes next read no row, though the log is older than this process.
         edge = zip(full_subtrees(0, head.size), state.frontier.hashes, strict=True)

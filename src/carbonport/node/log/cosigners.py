@@ -16,15 +16,22 @@ from carbonport.crypto.notes import NoteSignature, SignedNote, VerifierKey, veri
 from carbonport.crypto.witness_policy import WitnessPolicy
 from carbonport.errors import CarbonportError, FailedVerification, Misuse, Unavailable
 from carbonport.node.log.add_checkpoint import Cosigner, Outcome, Status, encode_request
+from carbonport.node.log.committer import DurableHead
 
 ConsistencyProver: TypeAlias = Callable[[int, int], Awaitable[Sequence[bytes]]]
 """Gives the proof from an old size (> 0) to a new one."""
+
+HeadReader: TypeAlias = Callable[[], Awaitable[DurableHead]]
+"""Gives size and root of what is durable now, whichever process appended it."""
 
 _ATTEMPTS = 3
 """Requests a round: one, one more after a conflict told the recorded size, and one for a race with another
 sender."""
 
-_HALTING = frozenset({"log-behind-witness", "log-witness-disagrees"})
+BEHIND = "log-behind-witness"
+"""Error id of a log that has fewer entries than a witness has cosigned."""
+
+_HALTING = frozenset({BEHIND, "log-witness-disagrees"})
 
 
 class Cosigners:
@@ -48,16 +55,18 @@ class Cosigners:
         self._witnesses = [_AskedWitness(origin, each) for each in cosigners]
         self._background: set[asyncio.Task[NoteSignature]] = set()
 
-    async def require_not_ahead(self, size: int) -> None:
+    async def require_not_ahead(self, read_head: HeadReader) -> None:
         """Compare with what the witnesses recorded; called before this process signs anything.
 
-        FailedVerification (`log-behind-witness`) when one has recorded more than `size`; Unavailable
+        The head is read when they have answered: another process may append meanwhile, and have that cosigned.
+        FailedVerification (`log-behind-witness`) when one has recorded more than it; Unavailable
         (`log-witness-unreachable`) when those that did not answer could make up a quorum by themselves, for
         then they may have cosigned what this log has lost.
         """
         asked = await asyncio.gather(
             *(each.recorded_size(self._timeout_s) for each in self._witnesses), return_exceptions=True
         )
+        size, _ = await read_head()
         silent: list[str] = []
         for witness, answer in zip(self._witnesses, asked, strict=True):
             if isinstance(answer, CarbonportError | TimeoutError):
@@ -234,7 +243,7 @@ def can_make_quorum(policy: WitnessPolicy, names: Collection[str]) -> bool:
 def behind(witness: str, recorded: int, size: int) -> FailedVerification:
     """The error of a log that has fewer entries than a witness has cosigned."""
     return FailedVerification(
-        "log-behind-witness",
+        BEHIND,
         where=witness,
         found=f"{size} entries here, {recorded} at the witness",
         expected="at least as many entries as a witness has cosigned",

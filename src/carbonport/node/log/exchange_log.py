@@ -7,7 +7,8 @@ lingering); the new head signed, only now; cosigned once for all of the batch; r
 Promised: no receipt before its entry is durable, no signature over a tree that is not, and no signature at all when a
 witness has seen more of this log than the store holds, or another history. A provisional receipt leaves when the quorum
 does not answer in time; after `quorum_patience_s` without a quorum nothing is appended any more. Not promised:
-completeness; only reconciling with the counterparty's log shows what was never logged.
+completeness; only reconciling with the counterparty's log shows what was never logged. On PostgreSQL other processes
+may append to the same log: each batch is placed after theirs, under the database's lock (decision 0078).
 """
 
 import asyncio
@@ -92,6 +93,7 @@ class ExchangeLog:
                 stored.origin, cosigners, policy, timeout_s=settings.witness_timeout_s, sought=sought
             ),
             prove=self._receipts.consistency,
+            read_head=self._read_head,
             settings=settings,
             clock=clock,
         )
@@ -125,12 +127,12 @@ class ExchangeLog:
         clock: Clock = system_clock,
         random_bytes: RandomBytes = system_random,
     ) -> "ExchangeLog":
-        """Take the writer's lock, check the right edge against head and last note, and be ready to append.
+        """Get the right to append, check the right edge against head and last note, and be ready.
 
         `signer` is the log's Ed25519 key named like `origin`; `own_key` 32 bytes that wrap body keys for this node;
         `readers` the regulators' raw X25519 keys by key id; `policy` what makes a quorum, `sought` the rules of readers
         elsewhere; `retired_keys` what earlier notes were signed with. The witnesses are asked before the first entry,
-        not here, so that nodes can start in any order. Raises Unavailable (`store-writer-elsewhere`) or
+        not here, so that nodes can start in any order. Raises Unavailable (`store-writer-elsewhere`, on SQLite) or
         FailedVerification (`log-root-mismatch`, `log-note-mismatch`).
         """
         require_independent(origin, signer.verifier, policy)
@@ -183,7 +185,7 @@ class ExchangeLog:
 
     @property
     def size(self) -> int:
-        """The number of durable entries."""
+        """The number of durable entries that this process knows of."""
         return self._head[0]
 
     @property
@@ -226,7 +228,7 @@ class ExchangeLog:
         Raises FailedVerification (`log-behind-witness`) or Unavailable (`log-witness-unreachable`).
         """
         self._require_open()
-        await self._publisher.confirm(self.size)
+        await self._publisher.confirm()
 
     async def follow(self, parties: LogParties) -> None:
         """Go on with other keys, readers and witnesses, from the next body and checkpoint on."""
@@ -258,7 +260,7 @@ class ExchangeLog:
                 expected=f"fewer than {self._settings.max_waiting}",
                 remedy=f"Try again in {RETRY_DELAY_MS} ms.",
             )
-        await self._publisher.confirm(self.size)
+        await self._publisher.confirm()
         await self._publisher.require_quorum_in_time(self._head)
         # The node may have begun to close, or been halted, during the waits above.
         self._require_open()
@@ -293,7 +295,9 @@ class ExchangeLog:
         return await self._receipts.again(index, opened, self._publisher.newest)
 
     async def checkpoint(self) -> bytes:
-        """The newest signed note with its cosignatures; signs the current head when nothing was signed yet."""
+        """The newest signed note with its cosignatures; signs the current head when nobody has signed it yet."""
+        self._require_open()
+        self._head = await self._read_head()
         await self._publish_up_to(self.size)
         return self._publisher.newest.note.encode()
 
@@ -364,9 +368,13 @@ class ExchangeLog:
     async def _publish_up_to(self, size: int) -> None:
         """Have a checkpoint with its quorum over at least `size` entries, as far as the log has them."""
         self._require_open()
-        await self._publisher.confirm(self.size)
+        await self._publisher.confirm()
         if not self._publisher.covers(size):
+            self._head = await self._read_head()
             await self._publish([])
+
+    async def _read_head(self) -> DurableHead:
+        return await self._loop.run_in_executor(self._commit_thread, self._committer.current)
 
     async def _publish(self, batch: Sequence[_Durable]) -> None:
         """Sign the durable head, have it cosigned, release the receipts of `batch`."""

@@ -2,7 +2,8 @@
 
 Whoever calls `publish` gives a size and root that are on disk, and has called `confirm` before. Promised: `confirm`
 returns only when the witnesses know no more of this log than it holds, and nothing is signed any more once one of them
-has shown another history.
+has shown another history. Where several processes append to one log, a witness may have cosigned another one's later
+head: then the later head is read from the store, and signed instead. A witness is ahead only when it is ahead of that.
 """
 
 import asyncio
@@ -14,14 +15,19 @@ from carbonport.crypto.notes import NoteSigner, SignedNote
 from carbonport.crypto.witness_policy import WitnessPolicy
 from carbonport.errors import CarbonportError, FailedVerification, Unavailable
 from carbonport.node.log.committer import DurableHead
-from carbonport.node.log.cosigners import ConsistencyProver, Cosigners
+from carbonport.node.log.cosigners import BEHIND, ConsistencyProver, Cosigners, HeadReader
 from carbonport.node.log.settings import LogSettings
 from carbonport.node.log.stored_log import unpublished
+
+MAX_HEADS = 8
+"""How many heads are signed in a row because a witness has cosigned another process's later one; after that the last
+one goes without cosignatures, as when the witnesses are slow."""
 
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """A signed checkpoint: its note, its size, and what the quorum vouched for (None: none asked, or none met)."""
+    """A signed checkpoint of a head, or of a later one: its note, its size, and what the quorum vouched for (None: none
+    asked, or none met)."""
 
     note: SignedNote
     size: int
@@ -40,10 +46,12 @@ class Publisher:
         policy: WitnessPolicy,
         cosigners: Cosigners,
         prove: ConsistencyProver,
+        read_head: HeadReader,
         settings: LogSettings,
         clock: Clock,
     ) -> None:
         """`prove` gives consistency proofs between sizes of this log."""
+        self._read_head = read_head
         self._origin = origin
         self._signer = signer
         self._policy = policy
@@ -94,31 +102,40 @@ class Publisher:
         self._newest = None
         await before.close()
 
-    async def confirm(self, size: int) -> None:
-        """Ask the witnesses, once, whether they know more than the `size` entries that this log holds.
+    async def confirm(self) -> None:
+        """Ask the witnesses, once, whether they know more than the entries that this log holds.
 
         Raises as `Cosigners.require_not_ahead`; a witness that is ahead halts the log.
         """
         if not self._confirmed:
             async with self._one_at_a_time:
-                await self._ask_witnesses(size)
+                await self._ask_witnesses()
 
     async def publish(self, head: DurableHead) -> Published:
         """Sign a durable head and have it cosigned; FailedVerification when a witness knows another history."""
         self.require_working()
-        size, root = head
-        note = sign_checkpoint(Checkpoint(self._origin, size, root), self._signer)
-        if size:
-            try:
-                note = await self._cosigners.gather(note, size, self._prove)
-            except FailedVerification as error:
-                self._halted = error
-                raise
+        note, size = await self._cosigned(head)
         published = self._judge(note, size)
         # A later call may have come back first; and a quorum once met is not forgotten for a line that is missing now.
         if self._newest is None or size > self._newest.size or not published.provisional:
             self._newest = published
         return published
+
+    async def _cosigned(self, head: DurableHead) -> tuple[SignedNote, int]:
+        """The note of the head, or of a later one, with what cosignatures there are."""
+        for _ in range(MAX_HEADS):
+            size, root = head
+            note = sign_checkpoint(Checkpoint(self._origin, size, root), self._signer)
+            if not size:
+                break
+            try:
+                return await self._cosigners.gather(note, size, self._prove), size
+            except FailedVerification as error:
+                head = await self._read_head()
+                if error.id != BEHIND or head[0] <= size:
+                    self._halted = error
+                    raise
+        return note, size
 
     async def require_quorum_in_time(self, head: DurableHead) -> None:
         """Unavailable (`log-without-quorum`) when the quorum has been missing for longer than the settings allow."""
@@ -142,12 +159,12 @@ class Publisher:
         """Stop asking witnesses."""
         await self._cosigners.close()
 
-    async def _ask_witnesses(self, size: int) -> None:
+    async def _ask_witnesses(self) -> None:
         self.require_working()
         if self._confirmed:
             return
         try:
-            await self._cosigners.require_not_ahead(size)
+            await self._cosigners.require_not_ahead(self._read_head)
         except FailedVerification as error:
             self._halted = error
             raise

@@ -26,7 +26,8 @@ _ADVANCE = (
 )
 _KEEP_NOTE = (
     update(logs)
-    .where(logs.c.log == bindparam("of_log"))
+    # Another process may have published a later one.
+    .where(logs.c.log == bindparam("of_log"), logs.c.note_size <= bindparam("new_size"))
     .values(note_size=bindparam("new_size"), note=bindparam("new_note"))
 )
 
@@ -80,7 +81,7 @@ def advance_head(connection: Connection, log: int, old_size: int, size: int, roo
 
 
 def keep_note(connection: Connection, log: int, size: int, note: bytes) -> None:
-    """Remember the last published checkpoint note."""
+    """Remember the last published checkpoint note, unless a later one is known."""
     connection.execute(_KEEP_NOTE, {"of_log": log, "new_size": size, "new_note": note})
 
 
@@ -134,6 +135,18 @@ def read_frontier(connection: Connection, head: Head) -> Frontier:
             remedy="Sign nothing: run `carbonport log fsck`, keep the store, and restore the last backup.",
         )
     return frontier
+
+
+def require_continued(connection: Connection, head: Head, size: int, root: bytes) -> None:
+    """FailedVerification (`log-root-mismatch`) unless the stored tree continues that of `size` entries with `root`."""
+    if size > head.size or Frontier.read(size, node_reader(connection, head.log)).root() != root:
+        raise FailedVerification(
+            "log-root-mismatch",
+            where=head.origin,
+            found=f"a stored tree that does not continue the {size} entries that this process knew",
+            expected="entries that other processes appended, and nothing else changed",
+            remedy="Sign nothing: run `carbonport log fsck`, keep the store, and restore the last backup.",
+        )
 
 
 class NodeCache:

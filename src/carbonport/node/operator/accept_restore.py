@@ -20,13 +20,11 @@ from carbonport.node import control
 from carbonport.node.config import LogSettings, write_config
 from carbonport.node.home import NodeHome
 from carbonport.node.identity.key_ring import KeyUse
+from carbonport.node.log.cosigners import BEHIND
 from carbonport.node.open_node import OpenNode
 from carbonport.node.operator.commands import log_decision
 from carbonport.node.participant import Participant
 from carbonport.node.restored import COMPLETE, LOST, Restore, decide_restore, read_restore
-
-BEHIND = "log-behind-witness"
-"""Error id of a log that has fewer entries than a witness has cosigned."""
 
 
 async def accept_restore(

@@ -1,8 +1,8 @@
 """The store of a node: one SQLite file by default, or a PostgreSQL database, behind the same few doors.
 
 `Store.open` brings the schema up to date; `Store.open_read_only` never writes a byte (the verifier on site).
-`reading` gives a consistent snapshot, `writing` a transaction that is all or nothing; `lock_writer` makes
-this process the one that may append to logs. Promised: when `writing` ends without an error, its rows survive
+`reading` gives a consistent snapshot, `writing` a transaction that is all or nothing; `lock_writer` gives
+the right to append to logs. Promised: when `writing` ends without an error, its rows survive
 a power failure (SQLite: WAL with synchronous=FULL; PostgreSQL: synchronous_commit=on). Every database error
 leaves as one of `carbonport.errors`, without the driver's text. Not promised: that a transaction which ended
 in an error was rolled back, when the connection broke during its commit; read before doing it again.
@@ -10,7 +10,7 @@ in an error was rolled back, when the connection broke during its commit; read b
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any, cast
 
@@ -22,7 +22,7 @@ from carbonport.errors import Malformed, Misuse, Unavailable
 from carbonport.node.store.failures import store_failures
 from carbonport.node.store.location import Location, locate
 from carbonport.node.store.migrations import applied_version, migrate, require_current_version
-from carbonport.node.store.writer_lock import AdvisoryWriterLock, FileWriterLock, WriterLock
+from carbonport.node.store.writer_lock import WRITES, AdvisoryWriterLock, FileWriterLock, WriterLock
 
 BUSY_WAIT_MS = 5_000
 """How long a statement waits for another connection's lock before `store-locked`."""
@@ -32,9 +32,6 @@ APPLICATION_ID = 0x43506F72
 
 CONNECT_TIMEOUT_S = 5
 """How long opening a PostgreSQL connection may take."""
-
-_WRITES = "carbonport_writes"
-"""Execution option of a connection whose transactions write."""
 
 
 class Store:
@@ -121,20 +118,20 @@ class Store:
         """A transaction: durable when the block ends, undone when it raises."""
         self._require_writable()
         with store_failures(self.name), self._engine.connect() as plain:
-            connection = plain.execution_options(**{_WRITES: True})
+            connection = plain.execution_options(**{WRITES: True})
             with connection.begin():
                 yield connection
 
     def lock_writer(self) -> "Writer":
-        """Become the one process that appends to logs; Unavailable (`store-writer-elsewhere`) when there is
-        one."""
+        """Get the right to append to logs. SQLite gives it to one process; Unavailable (`store-writer-elsewhere`) when
+        another one has it."""
         self._require_writable()
         lock: WriterLock
         if self._location.file is not None:
             lock = FileWriterLock(self._engine, self._location.file)
         else:
             lock = AdvisoryWriterLock(self._engine, self.name)
-        return Writer(lock, self.name)
+        return Writer(lock)
 
     def scrub(self) -> None:
         """Clear what deleted rows have left behind in the database's own files (SQLite's WAL, PostgreSQL's
@@ -166,20 +163,20 @@ class Store:
 
 
 class Writer:
-    """The holder of the writer's lock: transactions that only it can make."""
+    """The right to append: transactions of which there is one at a time."""
 
-    def __init__(self, lock: WriterLock, where: str) -> None:
+    def __init__(self, lock: WriterLock) -> None:
         """Use `Store.lock_writer`."""
         self._lock = lock
-        self._where = where
 
-    @contextmanager
-    def writing(self) -> Iterator[Connection]:
-        """Like `Store.writing`, under the lock; Unavailable when the lock was lost to another process."""
-        with store_failures(self._where):
-            connection = self._lock.connection().execution_options(**{_WRITES: True})
-            with connection.begin():
-                yield connection
+    @property
+    def alone(self) -> bool:
+        """Whether what this writer left is what it finds; else another process may have appended since."""
+        return self._lock.alone
+
+    def writing(self) -> AbstractContextManager[Connection]:
+        """Like `Store.writing`, under the lock."""
+        return self._lock.transaction()
 
     def release(self) -> None:
         """Let another process write."""
@@ -207,7 +204,7 @@ def _engine(location: Location, *, read_only: bool, max_size_bytes: int | None) 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
         # A write transaction takes its lock at once: upgrading a read lock later can fail in the middle.
-        writes = connection.get_execution_options().get(_WRITES, False)
+        writes = connection.get_execution_options().get(WRITES, False)
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
     return engine

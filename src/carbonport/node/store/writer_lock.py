@@ -1,29 +1,27 @@
-"""The lock of the one writer: whoever holds it may append to the logs of a store, nobody else.
+"""The writer's lock: whoever holds it may append to the logs of a store, nobody else meanwhile.
 
-SQLite: an exclusive `flock` on `<store file>.writer`, which the kernel drops when the process ends, however
-it ends. PostgreSQL: a session's advisory lock, held by the very connection that writes: when that connection
-is lost, so is the lock, and no write of the old holder can come late. Not promised: anything on a network
-file system whose `flock` does not reach other machines; use PostgreSQL there.
+SQLite: an exclusive `flock` on `<store file>.writer`, from the opening of a log to its end; the kernel drops it when
+the process ends, however it ends. PostgreSQL: an advisory lock for the length of one transaction, so that several
+processes may append in turns; it ends with the transaction, and when the connection is lost both are. Not promised:
+anything on a network file system whose `flock` does not reach other machines; use PostgreSQL there.
 """
 
 import fcntl
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Protocol
 
 from sqlalchemy import Connection, Engine, text
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from carbonport.errors import Misuse, Unavailable
 from carbonport.node.store.failures import store_failures
 
-WRITER_WAIT_MS = 5_000
-"""How long a PostgreSQL writer waits for the server to notice that the last one has died."""
+WRITES = "carbonport_writes"
+"""Execution option of a connection whose transactions write."""
 
-_LOCK_NOT_AVAILABLE = "55P03"
-_ADVISORY_LOCK = text("SELECT pg_advisory_lock(1129336663, hashtext(current_schema()))")
+_ADVISORY_LOCK = text("SELECT pg_advisory_xact_lock(1129336663, hashtext(current_schema()))")
 """Two 32-bit keys: "CPWR" in ASCII, and the schema, so that two stores in one database do not share a
 writer."""
 _MUST_BE_ON = ("fsync", "full_page_writes")
@@ -31,17 +29,23 @@ _MUST_BE_ON = ("fsync", "full_page_writes")
 
 
 class WriterLock(Protocol):
-    """Held from its making to `release`; `connection` is where its holder writes."""
+    """The right to append, from its making to `release`."""
 
-    def connection(self) -> Connection:
-        """The writing connection; Unavailable when the lock was lost and another process has it."""
+    alone: bool
+    """Whether nobody else can append between two transactions of this holder either."""
+
+    def transaction(self) -> AbstractContextManager[Connection]:
+        """A transaction in which its holder is the only writer; Unavailable (`store-locked`) when another one takes too
+        long."""
 
     def release(self) -> None:
-        """Give the lock up; the writer may not be used any more."""
+        """Give the right up; the writer may not be used any more."""
 
 
 class FileWriterLock:
     """The SQLite form of `WriterLock`."""
+
+    alone = True
 
     def __init__(self, engine: Engine, file: Path) -> None:
         self._where = str(file)
@@ -49,16 +53,18 @@ class FileWriterLock:
         try:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             with store_failures(self._where):
-                self._connection = engine.connect()
+                self._connection = engine.connect().execution_options(**{WRITES: True})
         except BaseException as error:
             os.close(self._descriptor)
             if isinstance(error, OSError):
                 raise _writer_elsewhere(self._where) from None
             raise
 
-    def connection(self) -> Connection:
-        """The one connection of the writer."""
-        return self._connection
+    @contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        """On the one connection of the writer."""
+        with store_failures(self._where), self._connection.begin():
+            yield self._connection
 
     def release(self) -> None:
         """Close the connection, then drop the lock."""
@@ -69,47 +75,23 @@ class FileWriterLock:
 class AdvisoryWriterLock:
     """The PostgreSQL form of `WriterLock`."""
 
+    alone = False
+
     def __init__(self, engine: Engine, where: str) -> None:
         self._engine = engine
         self._where = where
-        self._connection: Connection | None = None
-        self._connection = self._acquire()
+        with store_failures(where), engine.connect() as connection:
+            self._require_durable(connection)
 
-    def connection(self) -> Connection:
-        """The connection that holds the lock; taken anew when the old one broke and nobody else was
-        faster."""
-        if self._connection is None or self._connection.closed or self._connection.invalidated:
-            if self._connection is not None:
-                self._connection.close()
-                self._connection = None
-            self._connection = self._acquire()
-        return self._connection
+    @contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        """On any connection: what it reads once it has the lock, no other writer changes before its end."""
+        with store_failures(self._where), self._engine.connect() as connection, connection.begin():
+            connection.execute(_ADVISORY_LOCK)
+            yield connection
 
     def release(self) -> None:
-        """Close the session, and with it the lock: a pooled connection would keep it."""
-        if self._connection is not None:
-            with _ignored_database_errors():
-                self._connection.invalidate()
-            self._connection.close()
-
-    def _acquire(self) -> Connection:
-        with store_failures(self._where):
-            connection = self._engine.connect()
-            try:
-                with connection.begin():
-                    self._require_durable(connection)
-                    connection.exec_driver_sql(f"SET LOCAL lock_timeout = {WRITER_WAIT_MS}")
-                    connection.execute(_ADVISORY_LOCK)
-            except BaseException as error:
-                connection.invalidate()
-                connection.close()
-                if (
-                    isinstance(error, DBAPIError)
-                    and getattr(error.orig, "sqlstate", "") == _LOCK_NOT_AVAILABLE
-                ):
-                    raise _writer_elsewhere(self._where) from None
-                raise
-            return connection
+        """Nothing is held between transactions."""
 
     def _require_durable(self, connection: Connection) -> None:
         for setting in _MUST_BE_ON:
@@ -124,20 +106,11 @@ class AdvisoryWriterLock:
                 )
 
 
-@contextmanager
-def _ignored_database_errors() -> Iterator[None]:
-    """Closing a broken connection may fail again; there is nothing left to lose."""
-    try:
-        yield
-    except SQLAlchemyError:
-        return
-
-
 def _writer_elsewhere(where: str) -> Unavailable:
     return Unavailable(
         "store-writer-elsewhere",
         where=where,
         found="another process that writes to this store",
         expected="one writer",
-        remedy="Stop the other node process, or send this work to it; a second writer is never started.",
+        remedy="Stop the other process, or send this work to it; several processes of one node need PostgreSQL.",
     )

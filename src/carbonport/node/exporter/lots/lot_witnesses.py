@@ -74,7 +74,7 @@ class LotWitnesses:
         publisher = self._publisher(stated)
         try:
             publisher.require_working()
-            await publisher.confirm(size)
+            await publisher.confirm()
         except FailedVerification as error:
             raise Refused(
                 "lot-behind-witness",
@@ -93,9 +93,8 @@ class LotWitnesses:
         publisher = self._publisher(stated)
         if publisher.covers(stored.size):
             return publisher.newest
-        head = await asyncio.to_thread(self._head, lot_id)
-        await publisher.confirm(head[0])
-        return await publisher.publish(head)
+        await publisher.confirm()
+        return await publisher.publish(await asyncio.to_thread(self._head, lot_id))
 
     def _head(self, lot_id: str) -> DurableHead:
         with self._participant.store.reading() as connection:
@@ -127,6 +126,9 @@ class LotWitnesses:
                 entries = lot_rows.entry_bytes(connection, lot_id, new)
             return consistency_proof(old, new, _Levels([leaf_hash(each) for each in entries]).read)
 
+        async def read_head() -> DurableHead:
+            return await asyncio.to_thread(self._head, lot_id)
+
         policy = self._policy(stated)
         publisher = Publisher(
             origin,
@@ -134,6 +136,7 @@ class LotWitnesses:
             policy=policy,
             cosigners=Cosigners(origin, cosigners, policy, timeout_s=DEFAULT_SETTINGS.witness_timeout_s),
             prove=prove,
+            read_head=read_head,
             settings=DEFAULT_SETTINGS,
             clock=self._participant.clock,
         )
