@@ -15,20 +15,27 @@ from carbonport.attestation.bench import Examination, SignedStatement, examine
 from carbonport.attestation.bundle import Bundle, write_bundle
 from carbonport.attestation.check_report import Report
 from carbonport.attestation.checks import verify_bundle
+from carbonport.attestation.commitment_evidence import CommitmentEvidence, commit_results
+from carbonport.attestation.commitments import LeafOpening
+from carbonport.attestation.credential import COMMITTED_FORM
 from carbonport.attestation.evidence import Evidence
 from carbonport.attestation.examined_precursors import SuppliersOnSite
 from carbonport.attestation.good_graphs import good_graphs
+from carbonport.attestation.opened_suppliers import opened_suppliers
 from carbonport.attestation.presentation import PresentationSeal
 from carbonport.attestation.proof_checking import ProofBinding
+from carbonport.attestation.proof_evidence import ProofEvidence
 from carbonport.attestation.shown_graph import place_key
 from carbonport.attestation.signed_figures import SignedFigures, signed_figures
 from carbonport.attestation.statement import StatusReference
 from carbonport.attestation.statement_draft import StatementDraft, draft_statement
 from carbonport.attestation.supplier_reading import BundleFile, BundleReader
+from carbonport.attestation.supplier_statements import OpenedSupplier
 from carbonport.attestation.trust_list import TrustedKey, issue_trust_list
 from carbonport.crypto.canonical import Json
 from carbonport.crypto.log_entry import EntryType, FieldName
 from carbonport.crypto.notes import NoteSigner
+from carbonport.crypto.sealing import HpkeKeyPair, hpke_generate, hpke_open
 from carbonport.footprint.calculation import Calculation, calculate
 from carbonport.footprint.catalogue import Catalogue
 from carbonport.footprint.intake.yaml_ledger import parse_yaml_ledger
@@ -92,12 +99,57 @@ def supplier_bundle() -> bytes:
     return w.world().data
 
 
+@cache
+def mill_hpke() -> HpkeKeyPair:
+    """What is sealed to the mill opens with it."""
+    return hpke_generate()
+
+
+def unseal(kid: str, info: bytes, sealed: bytes) -> bytes:
+    """The mill opens what was sealed to it."""
+    assert kid == "hpke-mill"
+    return hpke_open(mill_hpke().private, info, sealed)
+
+
+def commitments(
+    cn: str = "72083900",
+    openings: Sequence[LeafOpening] | None = None,
+    statement: SignedStatement | None = None,
+) -> CommitmentEvidence:
+    """What the steelworks shows of its coil when it keeps the value secret."""
+    signed = w.world().statement if statement is None else statement
+    return commit_results(
+        w.world().openings if openings is None else openings,
+        process="steel",
+        cn=cn,
+        results=["see_direct", "default_share"],
+        customer=MILL,
+        hpke_kid="hpke-mill",
+        hpke_public=mill_hpke().public,
+        statement=signed.digest,
+    )
+
+
+COMMITTED_CLAIMS: Mapping[str, Json] = {
+    "see_direct": dict(COMMITTED_FORM),
+    "default_share": dict(COMMITTED_FORM),
+}
+
+
+@cache
+def secret_bundle() -> bytes:
+    """The steelworks' attestation of its coil with the value committed to, as the mill keeps it."""
+    return w.build_world(claims=w.gate_claims(**COMMITTED_CLAIMS), evidence=commitments()).data
+
+
 def taken(bundle: bytes, plant: Ledger | None = None) -> Ledger:
     """The mill's ledger with the coil's value from a bundle."""
     with TemporaryDirectory() as folder:
         path = Path(folder) / "coil.json"
         path.write_bytes(bundle)
-        return with_attested_precursors(plant or tube_mill(), [("coil", str(path))], CATALOGUE, READER)[0]
+        return with_attested_precursors(
+            plant or tube_mill(), [("coil", str(path))], CATALOGUE, READER, unseal
+        )[0]
 
 
 def on_site(*bundles: bytes) -> SuppliersOnSite:
@@ -158,7 +210,14 @@ class Mill:
             "items": values,
         }
 
-    def evidence(self, statement: SignedStatement, *, open_paths: Sequence[str] = (COIL,)) -> Evidence:
+    def evidence(
+        self,
+        statement: SignedStatement,
+        *,
+        open_paths: Sequence[str] = (COIL,),
+        secrets: Sequence[bytes] = (),
+        suppliers: Sequence[OpenedSupplier] | None = None,
+    ) -> Evidence:
         """The sealed proof of the tubes' specific emissions."""
         good = self.figures.goods[0]
         assert good.sealed is not None
@@ -172,10 +231,17 @@ class Mill:
             results={"see_direct": self.calculation.goods[0].attested("see_direct")},
             open_paths=open_paths,
             nonce_secret=w.NONCE_SECRET,
+            suppliers=opened_suppliers(self.ledger, on_site(*secrets).bundles)
+            if suppliers is None
+            else suppliers,
         ).prove()
 
     def bundle(
-        self, statement: SignedStatement, evidence: Evidence, claims: Mapping[str, Json] | None = None
+        self,
+        statement: SignedStatement,
+        evidence: Evidence,
+        claims: Mapping[str, Json] | None = None,
+        **changes: object,
     ) -> bytes:
         """The customer's bundle of the tubes."""
         k = w.keys()
@@ -206,7 +272,10 @@ class Mill:
             trust_lists=lists(),
             anchors={"EU": (k.eu_list.public_jwk,)},
         )
-        return write_bundle(bundle, k.other_importer)
+        if isinstance(evidence, ProofEvidence):
+            token = w.status(k.verifier, w.STATEMENT_STATUS_URI, w.VERIFIER)
+            bundle = replace(bundle, supplier_status={one.digest: token for one in evidence.suppliers})
+        return write_bundle(replace(bundle, **changes), k.other_importer)  # type: ignore[arg-type]
 
 
 def checked(bundle: bytes, *suppliers: bytes) -> Report:
@@ -224,3 +293,9 @@ def checked(bundle: bytes, *suppliers: bytes) -> Report:
 def mill() -> Mill:
     """The sound mill, with the coil from the steelworks' attestation."""
     return Mill.of(taken(supplier_bundle()))
+
+
+@cache
+def secret_mill() -> Mill:
+    """The same with the value that the steelworks shows to the mill alone."""
+    return Mill.of(taken(secret_bundle()))

@@ -283,7 +283,7 @@ def number_of(
     node: Mapping[str, Any], values: Mapping[str, Number], forms: Mapping[Label, Form], lowered: PlainClaim
 ) -> Number:
     match node["kind"]:
-        case "input" | "attested":
+        case "input" | "attested" | "committed":
             label = (node["path"], node["unit"], node["decimals"], node["bits"])
             return normal(Fraction(1, 10 ** node["decimals"]), forms[label], [])
         case "constant":

@@ -34,10 +34,12 @@ def plain_accepts(
     leaves: Mapping[Label, Point],
     proof: bytes,
     ranges_hold: RangeCheck,
+    suppliers: Mapping[str, Point] | None = None,
 ) -> bool:
-    """Whether the proof holds. `claim` has the fields of a claim by name, `graph` is the signed graph's JSON."""
+    """Whether the proof holds. `claim` has the fields of a claim by name, `graph` is the signed graph's JSON;
+    `suppliers` are suppliers' commitments by leaf."""
     try:
-        _accept(claim, graph, leaves, proof, ranges_hold)
+        _accept(claim, graph, leaves, proof, ranges_hold, suppliers or {})
     except (NoError, Malformed, KeyError):
         return False
     return True
@@ -49,6 +51,7 @@ def _accept(
     leaves: Mapping[Label, Point],
     proof: bytes,
     ranges_hold: RangeCheck,
+    suppliers: Mapping[str, Point],
 ) -> None:
     nodes = {node["id"]: node for node in graph["nodes"]}
     targets = {name: nodes[graph["outputs"][name + "_rounded"]] for name in claim["results"]}
@@ -57,11 +60,11 @@ def _accept(
         if node["id"] in wanted:
             wanted.update(operands_of(node))
     kept = [node for node in graph["nodes"] if node["id"] in wanted]
-    figures = [node for node in kept if node["kind"] in ("input", "attested")]
+    figures = [node for node in kept if node["kind"] in ("input", "attested", "committed")]
     labels = sorted({(n["path"], n["unit"], n["decimals"], n["bits"]) for n in figures})
     for node in figures:
         digests = node.get("attestations", [])
-        if digests != sorted(set(digests)) or (node["kind"] == "attested" and not digests):
+        if digests != sorted(set(digests)) or (node["kind"] != "input" and not digests):
             raise NoError("attested by nothing, or not in order")
 
     data = memoryview(proof)
@@ -91,6 +94,13 @@ def _accept(
                 raise NoError("an opening out of range")
             if G * opened[label] + H * blinding != leaves[label]:
                 raise NoError("an opening of another leaf")
+    links = {
+        (node["path"], node["unit"], node["decimals"], node["bits"]): node["leaf"]
+        for node in figures
+        if node["kind"] == "committed"
+    }
+    if any(label in opened or label[2] != 5 for label in links):
+        raise NoError("a supplier's secret is opened, or has other decimals")
     lowered = PlainClaim(bits(int.from_bytes(take(2), "big")))
     closed = [label for label in labels if label not in opened]
     forms = {label: lowered.variable(0, 2 ** label[3] - 1) for label in closed}
@@ -151,13 +161,19 @@ def _accept(
     fields += [len(points), *(point.encode() for point in points), len(derived)]
     for (_, width), point in zip(lowered.ranges, derived, strict=True):
         fields += [width, point.encode()]
+    linked = [(i, links[label]) for i, label in enumerate(closed) if label in links]
+    if linked:
+        fields.append(len(linked))
+    for _, leaf in linked:
+        fields += [leaf, suppliers[leaf].encode()]
     hasher = TupleHash256.new(digest_bytes=64)
     for one in fields:
         hasher.update(one if isinstance(one, bytes) else str(one).encode())
     context = hasher.digest()
 
-    if lowered.products or inverses:
-        _relation(lowered, inverses, points, context, take)
+    if lowered.products or inverses or linked:
+        theirs = [(i, suppliers[leaf]) for i, leaf in linked]
+        _relation(lowered, inverses, theirs, points, context, take)
     for packed in packed_ranges([width for _, width in lowered.ranges]):
         widths = [lowered.ranges[i][1] for i in packed]
         size = 4
@@ -173,6 +189,7 @@ def _accept(
 def _relation(
     lowered: PlainClaim,
     inverses: list[Form],
+    theirs: list[tuple[int, Point]],
     points: list[Point],
     context: bytes,
     take: Callable[[int], bytes],
@@ -212,6 +229,11 @@ def _relation(
     for one in inverses:
         inverse = scalar()
         equations.append(([(0, 1)], [*((inverse, i, c) for i, c in terms(one)), (scalar(), 1, 1)]))
+
+    for i, point in theirs:
+        image = terms(form({i: 1}))
+        elements.append(point)
+        equations.append(([*image, (len(elements) - 1, -1)], [(scalar(), 1, 1)]))
 
     def le(number: int) -> bytes:
         return number.to_bytes(4, "little")

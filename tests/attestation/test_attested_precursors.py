@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import world as w
-from mill_world import CATALOGUE, READER, tube_mill
+from mill_world import CATALOGUE, READER, tube_mill, unseal
 
 from carbonport.attestation.supplier_reading import BundleReader
 from carbonport.errors import CarbonportError
@@ -24,12 +24,12 @@ def bundle(tmp_path: Path) -> str:
 
 def refusal(ledger: Ledger, *pairs: tuple[str, str], reader: BundleReader = READER) -> tuple[str, str]:
     with pytest.raises(CarbonportError) as caught:
-        with_attested_precursors(ledger, pairs, CATALOGUE, reader)
+        with_attested_precursors(ledger, pairs, CATALOGUE, reader, unseal)
     return caught.value.id, caught.value.found
 
 
 def test_the_attested_values_stand_in_the_ledger_with_their_origin(bundle: str) -> None:
-    ledger, taken = with_attested_precursors(tube_mill(), [("coil", bundle)], CATALOGUE, READER)
+    ledger, taken = with_attested_precursors(tube_mill(), [("coil", bundle)], CATALOGUE, READER, unseal)
     (coil,) = ledger.precursors
     attested = w.calculation().goods[0].attested("see_direct")
     assert coil.basis == "attested"
@@ -49,7 +49,7 @@ def test_the_attested_values_stand_in_the_ledger_with_their_origin(bundle: str) 
 
 def test_a_precursor_known_by_its_category_takes_the_attested_code(bundle: str) -> None:
     plant = tube_mill("category: Iron or steel products, country: China, amount: 300 t")
-    ledger, _ = with_attested_precursors(plant, [("coil", bundle)], CATALOGUE, READER)
+    ledger, _ = with_attested_precursors(plant, [("coil", bundle)], CATALOGUE, READER, unseal)
     assert ledger.precursors[0].cn == "72083900"
 
 
@@ -90,7 +90,9 @@ def test_a_bundle_that_fails_a_check_or_is_for_another_is_refused(bundle: str, t
 
 
 def test_an_attestation_of_another_year_does_not_stand_for_this_one(bundle: str) -> None:
-    ledger, _ = with_attested_precursors(tube_mill(period="2027"), [("coil", bundle)], CATALOGUE, READER)
+    ledger, _ = with_attested_precursors(
+        tube_mill(period="2027"), [("coil", bundle)], CATALOGUE, READER, unseal
+    )
     with pytest.raises(CarbonportError) as caught:
         calculate(ledger)
     assert caught.value.id == "precursor-period"

@@ -32,6 +32,7 @@ from carbonport.attestation.signed_figures import SignedFigures, signed_figures
 from carbonport.attestation.statement import AccreditationReference, Statement, StatusReference
 from carbonport.attestation.statement_draft import StatementDraft, draft_statement, open_draft, seal_draft
 from carbonport.attestation.statement_tree import StatementTree
+from carbonport.attestation.supplier_statements import OpenedSupplier
 from carbonport.attestation.trust_list import (
     Accreditation,
     NodeEntry,
@@ -154,12 +155,13 @@ def listed_note(signer: NoteSigner, usage: str) -> TrustedKey:
     return TrustedKey(kid, usage, "note", {}, text, NOW - 180 * DAY, NOW + 180 * DAY)
 
 
-def _participant(
+def participant(
     participant_id: str,
     role: str,
     *entries: TrustedKey,
     accreditation: Accreditation | None = None,
 ) -> Participant:
+    """An entry of a trust list."""
     jurisdiction, _, number = participant_id.partition("/")
     node = NodeEntry(f"{role}.example:7443", ("ab" * 32,), f"spiffe://{jurisdiction.lower()}/node/{number}")
     return Participant(
@@ -198,10 +200,8 @@ def chinese_list(**changes: object) -> TrustList:
         prev_hash="77" * 32,
         recognised={"EU": (k.eu_list.public_jwk,)},
         participants=(
-            _participant(
-                EXPORTER, "exporter", listed(k.exporter, "seal"), listed_note(k.exporter_log, "log")
-            ),
-            _participant(
+            participant(EXPORTER, "exporter", listed(k.exporter, "seal"), listed_note(k.exporter_log, "log")),
+            participant(
                 VERIFIER,
                 "verifier",
                 listed(k.verifier, "verifier-seal"),
@@ -225,9 +225,9 @@ def european_list(**changes: object) -> TrustList:
         prev_hash="33" * 32,
         recognised={"CN": (k.cn_list.public_jwk,)},
         participants=(
-            _participant(IMPORTER, "importer", listed(k.importer, "seal")),
-            _participant(OTHER_IMPORTER, "importer", listed(k.other_importer, "seal")),
-            _participant(REGULATOR, "regulator", listed_note(k.witness, "witness")),
+            participant(IMPORTER, "importer", listed(k.importer, "seal")),
+            participant(OTHER_IMPORTER, "importer", listed(k.other_importer, "seal")),
+            participant(REGULATOR, "regulator", listed_note(k.witness, "witness")),
         ),
         witness_rule=WitnessRule(1, (REGULATOR,)),
     )
@@ -435,11 +435,20 @@ def proof_task(
     open_paths: Collection[str],
     nonce_secret: bytes,
     tree: StatementTree | None = None,
+    suppliers: Sequence[OpenedSupplier] = (),
 ) -> EvidenceTask:
     """What proving these results from this graph takes."""
     digest = graph.digest.hex()
     claim = claim_under(statement, binding, process=process, cn=cn, results=results, digest=digest)
-    return evidence_task(openings, graph, claim, open_paths=open_paths, nonce_secret=nonce_secret, tree=tree)
+    return evidence_task(
+        openings,
+        graph,
+        claim,
+        open_paths=open_paths,
+        nonce_secret=nonce_secret,
+        tree=tree,
+        suppliers=suppliers,
+    )
 
 
 _PROOFS: dict[tuple[object, ...], Evidence] = {}

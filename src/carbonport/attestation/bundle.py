@@ -13,18 +13,20 @@ and the pinned keys are the importer's word: a reader with anchors of its own gi
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from carbonport.attestation.bundled_lot import BundledLot, read_bundled_lot
 from carbonport.attestation.participants import JURISDICTION, MAX_KEYS, PARTICIPANT_ID, read_public_jwk
 from carbonport.attestation.presentation import MAX_PRESENTATION_BYTES
 from carbonport.attestation.strict_fields import StrictFields
+from carbonport.attestation.supplier_statements import MAX_SUPPLIER_STATEMENTS
 from carbonport.attestation.trust_list import MAX_TRUST_LIST_BYTES
 from carbonport.crypto.canonical import Json, canonical_bytes, parse_canonical
 from carbonport.crypto.jws import Jwk, SigningKey, peek_header, sign_jws, verify_jws
 from carbonport.crypto.notes import VerifierKey
 from carbonport.crypto.receipt import MAX_RECEIPT_BYTES, Receipt
 from carbonport.errors import FailedVerification, Malformed
+from carbonport.footprint.graph import SHA256_HEX
 
 BUNDLE_FORMAT = "carbonport-bundle/1"
 """Names the format."""
@@ -52,6 +54,7 @@ class Bundle:
     `presentation` and `receipt` are the bytes as received, but for the lines of unknown witnesses in the
     receipt's note. `received_at` is the time (unix seconds) of the importer's own first log entry about it:
     the signing time where the trust lists ask for no witness. `anchors` are the importer's pinned keys.
+    `supplier_status` has the status tokens of suppliers' statements that the proof shows, by statement (digest).
     """
 
     importer: str
@@ -63,6 +66,7 @@ class Bundle:
     trust_lists: tuple[str, ...]
     anchors: Mapping[str, Sequence[Jwk]]
     lot: BundledLot | None = None
+    supplier_status: Mapping[str, str] = field(default_factory=dict)
     seal: str = ""
 
     def seal_kid(self) -> str:
@@ -100,6 +104,7 @@ def read_bundle(data: bytes) -> Bundle:
             remedy="Use a version of the program that knows the format.",
         )
     status = fields.nested("status")
+    suppliers = status.each("suppliers", _read_supplier_status, max_items=MAX_SUPPLIER_STATEMENTS)
     anchors = fields.each("anchors", _read_anchors, max_items=MAX_TRUST_LISTS)
     bundle = Bundle(
         importer=fields.text("importer", pattern=PARTICIPANT_ID),
@@ -114,6 +119,7 @@ def read_bundle(data: bytes) -> Bundle:
         ),
         anchors=dict(anchors),
         lot=read_bundled_lot(fields.value("lot")),
+        supplier_status=dict(suppliers),
         seal=fields.text("seal", max_chars=MAX_SEAL_BYTES),
     )
     status.finish()
@@ -123,6 +129,13 @@ def read_bundle(data: bytes) -> Bundle:
             "bundle-anchors",
             found="a jurisdiction with two sets of anchors",
             expected="one set for each",
+            remedy="Ask the importer for a bundle written by the program.",
+        )
+    if [digest for digest, _ in suppliers] != sorted(bundle.supplier_status):
+        raise Malformed(
+            "bundle-suppliers",
+            found="status tokens of suppliers' statements in another order, or one twice",
+            expected="one for each statement, in the order of their digests",
             remedy="Ask the importer for a bundle written by the program.",
         )
     return bundle
@@ -137,7 +150,14 @@ def _parts(bundle: Bundle) -> dict[str, Json]:
         "presentation": bundle.presentation.decode(),
         "receipt": bundle.receipt.decode(),
         "lot": None if bundle.lot is None else bundle.lot.to_json(),
-        "status": {"attestation": bundle.attestation_status, "statement": bundle.statement_status},
+        "status": {
+            "attestation": bundle.attestation_status,
+            "statement": bundle.statement_status,
+            "suppliers": [
+                {"statement": digest, "token": token}
+                for digest, token in sorted(bundle.supplier_status.items())
+            ],
+        },
         "trustLists": list(bundle.trust_lists),
         "anchors": [
             {"jurisdiction": name, "keys": [dict(jwk) for jwk in keys]}
@@ -149,6 +169,11 @@ def _parts(bundle: Bundle) -> dict[str, Json]:
 def _seal_payload(bundle: Bundle) -> bytes:
     digest = hashlib.sha256(canonical_bytes(_parts(bundle))).hexdigest()
     return canonical_bytes({"iss": bundle.importer, "sha256": digest})
+
+
+def _read_supplier_status(fields: StrictFields) -> tuple[str, str]:
+    token = fields.text("token", max_chars=MAX_STATUS_TOKEN_BYTES)
+    return fields.text("statement", pattern=SHA256_HEX), token
 
 
 def _read_anchors(fields: StrictFields) -> tuple[str, tuple[Jwk, ...]]:

@@ -13,29 +13,22 @@ from carbonport.attestation.credential import Attestation, attestation_kid, veri
 from carbonport.attestation.listed_log import receipt_log_key
 from carbonport.attestation.lots.consignment_check import VerifyRanges
 from carbonport.attestation.lots.stated_lots import stated_lot
-from carbonport.attestation.precursor_steps import ReadSuppliers, precursor_attestations
+from carbonport.attestation.precursor_steps import ReadSuppliers, precursor_attestations, supplier_statements
 from carbonport.attestation.presentation import Presentation
 from carbonport.attestation.proof_checking import ProofFinding
 from carbonport.attestation.result_steps import attested_values, published_threshold, result_proof
 from carbonport.attestation.statement import (
-    MISSTATED,
     Statement,
     StatusReference,
     statement_digest,
-    statement_kid,
-    verify_statement,
 )
-from carbonport.attestation.trust_list import Participant, TrustedKey
+from carbonport.attestation.statement_verification import StatementVerification, differs, unknown_key
+from carbonport.attestation.trust_list import TrustedKey
 from carbonport.attestation.trust_store import Anchors, SeenList, TrustStore
-from carbonport.attestation.witness_rules import known_note_keys, witness_requirement
-from carbonport.crypto.jws import peek_header
+from carbonport.attestation.witness_rules import known_note_keys
 from carbonport.crypto.log_entry import EntryType, FieldName
 from carbonport.crypto.receipt import Receipt
-from carbonport.crypto.statuslist import verify_status
 from carbonport.errors import CarbonportError, FailedVerification
-
-NO_QUORUM_ID = "witness-quorum"
-"""The error of a checkpoint whose cosignatures do not suffice."""
 
 
 class BundleVerification:
@@ -143,7 +136,7 @@ class BundleVerification:
     def seal(self) -> str:
         bundle = self._bundle
         if self._importer is not None and bundle.importer != self._importer:
-            raise _differs("importer of the bundle", bundle.importer, self._importer)
+            raise differs("importer of the bundle", bundle.importer, self._importer)
         kid, at = bundle.seal_kid(), bundle.received_at
         listed = self._store.participant(bundle.importer, now=self._now).key(kid, "seal")
         if listed is not None and at < listed.valid_from <= self._now:
@@ -157,14 +150,14 @@ class BundleVerification:
         """The issuer is whoever's key it is: an unverified name leads nowhere."""
         credential = self._presentation.credential
         kid = attestation_kid(credential)
-        owners = {owner.id: key for owner, key in self._owners(kid, "seal")}
+        owners = {owner.id: key for owner, key in self._statements.owners(kid, "seal")}
         if not owners:
-            raise _unknown_key(kid)
+            raise unknown_key(kid)
         # The kid is the key's thumbprint: whoever lists it lists the same key.
         attestation = verify_attestation(credential, next(iter(owners.values())).jwk)
         issuer = attestation.header.issuer
         if issuer not in owners:
-            raise _differs("attestation issuer", issuer, " or ".join(sorted(owners)))
+            raise differs("attestation issuer", issuer, " or ".join(sorted(owners)))
         self._attestation = attestation
         return f"attestation {attestation.header.id} of {issuer}"
 
@@ -193,7 +186,9 @@ class BundleVerification:
         return f"entry {self._receipt.index} of the log of {header.issuer}"
 
     def exporter_witnessed(self) -> str:
-        witnessed = self._witnessed_time(self._receipt, self._attestation.header.issuer, self._log_key)
+        witnessed = self._statements.witnessed_time(
+            self._receipt, self._attestation.header.issuer, self._log_key
+        )
         self._crossed_at = self._bundle.received_at if witnessed is None else witnessed
         source = "the importer's own log" if witnessed is None else "its witnesses"
         return f"crossed by {self._crossed_at}, as {source} have it"
@@ -203,7 +198,7 @@ class BundleVerification:
         kid = attestation_kid(self._presentation.credential)
         self._store.signing_key(issuer.id, kid, "seal", at=self._crossed_at, now=self._now)
         if "exporter" not in issuer.roles:
-            raise _differs(
+            raise differs(
                 "attestation issuer role", f"{issuer.id}, no exporter", "an exporter of the trust list"
             )
         return f"{issuer.name}, key {kid}, valid at {self._crossed_at}"
@@ -215,7 +210,7 @@ class BundleVerification:
     def importer_binding(self) -> str:
         found, expected = self._attestation.header.importer, self._importer or self._bundle.importer
         if found != expected:
-            raise _differs("attestation importer", found, expected)
+            raise differs("attestation importer", found, expected)
         return found
 
     def consignment_binding(self) -> str:
@@ -223,7 +218,7 @@ class BundleVerification:
             return "none: a claim about the good, whatever consignment"
         found = self._attestation.text("consignment")
         if self._consignment is not None and found != self._consignment:
-            raise _differs("attestation consignment", found, self._consignment)
+            raise differs("attestation consignment", found, self._consignment)
         return f"{found}, net mass {self._attestation.text('net_mass')} t"
 
     def statement_signature(self) -> str:
@@ -236,51 +231,20 @@ class BundleVerification:
                 expected=f"statement {pointer.digest}, which the attestation names",
                 remedy="Ask the exporter for the statement that the attestation rests on.",
             )
-        key = self._store.participant(pointer.issuer, now=self._now).key(
-            statement_kid(token), "verifier-seal"
-        )
-        if key is None:
-            raise _unknown_key(statement_kid(token))
-        statement = verify_statement(token, key.jwk)
-        if statement.issuer != pointer.issuer:
-            raise _differs("statement issuer", statement.issuer, pointer.issuer)
+        statement, key = self._statements.signature(token, pointer.issuer)
         self._statement, self._statement_key = statement, key
         return f"version {statement.version} of {statement.issuer}, {statement.leaf_count} commitments"
 
     def statement_receipt(self) -> str:
         receipt, issuer = self._presentation.statement_receipt, self._statement.issuer
-        key = receipt_log_key(
-            self._store,
-            receipt,
-            issuer,
-            payload=self._presentation.statement.encode(),
-            expected={},
-            entry_type=EntryType.STATEMENT,
-            now=self._now,
-        )
-        witnessed = self._witnessed_time(receipt, issuer, key)
+        witnessed = self._statements.receipt(receipt, self._presentation.statement, issuer)
         self._signed_at = self._bundle.received_at if witnessed is None else witnessed
         source = "as received" if witnessed is None else "witnessed"
         return f"entry {receipt.index} of the log of {issuer}, signed by {self._signed_at} ({source})"
 
     def verifier_accredited(self) -> str:
         statement = self._statement
-        if statement.issuer == statement.exporter:
-            raise FailedVerification(
-                "verifier-not-independent",
-                found=f"{statement.issuer} as exporter and verifier",
-                expected="a verifier independent of the operator",
-                remedy="Do not rely on the statement.",
-            )
-        self._store.signing_key(
-            statement.issuer, self._statement_key.kid, "verifier-seal", at=self._signed_at, now=self._now
-        )
-        held = self._store.accreditation(
-            statement.issuer, statement.activity_groups, at=self._signed_at, now=self._now
-        )
-        claimed = statement.accreditation
-        if (claimed.body, claimed.certificate, claimed.scheme) != (held.body, held.certificate, held.scheme):
-            raise _differs("statement accreditation", claimed.certificate, held.certificate)
+        held = self._statements.accredited(statement, self._statement_key, self._signed_at)
         return (
             f"{held.body} {held.certificate} for {', '.join(statement.activity_groups)} at {self._signed_at}"
         )
@@ -293,28 +257,22 @@ class BundleVerification:
 
     def statement_opinion(self) -> str:
         statement = self._statement
-        if statement.opinion == "not-satisfactory" or statement.materiality.outcome in MISSTATED:
-            raise FailedVerification(
-                "statement-opinion",
-                found=f"opinion {statement.opinion}, materiality {statement.materiality.outcome}",
-                expected="a satisfactory opinion, no material misstatement",
-                remedy="Do not declare these values; ask the exporter for a corrected report.",
-            )
+        self._statements.opinion(statement)
         if "verification_opinion" in self._attestation.items:
             stated = self._attestation.text("verification_opinion")
             if stated != statement.opinion:
-                raise _differs("opinion in the attestation", stated, statement.opinion)
+                raise differs("opinion in the attestation", stated, statement.opinion)
         return f"{statement.opinion}, largest difference {statement.materiality.largest_percent} %"
 
     def statement_scope(self) -> str:
         statement, header = self._statement, self._attestation.header
         cn, period = self._attestation.text("cn"), self._attestation.period
         if statement.exporter != header.issuer:
-            raise _differs("statement exporter", statement.exporter, header.issuer)
+            raise differs("statement exporter", statement.exporter, header.issuer)
         if statement.period != period:
-            raise _differs("statement period", statement.period, period)
+            raise differs("statement period", statement.period, period)
         if statement.good(header.process, cn) is None:
-            raise _differs("statement good", "no such good", f"{header.process}/{cn}")
+            raise differs("statement good", "no such good", f"{header.process}/{cn}")
         is_claim = bool(self._attestation.bounds)
         stated = None if is_claim else stated_lot(statement, header.statement.digest, header.process)
         self._lot = LotSteps(self._bundle.lot, stated, self._attestation, self._store, self._now)
@@ -336,7 +294,11 @@ class BundleVerification:
         buyer = self._attestation.header.issuer
         anchors = self._bundle.anchors if self._anchors is None else self._anchors
         suppliers = self._read_suppliers(buyer, anchors)
-        return precursor_attestations(self._attestation, self._finding, suppliers)
+        found = precursor_attestations(self._attestation, self._finding, suppliers)
+        secret = supplier_statements(
+            self._attestation, self._finding, self._bundle.supplier_status, self._statements
+        )
+        return found + (f"; kept secret by their suppliers: {secret}" if secret else "")
 
     def lot_entries(self) -> str:
         return self._lot.entries()
@@ -350,71 +312,16 @@ class BundleVerification:
     def lot_standing(self) -> str:
         return self._lot.standing()
 
-    def _owners(self, kid: str, usage: str) -> list[tuple[Participant, TrustedKey]]:
-        """Who lists a key of this id and usage."""
-        return [
-            (participant, key)
-            for held in self._store.held_lists()
-            for participant in held.trust_list.participants
-            if (key := participant.key(kid, usage)) is not None
-        ]
-
-    def _witnessed_time(self, receipt: Receipt, owner: str, key: TrustedKey) -> int | None:
-        """The time the witnesses vouch for, with the log key valid then; None when no witness is asked
-        for.
-        """
-        reader = self._importer or self._bundle.importer
-        requirement = witness_requirement(self._store, log_owner=owner, reader=reader, now=self._now)
-        try:
-            time = requirement.check(receipt.checkpoint)
-        except FailedVerification as error:
-            if error.id != NO_QUORUM_ID:
-                raise
-            raise FailedVerification(
-                "receipt-provisional",
-                found=f"provisional: {error.found}",
-                expected=error.expected,
-                remedy="Keep the bundle, do not rely on it yet; upgrade the receipt once witnesses cosigned.",
-                where=f"log of {owner}",
-            ) from None
-        at = self._bundle.received_at if time is None else time
-        self._store.signing_key(owner, key.kid, "log", at=at, now=self._now)
-        return time
+    @property
+    def _statements(self) -> StatementVerification:
+        return StatementVerification(
+            self._store,
+            now=self._now,
+            reader=self._importer or self._bundle.importer,
+            received_at=self._bundle.received_at,
+            allowed_staleness=self._allowed_staleness,
+        )
 
     def _status(self, token: str, issuer: str, reference: StatusReference, seal_usage: str) -> str:
-        """A status token is signed by a key of its own or by the issuer's seal, valid when it was made."""
-        kid = str(peek_header(token).get("kid", ""))
-        participant = self._store.participant(issuer, now=self._now)
-        key = participant.key(kid, "status") or participant.key(kid, seal_usage)
-        if key is None:
-            raise _unknown_key(kid)
-        as_of = verify_status(
-            token,
-            key.jwk,
-            issuer=issuer,
-            uri=reference.uri,
-            index=reference.index,
-            now=self._now,
-            max_age_seconds=self._allowed_staleness,
-        )
-        self._store.signing_key(issuer, kid, key.usage, at=as_of, now=self._now)
+        as_of = self._statements.status(token, issuer, reference, seal_usage)
         return f"valid as of {as_of}, {self._now - as_of} s ago"
-
-
-def _differs(where: str, found: str, expected: str) -> FailedVerification:
-    return FailedVerification(
-        "bundle-mismatch",
-        found=found,
-        expected=expected,
-        remedy="Do not rely on the bundle for this purpose; ask the exporter or importer for the right one.",
-        where=where,
-    )
-
-
-def _unknown_key(kid: str) -> FailedVerification:
-    return FailedVerification(
-        "bundle-unknown-key",
-        found=f"a signature by the key {kid or '(none)'}",
-        expected="a key that the trust lists hold for this signer and use",
-        remedy="Do not rely on the bundle; ask the signer which key it signed with.",
-    )

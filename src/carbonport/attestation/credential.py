@@ -13,6 +13,7 @@ import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from carbonport.attestation.participants import PARTICIPANT_ID
 from carbonport.attestation.statement import StatusReference, read_status_reference
@@ -34,6 +35,9 @@ ATTESTED_RESULTS = frozenset(
     {"see_direct", "see_indirect", "see_indirect_in_scope", "see_total", "default_share"}
 )
 """Items that the verifier signed as outputs: an attestation with one of them needs evidence for it."""
+
+COMMITTED_FORM: Mapping[str, Json] = MappingProxyType({"form": "commitment"})
+"""What stands in the place of a result that is committed to and not shown."""
 
 ATTESTATION_ID = re.compile(r"[0-9a-f]{32}")
 """16 random bytes in lowercase hex."""
@@ -110,8 +114,17 @@ class Attestation:
         return {
             name: _bound(item)
             for name in sorted(ATTESTED_RESULTS & self.items.keys())
-            if isinstance(item := self.items[name], Mapping)
+            if isinstance(item := self.items[name], Mapping) and item != COMMITTED_FORM
         }
+
+    @property
+    def committed(self) -> tuple[str, ...]:
+        """The results that are committed to in the verifier's statement and not shown."""
+        return tuple(
+            name
+            for name in sorted(ATTESTED_RESULTS & self.items.keys())
+            if self.items[name] == COMMITTED_FORM
+        )
 
     @property
     def claimed(self) -> tuple[Mapping[str, str], str]:

@@ -10,6 +10,8 @@ signed. A value one unit off in the last decimal, or an opening of another resul
 `proof` (`carbonport.attestation.proof_evidence`): the result is proved in zero knowledge from the *input* leaves
 and the signed graph, for one importer and consignment. What opening shows is weaker only in what it rests on:
 that the verifier computed the rounded result, which the bench does.
+
+`commitments` (`carbonport.attestation.commitment_evidence`): the results are not stated, but committed to.
 """
 
 import re
@@ -17,6 +19,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, TypeAlias
 
+from carbonport.attestation.commitment_evidence import CommitmentEvidence, read_commitment_evidence
 from carbonport.attestation.commitments import (
     ROLE_OUTPUT,
     SALT_BYTES,
@@ -84,7 +87,7 @@ class OpeningEvidence:
         }
 
 
-Evidence: TypeAlias = OpeningEvidence | ProofEvidence
+Evidence: TypeAlias = OpeningEvidence | ProofEvidence | CommitmentEvidence
 """Evidence of a kind that this version knows."""
 
 
@@ -94,11 +97,13 @@ def read_evidence(value: Json) -> Evidence:
     kind = fields.text("kind")
     if kind == ProofEvidence.kind:
         return read_proof_evidence(fields)
+    if kind == CommitmentEvidence.kind:
+        return read_commitment_evidence(fields)
     if kind != OpeningEvidence.kind:
         raise Malformed(
             "evidence-kind",
             found="evidence of another kind",
-            expected=f"{OpeningEvidence.kind} or {ProofEvidence.kind}",
+            expected=f"{OpeningEvidence.kind}, {CommitmentEvidence.kind} or {ProofEvidence.kind}",
             remedy="Use a version of the program that knows the kind.",
         )
     reason = fields.text("reason", pattern=_REASON)
@@ -158,6 +163,13 @@ def check_evidence(
     signed commitment hides another value; for a proof see `carbonport.attestation.proof_checking`, and
     `evidence-binding` when there is no binding to check it against.
     """
+    if isinstance(evidence, CommitmentEvidence):
+        raise FailedVerification(
+            "evidence-committed",
+            found="commitments in the place of evidence for stated results",
+            expected="openings or a proof",
+            remedy="Ask the exporter for a presentation with evidence for what it attests.",
+        )
     if isinstance(evidence, OpeningEvidence):
         _check_openings(evidence, statement, process=process, cn=cn, results=results)
         return None

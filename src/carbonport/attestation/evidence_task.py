@@ -1,7 +1,7 @@
 """Making evidence by proof: what it takes, apart from the statement, so that a process of its own can do it."""
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from carbonport.attestation.commitments import LeafLabel, LeafOpening
 from carbonport.attestation.proof_evidence import ProofEvidence, ShownLeaf
@@ -11,6 +11,7 @@ from carbonport.attestation.proving.prover import prove_results
 from carbonport.attestation.proving.result_claim import ResultClaim
 from carbonport.attestation.proving.shown_leaves import joint_path
 from carbonport.attestation.statement_tree import StatementTree
+from carbonport.attestation.supplier_statements import OpenedSupplier, SupplierStatement, shown_suppliers
 from carbonport.crypto.ambient import RandomBytes, system_random
 from carbonport.crypto.canonical import canonical_bytes
 from carbonport.crypto.pedersen import Opening
@@ -27,6 +28,7 @@ class EvidenceTask:
 
     `openings` are those of the leaves that the results rest on, `indices` their places in the statement, `path` the
     joint path to its root. The leaves at `open_paths` become public in the proof.
+    `suppliers` are shown for the values that suppliers keep secret, `supplier_openings` open them, by leaf (hex).
     """
 
     claim: ResultClaim
@@ -36,6 +38,8 @@ class EvidenceTask:
     path: tuple[bytes, ...]
     open_paths: frozenset[str]
     nonce_secret: bytes
+    suppliers: tuple[SupplierStatement, ...] = ()
+    supplier_openings: Mapping[str, Opening] = field(default_factory=dict)
 
     def require_provable(self) -> None:
         """Raise `Refused` when no proof can be made of the graph, as far as no value decides that: floors count as
@@ -53,6 +57,7 @@ class EvidenceTask:
             self.graph,
             by_label,
             open_paths=self.open_paths,
+            suppliers=self.supplier_openings,
             nonce_secret=self.nonce_secret,
             random_bytes=random_bytes,
         )
@@ -65,6 +70,7 @@ class EvidenceTask:
             ),
             path=self.path,
             proof=proof,
+            suppliers=self.suppliers,
         )
 
 
@@ -76,12 +82,13 @@ def evidence_task(
     open_paths: Collection[str],
     nonce_secret: bytes,
     tree: StatementTree | None = None,
+    suppliers: Sequence[OpenedSupplier] = (),
 ) -> EvidenceTask:
     """What proving `claim` takes (`carbonport.attestation.proof_checking.claim_under`).
 
     `openings` are all of the statement's, in leaf order; `graph` is the claim's; `tree` is the tree over the openings
-    when the caller keeps it. The gate decides which inputs are at `open_paths`. Raises `Refused` for a graph
-    that cannot be proved or is too large to be shown.
+    when the caller keeps it; `suppliers` are what suppliers' bundles showed and opened. The gate decides which inputs
+    are at `open_paths`. Raises `Refused` for a graph that cannot be proved or is too large to be shown.
     """
     tree = StatementTree(openings) if tree is None else tree
     size = len(canonical_bytes(graph.canonical()))
@@ -93,7 +100,9 @@ def evidence_task(
             remedy="Prove from the sealed graph, which shows the emissions attributed to a process as one figure.",
         )
     indices: list[int] = []
-    for label in ProvableGraph(graph, claim.results.keys()).leaves():
+    provable = ProvableGraph(graph, claim.results.keys())
+    secret = {node.leaf for node in provable.committed()}
+    for label in provable.leaves():
         index = tree.position(label.path)
         if index is None or index >= len(openings) or _integer(openings[index].label) != label:
             raise Misuse(
@@ -113,6 +122,10 @@ def evidence_task(
         path=tuple(joint_path(indices, tree.size, tree.subtree)) if indices else (),
         open_paths=frozenset(open_paths),
         nonce_secret=nonce_secret,
+        suppliers=shown_suppliers(suppliers, secret),
+        supplier_openings={
+            leaf: opening for one in suppliers for leaf, opening in one.openings.items() if leaf in secret
+        },
     )
 
 

@@ -10,11 +10,14 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from carbonport.attestation.commitments import period_text
+from carbonport.attestation.committed_leaves import CommittedLeaf
 from carbonport.attestation.supplier_bundles import MAX_BUNDLES, SupplierBundle, require_fit
 from carbonport.attestation.supplier_reading import BundleFile, BundleReader
+from carbonport.crypto.group import Point, decode_scalar
+from carbonport.crypto.pedersen import Opening, check_opening
 from carbonport.errors import CarbonportError
 from carbonport.footprint.cbam.precursors import ATTESTED
-from carbonport.footprint.ledger import Ledger, Precursor
+from carbonport.footprint.ledger import Ledger, Precursor, Record, SupplierCommitment
 
 Problem = tuple[str, str, str]
 """Where, what was found, what was expected. No values."""
@@ -63,7 +66,8 @@ def _compared(
     if precursor.period is None or period_text(precursor.period) != attestation.period:
         yield where, "another period", attestation.period
     values = bundles[0].values
-    stated = precursor.records.keys() - {"precursor_amount"}
+    yield from _committed(ledger, precursor, bundles[0])
+    stated = precursor.records.keys() - {"precursor_amount"} - bundles[0].committed.keys()
     for field in sorted(stated | values.keys()):
         path = precursor.records.get(field)
         if path is None or field not in values:
@@ -71,3 +75,29 @@ def _compared(
             yield f"{where} {field}", kept, "exactly what is attested"
         elif (ledger.records[path].declared, ledger.records[path].value) != (Decimal(values[field]),) * 2:
             yield path, "another value", "the attested value"
+
+
+def _committed(ledger: Ledger, precursor: Precursor, bundle: SupplierBundle) -> Iterator[Problem]:
+    """Values that the supplier keeps secret: statement and leaf are the bundle's, and its commitment hides the ledger's
+    declared value."""
+    leaves = bundle.committed
+    if precursor.commitments.keys() != leaves.keys():
+        yield f"precursor {precursor.id}", "commitments to other values", "those that the supplier commits to"
+        return
+    for field, leaf in leaves.items():
+        stated, path = precursor.commitments[field], precursor.records.get(field)
+        if (stated.statement, stated.leaf) != (bundle.statement.digest, leaf.entry.hex()):
+            yield f"precursor {precursor.id} {field}", "a leaf of another statement or value", "the bundle's"
+        elif path is None or not _opens(leaf, ledger.records[path], stated):
+            yield path or f"precursor {precursor.id} {field}", "another value", "the committed value"
+
+
+def _opens(leaf: CommittedLeaf, record: Record, stated: SupplierCommitment) -> bool:
+    if record.decimals != leaf.label.decimals or record.value != record.declared:
+        return False
+    try:
+        opening = Opening(record.declared_integer, decode_scalar(bytes.fromhex(stated.blinding)))
+        check_opening(Point.decode(leaf.commitment), opening, where=record.path)
+    except (CarbonportError, ValueError):
+        return False
+    return True

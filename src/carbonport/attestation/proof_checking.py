@@ -15,6 +15,11 @@ from carbonport.attestation.proving.signed_graph import read_signed_graph
 from carbonport.attestation.proving.verifier import verify_results
 from carbonport.attestation.statement import Statement
 from carbonport.attestation.statement_draft import StatementGood
+from carbonport.attestation.supplier_statements import (
+    SupplierValue,
+    supplier_commitments,
+    supplier_values,
+)
 from carbonport.crypto.ambient import RandomBytes, system_random
 from carbonport.crypto.group import Point
 from carbonport.crypto.merkle import leaf_hash
@@ -48,12 +53,14 @@ class ProofBinding:
 @dataclass(frozen=True, slots=True)
 class ProofFinding:
     """What a proof that holds was made from: the form of the signed graph, how many commitments stayed closed, and
-    the opened leaves by path, as plain decimals. `attested` are the figures that suppliers' attestations state."""
+    the opened leaves by path, as plain decimals. `attested` are the figures that suppliers' attestations state,
+    `suppliers` those whose values stay secret: that a verifier signed their leaves is still to be checked."""
 
     profile: str
     closed: int
     opened: Mapping[str, str]
     attested: tuple[Attested, ...] = ()
+    suppliers: tuple[SupplierValue, ...] = ()
 
 
 def check_proof_evidence(
@@ -88,12 +95,21 @@ def check_proof_evidence(
         verify_joint_path(hashes, statement.leaf_count, evidence.path, statement.root)
     commitments = {label: Point.decode(leaf.commitment) for label, leaf in shown}
     claim = claim_under(statement, binding, process=process, cn=cn, results=results, digest=digest)
-    opened = verify_results(claim, graph, commitments, evidence.proof, random_bytes=random_bytes)
+    suppliers = supplier_values(provable.committed(), evidence.suppliers)
+    opened = verify_results(
+        claim,
+        graph,
+        commitments,
+        evidence.proof,
+        suppliers=supplier_commitments(suppliers),
+        random_bytes=random_bytes,
+    )
     return ProofFinding(
         profile=SEALED if digest == good.sealed_digest else OPEN,
         closed=len(labels) - len(opened),
         opened={leaf.path: _decimal_text(value, leaf.decimals) for leaf, value in opened},
         attested=tuple(node for node in provable.nodes() if isinstance(node, Attested)),
+        suppliers=suppliers,
     )
 
 

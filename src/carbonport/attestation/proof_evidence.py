@@ -13,6 +13,11 @@ from typing import ClassVar
 from carbonport.attestation.commitments import MAX_LEAVES, SALT_BYTES
 from carbonport.attestation.proving.proof_layout import MAX_PROOF_BYTES
 from carbonport.attestation.strict_fields import StrictFields
+from carbonport.attestation.supplier_statements import (
+    MAX_SUPPLIER_STATEMENTS,
+    SupplierStatement,
+    read_supplier_statement,
+)
 from carbonport.crypto.canonical import Json, b64url_decode, b64url_encode
 from carbonport.crypto.group import POINT_BYTES
 from carbonport.crypto.merkle import HASH_BYTES
@@ -34,13 +39,15 @@ class ShownLeaf:
 
 @dataclass(frozen=True, slots=True)
 class ProofEvidence:
-    """The evidence. `graph` is canonical JSON as read; `leaves` are in the order of index and path alike."""
+    """The evidence. `graph` is canonical JSON as read; `leaves` are in the order of index and path alike.
+    `suppliers` show the commitments that suppliers' secret values are compared with."""
 
     kind: ClassVar[str] = "proof"
     graph: Json
     leaves: tuple[ShownLeaf, ...]
     path: tuple[bytes, ...]
     proof: bytes
+    suppliers: tuple[SupplierStatement, ...] = ()
 
     def to_json(self) -> Json:
         """As it stands in a presentation: hashes, salts and commitments as one text each."""
@@ -52,6 +59,7 @@ class ProofEvidence:
             "leaves": b64url_encode(shown),
             "path": b64url_encode(b"".join(self.path)),
             "proof": b64url_encode(self.proof),
+            "suppliers": [one.to_json() for one in self.suppliers],
         }
 
 
@@ -71,7 +79,8 @@ def read_proof_evidence(fields: StrictFields) -> ProofEvidence:
     )
     path = _pieces(fields, "path", HASH_BYTES, None)
     proof = b64url_decode(fields.text("proof", max_chars=2 * MAX_PROOF_BYTES))
-    evidence = ProofEvidence(fields.value("graph"), leaves, tuple(path), proof)
+    suppliers = fields.each("suppliers", read_supplier_statement, max_items=MAX_SUPPLIER_STATEMENTS)
+    evidence = ProofEvidence(fields.value("graph"), leaves, tuple(path), proof, suppliers)
     fields.finish()
     return evidence
 

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
 
+from carbonport.attestation.commitment_evidence import CommitmentEvidence, check_commitments
 from carbonport.attestation.credential import Attestation
 from carbonport.attestation.evidence import Evidence, OpeningEvidence, check_evidence
 from carbonport.attestation.lots.lot_identity import LotPlace
@@ -28,7 +29,11 @@ HELD_ELSEWHERE = frozenset({"cn", "period", "consignment", "verification_opinion
 
 
 def attested_values(attestation: Attestation) -> str:
-    """Direct emissions or a bound of them are attested; says what stands on the exporter's word alone."""
+    """Direct emissions, a bound of them or a commitment to them are attested; says what stands on the exporter's word
+    alone."""
+    committed = attestation.committed
+    if "see_direct" in committed and not attestation.results and not attestation.bounds:
+        return f"committed to, not shown: {', '.join(committed)}"
     claimed, threshold = attestation.claimed
     if "see_direct" not in claimed or (threshold and (attestation.results or len(claimed) > 1)):
         raise FailedVerification(
@@ -62,6 +67,8 @@ def result_proof(
     `place` is where the consignment stands in its lot, as the lot's own check has it.
     """
     header = attestation.header
+    if attestation.committed:
+        return None, _committed(attestation, statement, evidence)
     claimed, threshold = attestation.claimed
     if threshold and not isinstance(evidence, ProofEvidence):
         # Openings would show a value, and not this one.
@@ -102,6 +109,24 @@ def result_proof(
         None,
         f"not proved but opened: {results} are what the verifier signed; no proof for {evidence.reason}",
     )
+
+
+def _committed(attestation: Attestation, statement: Statement, evidence: Evidence) -> str:
+    if not isinstance(evidence, CommitmentEvidence):
+        raise FailedVerification(
+            "attestation-unshown",
+            found="results in the form of commitments, and other evidence",
+            expected="the verifier's commitment to each of them",
+            remedy="Ask the exporter for the attestation again.",
+        )
+    check_commitments(
+        evidence,
+        statement,
+        process=attestation.header.process,
+        cn=attestation.text("cn"),
+        results=attestation.committed,
+    )
+    return f"not shown but committed to: the verifier signed what {', '.join(attestation.committed)} are"
 
 
 def _require_listed(opened: Mapping[str, str], precursors: Json) -> None:

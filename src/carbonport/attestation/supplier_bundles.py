@@ -9,8 +9,13 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from carbonport.attestation.bundle import read_bundle
+from carbonport.attestation.commitment_evidence import CommitmentEvidence, Unseal, open_commitments
+from carbonport.attestation.commitments import output_path
+from carbonport.attestation.committed_leaves import CommittedLeaf
 from carbonport.attestation.credential import Attestation, attestation_digest
 from carbonport.attestation.presentation import Presentation
+from carbonport.attestation.supplier_statements import SupplierStatement
+from carbonport.crypto.pedersen import Opening
 from carbonport.errors import Malformed
 from carbonport.footprint.cbam.categories import same_category
 from carbonport.footprint.exact_decimal import parse_decimal
@@ -21,27 +26,61 @@ MAX_BUNDLES = 100
 """Consignments that one precursor may come from."""
 
 
+RESULTS = {"direct": "see_direct", "indirect": "see_indirect"}
+"""The attested results that a precursor takes."""
+
+
 @dataclass(frozen=True, slots=True)
 class SupplierBundle:
-    """A bundle that passed every check: the name of its file, its attestation, and that one's digest."""
+    """A bundle that passed every check: the name of its file, its attestation, that one's digest, and what crossed."""
 
     document: str
     digest: str
     attestation: Attestation
+    presentation: Presentation
 
     @classmethod
     def of(cls, document: str, data: bytes, attestation: Attestation) -> "SupplierBundle":
         """What counts of the bundle `data`, which holds `attestation` and passed every check."""
-        credential = Presentation.decode(read_bundle(data).presentation).credential
-        return cls(document, attestation_digest(credential), attestation)
+        presentation = Presentation.decode(read_bundle(data).presentation)
+        return cls(document, attestation_digest(presentation.credential), attestation, presentation)
 
     @property
     def values(self) -> dict[str, str]:
-        """The attested values by field of the precursor."""
+        """The attested values by field of the precursor; none when the supplier keeps them secret."""
+        if self.committed:
+            return {}
         values = {"precursor_see_direct": self.attestation.text("see_direct")}
         if "see_indirect" in self.attestation.items:
             values["precursor_see_indirect"] = self.attestation.text("see_indirect")
         return values
+
+    @property
+    def committed(self) -> dict[str, CommittedLeaf]:
+        """The leaves of values that the supplier keeps secret, by field of the precursor."""
+        evidence, header = self.presentation.evidence, self.attestation.header
+        if not isinstance(evidence, CommitmentEvidence):
+            return {}
+        leaves = {leaf.label.path: leaf for leaf in evidence.leaves}
+        cn = self.attestation.text("cn")
+        paths = {kind: output_path(header.process, cn, result) for kind, result in RESULTS.items()}
+        return {f"precursor_committed_{kind}": leaves[path] for kind, path in paths.items() if path in leaves}
+
+    @property
+    def statement(self) -> SupplierStatement:
+        """The supplier's verification statement, with the leaves of what it keeps secret."""
+        shown = self.presentation
+        return SupplierStatement(shown.statement, shown.statement_receipt, tuple(self.committed.values()))
+
+    def open(self, customer: str, unseal: Unseal) -> dict[str, Opening]:
+        """What opens the values that the supplier keeps secret, by field of the precursor: for its customer alone."""
+        evidence = self.presentation.evidence
+        if not isinstance(evidence, CommitmentEvidence):
+            return {}
+        openings = open_commitments(
+            evidence, customer=customer, statement=self.statement.digest, unseal=unseal
+        )
+        return {field: openings[leaf.label.path] for field, leaf in self.committed.items()}
 
 
 def require_fit(ledger: Ledger, precursor: Precursor, bundles: Sequence[SupplierBundle]) -> None:
@@ -78,9 +117,11 @@ def require_fit(ledger: Ledger, precursor: Precursor, bundles: Sequence[Supplier
         )
 
 
-def _agreed(item: SupplierBundle) -> tuple[dict[str, str], str, str]:
+def _agreed(item: SupplierBundle) -> tuple[object, ...]:
     """What all bundles of one precursor state alike."""
-    return item.values, item.attestation.period, item.attestation.text("cn")
+    leaves = {field: leaf.entry for field, leaf in item.committed.items()}
+    statement = item.statement.digest if leaves else ""
+    return item.values, leaves, statement, item.attestation.period, item.attestation.text("cn")
 
 
 def _other(precursor: Precursor, item: SupplierBundle, found: str, expected: str) -> Malformed:

@@ -26,8 +26,11 @@ MAX_NODES = 2_000_000
 
 GRAPH_DOMAIN = "carbonport/graph/v1"
 
-ATTESTATION_DIGEST = re.compile(r"[0-9a-f]{64}")
+SHA256_HEX = re.compile(r"[0-9a-f]{64}")
 """The digest of an attestation: SHA-256 in lowercase hex of what its issuer signed."""
+
+STATEMENT_LEAF = re.compile(r"[0-9a-f]{128}")
+"""A leaf of a verification statement, as its tree takes it: 64 bytes in lowercase hex."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +77,30 @@ class Attested(Input):
                 found=f"a figure that is called attested, with {len(self.attestations)} digests",
                 expected="the digest of each attestation that states it, once, in ascending order",
                 remedy="Take the suppliers' bundles in again; a value without an attestation is not attested.",
+                where=self.id,
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Committed(Attested):
+    """An attested record whose value the supplier keeps secret from all but its customer.
+
+    `statement` is the digest (SHA-256, hex) of the supplier's verification statement, `leaf` (64 bytes, hex) the leaf
+    of it that commits to the value. A proof never opens the record; it shows that both commitments hide the same.
+    """
+
+    kind: ClassVar[str] = "committed"
+    statement: str
+    leaf: str
+
+    def __post_init__(self) -> None:
+        Attested.__post_init__(self)
+        if not _is_digest(self.statement) or STATEMENT_LEAF.fullmatch(self.leaf) is None:
+            raise Malformed(
+                "graph-commitment",
+                found="a committed figure without the supplier's statement or leaf",
+                expected="a statement's SHA-256 and a leaf of 64 bytes, both in lowercase hex",
+                remedy="Take the supplier's bundle in again.",
                 where=self.id,
             )
 
@@ -157,7 +184,10 @@ class Root(Node):
 
 
 NODE_KINDS: Mapping[str, type[Node]] = MappingProxyType(
-    {node.kind: node for node in (Input, Attested, Constant, Sum, Product, Quotient, Floor, Round, Root)}
+    {
+        node.kind: node
+        for node in (Input, Attested, Committed, Constant, Sum, Product, Quotient, Floor, Round, Root)
+    }
 )
 
 
@@ -253,7 +283,7 @@ def graph_too_large(nodes: int) -> Malformed:
 
 
 def _is_digest(text: object) -> bool:
-    return isinstance(text, str) and ATTESTATION_DIGEST.fullmatch(text) is not None
+    return isinstance(text, str) and SHA256_HEX.fullmatch(text) is not None
 
 
 def _plain(value: object) -> Json:

@@ -11,6 +11,7 @@ from carbonport.errors import Misuse
 from carbonport.footprint.graph import (
     MAX_NODES,
     Attested,
+    Committed,
     Constant,
     Floor,
     Graph,
@@ -23,7 +24,7 @@ from carbonport.footprint.graph import (
     Sum,
     graph_too_large,
 )
-from carbonport.footprint.ledger import Ledger
+from carbonport.footprint.ledger import Ledger, SupplierCommitment
 from carbonport.footprint.tables.rule_tables import PublishedNumber
 
 NodeId = str
@@ -49,6 +50,14 @@ class GraphBuilder:
         record = self._ledger.records[path]
         digests = tuple(sorted(attestations))
         return self._add(Attested(path, record.unit, label, "", path, record.decimals, record.bits, digests))
+
+    def committed(
+        self, path: str, label: str, attestations: Sequence[str], commitment: SupplierCommitment
+    ) -> NodeId:
+        """The ledger record at `path`, which these attestations commit to and do not show."""
+        record = self._ledger.records[path]
+        signed = (tuple(sorted(attestations)), commitment.statement, commitment.leaf)
+        return self._add(Committed(path, record.unit, label, "", path, record.decimals, record.bits, *signed))
 
     def constant(self, node_id: NodeId, number: PublishedNumber, label: str) -> NodeId:
         """A published number, with its source."""

@@ -149,6 +149,19 @@ class SourceStream:
 
 
 @dataclass(frozen=True, slots=True)
+class SupplierCommitment:
+    """The supplier's signed commitment to a value that it keeps secret, and what opens it together with the value.
+
+    `statement` is the digest (SHA-256, hex) of the supplier's verification statement, `leaf` (64 bytes, hex) the leaf
+    of it that holds the commitment, `blinding` (hex) the commitment's blinding: secret.
+    """
+
+    statement: str
+    leaf: str
+    blinding: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Precursor:
     """A purchased precursor consumed by a process: CN code, country of origin, and the records that state it.
 
@@ -156,7 +169,7 @@ class Precursor:
     attestation, which `evidence` names), `measured` (the supplier's word), `default` or `unknown`. Without a
     CN code its aggregated goods `category` says what it is. `period` is the reporting period that the supplier's
     values are for (None: nobody states it). `attestations` are the digests (SHA-256, hex) of the attestations that
-    state an `attested` value.
+    state an `attested` value; `commitments` has by field those that the supplier committed to and does not show.
     """
 
     id: str
@@ -170,6 +183,7 @@ class Precursor:
     evidence: str = ""
     period: Period | None = None
     attestations: tuple[str, ...] = ()
+    commitments: Mapping[str, SupplierCommitment] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

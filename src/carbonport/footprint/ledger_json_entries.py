@@ -3,6 +3,7 @@
 What an entry does not have is left out, so that a ledger without it is written as it always was.
 """
 
+from collections.abc import Mapping
 from datetime import date
 
 from carbonport.crypto.canonical import Json
@@ -16,6 +17,7 @@ from carbonport.footprint.ledger import (
     Precursor,
     ProductionProcess,
     SourceStream,
+    SupplierCommitment,
     Utility,
 )
 from carbonport.footprint.ledger_json_strict import a_flag, a_list, a_text, an_object, texts, wrong
@@ -128,12 +130,19 @@ def precursor_json(precursor: Precursor) -> Json:
         data["period"] = [precursor.period.start.isoformat(), precursor.period.end.isoformat()]
     if precursor.attestations:
         data["attestations"] = list(precursor.attestations)
+    if precursor.commitments:
+        data["commitments"] = {
+            field: [one.statement, one.leaf, one.blinding] for field, one in precursor.commitments.items()
+        }
     return data
 
 
 def precursor_from_json(data: Json, where: str) -> Precursor:
     """The precursor that `precursor_json` wrote."""
-    keys, optional = "id label cn country process basis records", "category evidence period attestations"
+    keys, optional = (
+        "id label cn country process basis records",
+        "category evidence period attestations commitments",
+    )
     item = an_object(data, keys, where, optional)
     return Precursor(
         id=a_text(item["id"], where),
@@ -147,7 +156,20 @@ def precursor_from_json(data: Json, where: str) -> Precursor:
         evidence=a_text(item.get("evidence", ""), where),
         period=_a_period(item["period"], where) if "period" in item else None,
         attestations=tuple(a_text(digest, where) for digest in a_list(item.get("attestations", []), where)),
+        commitments=_commitments(item.get("commitments", {}), where),
     )
+
+
+def _commitments(data: Json, where: str) -> Mapping[str, SupplierCommitment]:
+    if not isinstance(data, dict):
+        raise wrong(where, "no object", "commitments by field")
+    found: dict[str, SupplierCommitment] = {}
+    for field, item in data.items():
+        parts_ = [a_text(part, where) for part in a_list(item, where)]
+        if len(parts_) != 3:
+            raise wrong(where, f"a commitment with {len(parts_)} parts", "statement, leaf and blinding")
+        found[field] = SupplierCommitment(*parts_)
+    return found
 
 
 def _a_period(data: Json, where: str) -> Period:

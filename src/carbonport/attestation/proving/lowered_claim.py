@@ -69,6 +69,14 @@ class RangeObligation:
 
 
 @dataclass(frozen=True, slots=True)
+class SupplierLink:
+    """The variable hides what a supplier's commitment hides: the one in the leaf (hex) of the supplier's statement."""
+
+    variable: int
+    leaf: str
+
+
+@dataclass(frozen=True, slots=True)
 class LoweredClaim:
     """Variables and obligations. `products` are indices of variables whose origin is a `ProductOf`; `nonzero` are
     forms known to be >= 0 that must not be 0; `contradicted` names results that public numbers disprove."""
@@ -81,6 +89,7 @@ class LoweredClaim:
     ranges: tuple[RangeObligation, ...]
     signs: tuple[bool, ...]
     contradicted: tuple[str, ...]
+    links: tuple[SupplierLink, ...] = ()
 
     @property
     def committed_by_prover(self) -> int:

@@ -22,7 +22,7 @@ from carbonport.attestation.proving.obligations import Obligations, SignOf
 from carbonport.attestation.proving.rational_values import RationalValue, rational_value
 from carbonport.attestation.proving.result_claim import MAX_RESULTS
 from carbonport.errors import Refused
-from carbonport.footprint.graph import Constant, Graph, Input, Node, Round
+from carbonport.footprint.graph import Committed, Constant, Graph, Input, Node, Round
 
 ROUNDED_SUFFIX = "_rounded"
 """Outputs of a graph that can be proved: the rest of the name is the result's."""
@@ -74,6 +74,11 @@ class ProvableGraph:
                 )
         return tuple(found[path] for path in sorted(found))
 
+    def committed(self) -> tuple[Committed, ...]:
+        """The figures that suppliers commit to and do not show, in the order of their paths."""
+        found = {node.path: node for node in self.nodes() if isinstance(node, Committed)}
+        return tuple(found[path] for path in sorted(found))
+
     def nodes(self) -> list[Node]:
         """The nodes that the results rest on, in topological order."""
         return self._nodes
@@ -99,6 +104,10 @@ class ProvableGraph:
         """What a proof of `results` (integers in units of the last decimal) has to show, when the leaves at the
         paths of `opened` are public with these values. With `at_most` they are upper bounds of the rounded results,
         which stay secret."""
+        secret = {node.path: node.leaf for node in self.committed()}
+        for figure in self.committed():
+            if figure.path in opened or figure.decimals != PUBLIC_RESULT_DECIMALS:
+                raise _refused_committed(figure)
         obligations = Obligations(sign_of)
         leaves = self.leaves()
         forms = {
@@ -119,7 +128,7 @@ class ProvableGraph:
             else:
                 rounds = isinstance(self._target(name), Round)
                 demand_rounded(obligations, value, decimals, results[name], name, rounds=rounds)
-        return obligations.claim(tuple(leaf for leaf in leaves if leaf.path in opened))
+        return obligations.claim(tuple(leaf for leaf in leaves if leaf.path in opened), secret)
 
     def _target(self, name: str) -> Node:
         target = self.graph.outputs.get(name + ROUNDED_SUFFIX)
@@ -138,6 +147,16 @@ def _leaf(node: Node) -> SignedInteger | None:
     if isinstance(node, Input):
         return SignedInteger(node.path, node.unit, node.decimals, node.bits)
     return None
+
+
+def _refused_committed(node: Committed) -> Refused:
+    return Refused(
+        "proof-committed",
+        found="a figure that its supplier keeps secret, opened or not with the decimals of a result",
+        expected=f"a closed figure of {PUBLIC_RESULT_DECIMALS} decimals, as the supplier committed to it",
+        remedy="Leave it closed; the packaged catalogue declares it with the decimals of a result.",
+        where=node.path,
+    )
 
 
 def _refused_result(found: str, expected: str) -> Refused:

@@ -5,7 +5,7 @@ group order (255 bits) holds between integers: nothing can wrap. Bounds come fro
 floor and from ranges; the same product is made once, the same range is proved once.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from carbonport.attestation.proving.linear_forms import LinearForm, variable
 from carbonport.attestation.proving.lowered_claim import (
@@ -15,6 +15,7 @@ from carbonport.attestation.proving.lowered_claim import (
     ProductOf,
     RangeObligation,
     SignedInteger,
+    SupplierLink,
     Variable,
 )
 from carbonport.crypto.pedersen import MAX_VALUE_BITS
@@ -149,8 +150,8 @@ class Obligations:
         """A rounding's ranges show form >= 1."""
         self._implied.add(form)
 
-    def claim(self, opened: tuple[SignedInteger, ...]) -> LoweredClaim:
-        """Everything collected."""
+    def claim(self, opened: tuple[SignedInteger, ...], committed: Mapping[str, str]) -> LoweredClaim:
+        """Everything collected. `committed` has by path the leaves of suppliers' statements that hide the same."""
         nonzero = [
             form
             for form, low in self._denominators.items()
@@ -165,6 +166,11 @@ class Obligations:
             ranges=tuple(self._ranges),
             signs=tuple(self._signs),
             contradicted=tuple(self._contradicted),
+            links=tuple(
+                SupplierLink(variable, committed[leaf.path])
+                for variable, leaf in enumerate(self._signed)
+                if leaf.path in committed
+            ),
         )
 
     def _positive(self, form: LinearForm, low: int) -> bool:

@@ -5,8 +5,9 @@ under one context. It never proves something that is not so: values that do not 
 refused before anything is made. Time depends on the secrets: make proofs off the path of requests.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from carbonport.attestation.proving.linear_forms import LinearForm, form_commitments
 from carbonport.attestation.proving.lowered_claim import (
@@ -34,6 +35,9 @@ from carbonport.footprint.graph import Graph
 BLINDING_STATEMENT_DOMAIN = "carbonport/result-proof-blindings/v1"
 """Domain string of what hedges the blindings of the prover's own commitments."""
 
+NO_SUPPLIERS: Mapping[str, Opening] = MappingProxyType({})
+"""For graphs without a value that a supplier keeps secret."""
+
 
 def prove_results(
     claim: ResultClaim,
@@ -41,6 +45,7 @@ def prove_results(
     openings: Mapping[SignedInteger, Opening],
     *,
     open_paths: Collection[str] = (),
+    suppliers: Mapping[str, Opening] = NO_SUPPLIERS,
     nonce_secret: bytes,
     random_bytes: RandomBytes = system_random,
 ) -> bytes:
@@ -48,8 +53,9 @@ def prove_results(
 
     `openings` are those of the statement's leaves, by their labels; more than needed may be there. The leaves at
     `open_paths` are opened in the proof: their values become public to whoever gets it, so the policy decides which;
-    paths that the results do not rest on are not opened. `nonce_secret` is 32 bytes of the node's own. Raises `Refused`
-    when the results are not those of the openings or the graph cannot be proved.
+    paths that the results do not rest on are not opened. `suppliers` are the openings of suppliers' commitments that
+    the graph names, by leaf (hex). `nonce_secret` is 32 bytes of the node's own. Raises `Refused` when the results are
+    not those of the openings or the graph cannot be proved.
     """
     if graph.digest.hex() != claim.graph_digest:
         raise Misuse(
@@ -80,7 +86,8 @@ def prove_results(
         at_most=claim.at_most,
     )
     witness.extend(lowered.variables)
-    _refuse_false(lowered, witness.values)
+    linked = [_supplier_opening(suppliers, link.leaf) for link in lowered.links]
+    _refuse_false(lowered, witness.values, linked)
 
     own = lowered.variables[len(closed) :]
     blindings = [opening.blinding for opening in closed]
@@ -97,16 +104,16 @@ def prove_results(
         commit(Opening(value, blinding)) for value, blinding in zip(witness.values, blindings, strict=True)
     ]
     derived = form_commitments([one.form for one in lowered.ranges], every)
-    context = claim.context(
-        lowered, [(leaf, opened[leaf.path].value) for leaf in lowered.opened], every, derived
-    )
+    shown = [(leaf, opened[leaf.path].value) for leaf in lowered.opened]
+    theirs = [commit(opening) for opening in linked]
+    context = claim.context(lowered, shown, every, derived, theirs)
     rest = [commitment.encode() for commitment in every[len(closed) :]]
     relation = ClaimRelation(lowered)
     if not relation.is_empty:
         rest.append(
             prove_relation(
-                relation.build(every),
-                relation.witness(witness.values, blindings),
+                relation.build(every, theirs),
+                relation.witness(witness.values, blindings, [opening.blinding for opening in linked]),
                 relation_tag(Form.COMPACT, RELATION_PURPOSE, context),
                 nonce_secret=nonce_secret,
                 random_bytes=random_bytes,
@@ -157,7 +164,21 @@ class _Witness:
                 raise AssertionError("closed leaves have their values from the beginning")
 
 
-def _refuse_false(lowered: LoweredClaim, values: list[int]) -> None:
+def _supplier_opening(suppliers: Mapping[str, Opening], leaf: str) -> Opening:
+    opening = suppliers.get(leaf)
+    if opening is None:
+        raise Misuse(
+            "proof-supplier-opening",
+            found="no opening of a supplier's commitment that the graph names",
+            expected="what the supplier sealed to its customer",
+            remedy="Take the supplier's bundle in again.",
+        )
+    return opening
+
+
+def _refuse_false(lowered: LoweredClaim, values: list[int], linked: Sequence[Opening]) -> None:
+    if any(values[link.variable] != theirs.value for link, theirs in zip(lowered.links, linked, strict=True)):
+        raise _false()
     ranges_hold = all(0 <= one.form.value(values) < 1 << one.width for one in lowered.ranges)
     if lowered.contradicted or not ranges_hold or any(not form.value(values) for form in lowered.nonzero):
         raise _false()

@@ -3,6 +3,7 @@
     opening of y = a form       the form's commitment = y*G + r*H
     product z = x*y             C_z = y*C_x + s*H
     y is not 0                  G = i*C_y + s*H         (i is the inverse of y modulo the order)
+    x is a supplier's value     C_x - C_supplier = s*H
 
 A form enters as its variables' commitments with coefficients, never as their sum. Each form is opened once for all
 products it is a factor of. That y is not 0 says y >= 1 only where y >= 0 is known: lowering asks for nothing else.
@@ -40,8 +41,8 @@ class ClaimRelation:
 
     @property
     def is_empty(self) -> bool:
-        """Whether there is no product and no inverse."""
-        return not self.lowered.products and not self.lowered.nonzero
+        """Whether there is no product, no inverse and no supplier's value."""
+        return not (self.lowered.products or self.lowered.nonzero or self.lowered.links)
 
     @cached_property
     def _steps(self) -> list[_ProductStep]:
@@ -62,8 +63,8 @@ class ClaimRelation:
     def _opened(self) -> list[LinearForm]:
         return list(dict.fromkeys(step.scalar_form for step in self._steps))
 
-    def build(self, commitments: Sequence[Point]) -> LinearRelation[Point]:
-        """The relation over the commitments of all variables."""
+    def build(self, commitments: Sequence[Point], suppliers: Sequence[Point]) -> LinearRelation[Point]:
+        """The relation over the commitments of all variables, and those of suppliers in the order of the links."""
         builder = RelationBuilder[Point](BLS12_381_G1)
         blinding_base = builder.element(H)
         elements: dict[int, int] = {}
@@ -96,10 +97,14 @@ class ClaimRelation:
             builder.equation(
                 [ImageTerm(BASE)], [*times(inverse, form), Term(builder.scalar(), blinding_base)]
             )
+        for link, point in zip(self.lowered.links, suppliers, strict=True):
+            difference = [*combination(variable(link.variable)), ImageTerm(builder.element(point), -1)]
+            builder.equation(difference, [Term(builder.scalar(), blinding_base)])
         return builder.build()
 
-    def witness(self, values: Sequence[int], blindings: Sequence[int]) -> list[int]:
-        """The relation's scalars for these openings of all variables."""
+    def witness(self, values: Sequence[int], blindings: Sequence[int], suppliers: Sequence[int]) -> list[int]:
+        """The relation's scalars for these openings of all variables; `suppliers` are the blindings of suppliers'
+        commitments in the order of the links."""
         secrets: list[int] = []
         for form in self._opened:
             secrets += [form.value(values), form.blinding(blindings)]
@@ -110,4 +115,6 @@ class ClaimRelation:
         for form in self.lowered.nonzero:
             inverse = pow(form.value(values), -1, ORDER)
             secrets += [inverse, -inverse * form.blinding(blindings)]
+        for link, blinding in zip(self.lowered.links, suppliers, strict=True):
+            secrets.append(blindings[link.variable] - blinding)
         return [secret % ORDER for secret in secrets]

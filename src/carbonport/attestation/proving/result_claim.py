@@ -83,11 +83,12 @@ class ResultClaim:
         opened: Sequence[tuple[SignedInteger, int]],
         commitments: Sequence[Point],
         derived: Sequence[Point],
+        suppliers: Sequence[Point] = (),
     ) -> bytes:
         """The 64-byte digest that the relation's proof and the range proofs both absorb.
 
         `opened` are the opened leaves with their values, `commitments` those of all variables, `derived` those of
-        the ranges' forms, each in the order of `lowered`.
+        the ranges' forms, `suppliers` suppliers' commitments, each in the order of `lowered`.
         """
         fields: list[HashField] = [
             SUITE,
@@ -125,4 +126,8 @@ class ResultClaim:
         fields.append(len(lowered.ranges))
         for obligation, commitment in zip(lowered.ranges, derived, strict=True):
             fields += [obligation.width, commitment.encode()]
+        if lowered.links:
+            fields.append(len(lowered.links))
+        for link, commitment in zip(lowered.links, suppliers, strict=True):
+            fields += [link.leaf, commitment.encode()]
         return tuple_hash(THRESHOLD_PROOF_DOMAIN if self.at_most else RESULT_PROOF_DOMAIN, *fields)

@@ -5,6 +5,7 @@ the exporter's making are only the claim's results and the proof. Raises when it
 """
 
 from collections.abc import Mapping
+from types import MappingProxyType
 
 from carbonport.attestation.proving.linear_forms import form_commitments
 from carbonport.attestation.proving.lowered_claim import LoweredClaim, SignedInteger
@@ -21,6 +22,9 @@ from carbonport.crypto.proofs.relation_proofs import Form, proof_bytes, relation
 from carbonport.errors import FailedVerification
 from carbonport.footprint.graph import Graph
 
+NO_SUPPLIERS: Mapping[str, Point] = MappingProxyType({})
+"""For graphs without a value that a supplier keeps secret."""
+
 
 def verify_results(
     claim: ResultClaim,
@@ -28,15 +32,16 @@ def verify_results(
     commitments: Mapping[SignedInteger, Point],
     proof: bytes,
     *,
+    suppliers: Mapping[str, Point] = NO_SUPPLIERS,
     random_bytes: RandomBytes = system_random,
 ) -> tuple[tuple[SignedInteger, int], ...]:
     """Raise unless `proof` proves `claim`; gives the leaves that it opens, with their values.
 
     `commitments` are those of the statement's leaves, by their labels; the caller has followed each to the signed
     root. `claim.graph_digest` is the digest that the verifier signed for this good, and `graph` is only used when it
-    has this digest. Raises `Malformed` for bytes
-    that are no such proof, `FailedVerification` for a claim that does not hold, and `Refused` for results that no
-    proof can be made of.
+    has this digest. `suppliers` are the commitments in suppliers' leaves that the graph names, by leaf (hex); the
+    caller has rebuilt each leaf. Raises `Malformed` for bytes that are no such proof, `FailedVerification` for a claim
+    that does not hold, and `Refused` for results that no proof can be made of.
     """
     if graph.digest.hex() != claim.graph_digest:
         raise FailedVerification(
@@ -71,10 +76,11 @@ def verify_results(
     every = [*(commitments[leaf] for leaf in lowered.signed), *own]
     derived = form_commitments([one.form for one in lowered.ranges], every)
     opened = [(leaf, parts.opened[leaf.path].value) for leaf in lowered.opened]
-    context = claim.context(lowered, opened, every, derived)
+    theirs = [_supplier_commitment(suppliers, link.leaf) for link in lowered.links]
+    context = claim.context(lowered, opened, every, derived, theirs)
 
     relation = ClaimRelation(lowered)
-    built = None if relation.is_empty else relation.build(every)
+    built = None if relation.is_empty else relation.build(every, theirs)
     relation_proof = b"" if built is None else reader.take(proof_bytes(built, Form.COMPACT))
     ranges: list[RangeClaim[Point]] = []
     for indices in lowered.range_proofs():
@@ -86,6 +92,18 @@ def verify_results(
         verify_relation(built, relation_proof, relation_tag(Form.COMPACT, RELATION_PURPOSE, context))
     verify_range_claims(ranges, random_bytes=random_bytes)
     return tuple(opened)
+
+
+def _supplier_commitment(suppliers: Mapping[str, Point], leaf: str) -> Point:
+    commitment = suppliers.get(leaf)
+    if commitment is None:
+        raise FailedVerification(
+            "proof-supplier-leaf",
+            found="no commitment of a supplier for a value that the graph takes from it",
+            expected="the leaf of the supplier's statement that the signed graph names",
+            remedy="Do not rely on the result; ask the exporter for evidence that shows it.",
+        )
+    return commitment
 
 
 def _lower(

@@ -83,9 +83,8 @@ def precursor_emissions(
             f"precursor/{precursor.id}/exempt", EXEMPT, f"{name}: origin {country.name}"
         )
         indirect, default = direct, False
-    elif "precursor_see_direct" in precursor.records:
-        path = precursor.records["precursor_see_direct"]
-        direct = _stated(builder, precursor, path, "specific direct embedded emissions")
+    elif (stated := _stated(builder, precursor, "direct")) is not None:
+        direct = stated
         indirect = _specific_indirect(builder, precursor)
     elif precursor.basis in (DEFAULT, UNKNOWN) and precursor.cn:
         direct, indirect = table_value(builder, precursor, country, entry, scope, year)
@@ -157,7 +156,6 @@ def _specific_indirect(builder: GraphBuilder, precursor: Precursor) -> NodeId | 
     """
     electricity = precursor.records.get("precursor_electricity")
     factor = precursor.records.get("precursor_electricity_factor")
-    stated = precursor.records.get("precursor_see_indirect")
     if electricity is not None and factor is not None:
         return builder.product(
             f"precursor/{precursor.id}/specific_indirect",
@@ -169,14 +167,21 @@ def _specific_indirect(builder: GraphBuilder, precursor: Precursor) -> NodeId | 
             label=f"{precursor.label}: specific indirect embedded emissions",
             equation="2547 Annex III Eq 56, per tonne: MWh/t × EF_el",
         )
-    if stated is not None:
-        return _stated(builder, precursor, stated, "specific indirect embedded emissions")
-    return None
+    return _stated(builder, precursor, "indirect")
 
 
-def _stated(builder: GraphBuilder, precursor: Precursor, path: str, what: str) -> NodeId:
-    """A figure that the supplier states: with the digests of its attestations where it attests it."""
-    label = f"{precursor.label}: {what}"
+def _stated(builder: GraphBuilder, precursor: Precursor, kind: str) -> NodeId | None:
+    """What the supplier states of `kind`, direct or indirect: with the digests of its attestations where it attests it,
+    and with its commitment where it keeps the value secret."""
+    label = f"{precursor.label}: specific {kind} embedded emissions"
+    path, secret = (precursor.records.get(f"precursor_{form}_{kind}") for form in ("see", "committed"))
+    if secret is not None:
+        commitment = precursor.commitments.get(f"precursor_committed_{kind}")
+        if commitment is None:
+            raise _missing(precursor, f"commitment of its supplier to the {kind} emissions")
+        return builder.committed(secret, label, precursor.attestations, commitment)
+    if path is None:
+        return None
     if precursor.basis == ATTESTED:
         return builder.attested(path, label, precursor.attestations)
     return builder.input(path, label)

@@ -25,7 +25,7 @@ from carbonport.footprint.cbam.scope import Scope
 from carbonport.footprint.exact_decimal import decimal_text
 from carbonport.footprint.intake import read_ledger
 from carbonport.node.exporter import inbox, issued
-from carbonport.node.exporter.attested_precursors import bundle_reader, with_attested_precursors
+from carbonport.node.exporter.attested_precursors import bundle_reader, unsealer, with_attested_precursors
 from carbonport.node.exporter.inbox import RequestState, StoredApproval
 from carbonport.node.exporter.ledgers import add_ledger, ledger_of, newest_ledger
 from carbonport.node.exporter.precursor_bundles import keep_bundles
@@ -64,7 +64,7 @@ async def intake(node: OpenNode, arguments: Arguments) -> Json:
     ledger = with_operator(read_ledger(path, catalogue), str(arguments.get("operator") or ""), catalogue)
     pairs = cast(list[list[str]], arguments.get("precursors") or [])
     reader = bundle_reader(node.participant, node.participant.id)
-    ledger, attested = with_attested_precursors(ledger, pairs, catalogue, reader)
+    ledger, attested = with_attested_precursors(ledger, pairs, catalogue, reader, unsealer(node.participant))
     scope = Scope(str(arguments["scope"])) if arguments.get("scope") else None
     calculation = calculate(ledger, scope)
     now = node.participant.clock()

@@ -4,11 +4,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from carbonport.attestation.bundle_verification import NO_QUORUM_ID
 from carbonport.attestation.listed_log import receipt_log_key
 from carbonport.attestation.lots.lot_terms import StatedLot
 from carbonport.attestation.lots.stated_lots import stated_lots
 from carbonport.attestation.statement import Statement, statement_digest, statement_kid, verify_statement
+from carbonport.attestation.statement_verification import NO_QUORUM_ID
 from carbonport.attestation.witness_rules import witness_requirement
 from carbonport.crypto.canonical import Json
 from carbonport.crypto.log_entry import EntryType
