@@ -26,6 +26,7 @@ from carbonport.crypto.group import (
     multi_scalar_mul,
     random_scalar,
     scalar_from_wide,
+    short_combination,
     sum_points,
 )
 from carbonport.crypto.group_interface import Group, GroupElement
@@ -95,6 +96,16 @@ def test_multi_scalar_multiplication_is_the_sum_of_the_products(terms: list[tupl
     points = [hash_to_group("test", a) for a, _ in terms]
     expected = sum_points([point * b for point, (_, b) in zip(points, terms, strict=True)])
     assert multi_scalar_mul(points, [b for _, b in terms]) == expected
+
+
+@given(st.lists(st.tuples(scalars, st.integers(-(2**70), 2**70) | st.integers(-4, 4)), max_size=6))
+@settings(max_examples=25)
+def test_a_short_combination_is_the_sum_of_the_products(terms: list[tuple[int, int]]) -> None:
+    points, coefficients = [hash_to_group("test", a) for a, _ in terms], [b for _, b in terms]
+    expected = sum_points([point * b for point, b in zip(points, coefficients, strict=True)])
+    assert short_combination(points, coefficients) == expected
+    with pytest.raises(Misuse, match="group-length-mismatch"):
+        short_combination([*points, G], coefficients)
 
 
 @given(scalars.filter(bool))

@@ -26,7 +26,7 @@ from carbonport.crypto.proofs.range_layout import RangeLayout
 from carbonport.crypto.proofs.range_prover import prove_range
 from carbonport.crypto.proofs.range_system import RangeSystem
 from carbonport.crypto.proofs.range_transcript import SpongeRangeTranscript, nonzero
-from carbonport.crypto.proofs.range_verifier import RangeClaim, verify_ranges
+from carbonport.crypto.proofs.range_verifier import OpenedCommitment, RangeClaim, verify_ranges
 from carbonport.crypto.proofs.ranges import (
     CARBONPORT_RANGES,
     openings_proof_bytes,
@@ -314,3 +314,23 @@ def test_halving_over_folded_generators_gives_the_same_proof(monkeypatch: pytest
         monkeypatch.setattr("carbonport.crypto.proofs.range_prover.FOLD_AFTER_ROUNDS", rounds)
         proofs.append(prove_openings(openings, [101], CONTEXT, nonce_secret=SECRET, random_bytes=bytes))
     assert len(set(proofs)) == 1
+
+
+def test_openings_are_checked_in_the_same_sum_and_none_makes_up_for_another() -> None:
+    claim = claim_of([Opening(9, 5)], [4])
+    shown = [
+        OpenedCommitment(commit(Opening(value, 7 + value)), value, 7 + value) for value in (3, 0, 1 << 200)
+    ]
+    for claims in ([claim], []):
+        verify_range_claims(claims, shown)
+        for false in (
+            replace(shown[0], value=4),
+            replace(shown[0], blinding=11),
+            replace(shown[0], commitment=shown[1].commitment),
+            replace(shown[0], commitment=IDENTITY),
+        ):
+            with pytest.raises(FailedVerification, match="range-proof"):
+                verify_range_claims(claims, [shown[1], false])
+        # Errors that cancel in a plain sum: one too much here, one too little there.
+        with pytest.raises(FailedVerification, match="range-proof"):
+            verify_range_claims(claims, [replace(shown[0], value=4), replace(shown[1], value=-1)])

@@ -144,14 +144,7 @@ def multi_scalar_mul(points: Sequence[Point], scalars: Sequence[int]) -> Point:
 
     Holds the interpreter's lock while it runs: large batches belong into processes, not threads.
     """
-    if len(points) != len(scalars):
-        # The library would silently cut the longer list: a proof would be checked in part.
-        raise Misuse(
-            "group-length-mismatch",
-            found=f"{len(points)} points and {len(scalars)} scalars",
-            expected="as many scalars as points",
-            remedy="This is a defect of the calling program.",
-        )
+    _require_same_length(points, scalars)
     if len(points) < MIN_NATIVE_TERMS:
         total = _IDENTITY
         for point, scalar in zip(points, scalars, strict=True):
@@ -159,6 +152,35 @@ def multi_scalar_mul(points: Sequence[Point], scalars: Sequence[int]) -> Point:
         return _wrap(total)
     inners = [point._inner for point in points]
     return _wrap(G1Point.multiexp_unchecked(inners, [_native(scalar) for scalar in scalars]))
+
+
+def short_combination(points: Sequence[Point], coefficients: Sequence[int]) -> Point:
+    """The sum of `coefficients[i] * points[i]` for short public integers, by additions whose doublings are shared.
+
+    Straus's method with non-adjacent forms, in which a third of the digits are 1 or -1: about half the time of the
+    native multiplication for a dozen coefficients of 40 bits, and longer from some 100 bits on. The time depends on the
+    coefficients. Raises `Misuse` when the lists differ in length.
+    """
+    _require_same_length(points, coefficients)
+    at_digit: dict[int, list[G1Point]] = {}
+    for point, coefficient in zip(points, coefficients, strict=True):
+        same, opposite = point._inner, -point._inner
+        if coefficient < 0:
+            same, opposite, coefficient = opposite, same, -coefficient
+        # Where 3c and c differ the digit of c, in non-adjacent form, is not 0: 1 where 3c has the bit, -1 where c has.
+        tripled = 3 * coefficient
+        for bits, addend in ((tripled & ~coefficient, same), (coefficient & ~tripled, opposite)):
+            left = bits >> 1
+            while left:
+                lowest = left & -left
+                at_digit.setdefault(lowest.bit_length() - 1, []).append(addend)
+                left ^= lowest
+    total = _IDENTITY
+    for digit in range(max(at_digit, default=-1), -1, -1):
+        total = total + total
+        for addend in at_digit.get(digit, ()):
+            total = total + addend
+    return _wrap(total)
 
 
 def sum_points(points: Sequence[Point]) -> Point:
@@ -214,6 +236,17 @@ def random_scalar(random_bytes: RandomBytes) -> int:
 def hash_to_group(domain: str, *fields: HashField) -> Point:
     """A point whose logarithm nobody knows: RFC 9380 over `tuple_hash(domain, *fields)` with our own tag."""
     return Point.hash_to_curve(tuple_hash(domain, *fields), HASH_TO_GROUP_TAG)
+
+
+def _require_same_length(points: Sequence[Point], scalars: Sequence[int]) -> None:
+    if len(points) != len(scalars):
+        # The library would silently cut the longer list: a proof would be checked in part.
+        raise Misuse(
+            "group-length-mismatch",
+            found=f"{len(points)} points and {len(scalars)} scalars",
+            expected="as many scalars as points",
+            remedy="This is a defect of the calling program.",
+        )
 
 
 def _refuse_point(found: str) -> NoReturn:

@@ -8,7 +8,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import gcd
 
-from carbonport.crypto.group import ORDER, G, Point, multi_scalar_mul
+from carbonport.crypto.group import ORDER, G, Point, multi_scalar_mul, short_combination
+
+SHORT_BITS = 64
+"""Coefficients of a quotient have some 40 bits: up to here additions are quicker than the native multiplication."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +58,8 @@ class LinearForm:
         points, scalars = [commitments[i] for i, _ in self.terms], [c for _, c in self.terms]
         if self.constant:
             points, scalars = [G, *points], [self.constant, *scalars]
-        return multi_scalar_mul(points, scalars)
+        longest = max(map(abs, scalars), default=0).bit_length()
+        return (short_combination if longest <= SHORT_BITS else multi_scalar_mul)(points, scalars)
 
 
 ZERO = LinearForm(0)

@@ -4,7 +4,7 @@ The relation is derived here, from the graph whose digest the verifier signed an
 the exporter's making are only the claim's results and the proof. Raises when it does not hold.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 from carbonport.attestation.proving.linear_forms import form_commitments
@@ -15,8 +15,8 @@ from carbonport.attestation.proving.relation import ClaimRelation
 from carbonport.attestation.proving.result_claim import RELATION_PURPOSE, ResultClaim
 from carbonport.crypto.ambient import RandomBytes, system_random
 from carbonport.crypto.group import Point
-from carbonport.crypto.pedersen import check_opening
-from carbonport.crypto.proofs.range_verifier import RangeClaim
+from carbonport.crypto.pedersen import Opening, check_opening
+from carbonport.crypto.proofs.range_verifier import OpenedCommitment, RangeClaim
 from carbonport.crypto.proofs.ranges import openings_proof_bytes, verify_range_claims
 from carbonport.crypto.proofs.relation_proofs import Form, proof_bytes, relation_tag, verify_relation
 from carbonport.errors import FailedVerification
@@ -63,19 +63,18 @@ def verify_results(
             where=missing[0],
         )
     parts = decode_parts(leaves, proof)
-    for leaf in leaves:
-        if leaf.path in parts.opened:
-            check_opening(commitments[leaf], parts.opened[leaf.path], where=leaf.path)
     opened_values = {path: one.value for path, one in parts.opened.items()}
     lowered = _lower(provable, results, opened_values, parts.signs, at_most=claim.at_most)
+    shown = [(leaf, commitments[leaf], parts.opened[leaf.path]) for leaf in lowered.opened]
     if lowered.contradicted:
+        _check_singly(shown)
         raise _false_result(lowered.contradicted[0])
 
     reader = ProofReader(parts.rest)
     own = reader.points(lowered.committed_by_prover)
     every = [*(commitments[leaf] for leaf in lowered.signed), *own]
     derived = form_commitments([one.form for one in lowered.ranges], every)
-    opened = [(leaf, parts.opened[leaf.path].value) for leaf in lowered.opened]
+    opened = [(leaf, opening.value) for leaf, _, opening in shown]
     theirs = [_supplier_commitment(suppliers, link.leaf) for link in lowered.links]
     context = claim.context(lowered, opened, every, derived, theirs)
 
@@ -88,9 +87,14 @@ def verify_results(
         points = tuple(derived[i] for i in indices)
         ranges.append(RangeClaim(points, widths, context, reader.take(openings_proof_bytes(widths))))
     reader.finish()
-    if built is not None:
-        verify_relation(built, relation_proof, relation_tag(Form.COMPACT, RELATION_PURPOSE, context))
-    verify_range_claims(ranges, random_bytes=random_bytes)
+    together = [OpenedCommitment(point, opening.value, opening.blinding) for _, point, opening in shown]
+    try:
+        if built is not None:
+            verify_relation(built, relation_proof, relation_tag(Form.COMPACT, RELATION_PURPOSE, context))
+        verify_range_claims(ranges, together, random_bytes=random_bytes)
+    except FailedVerification:
+        _check_singly(shown)
+        raise
     return tuple(opened)
 
 
@@ -104,6 +108,12 @@ def _supplier_commitment(suppliers: Mapping[str, Point], leaf: str) -> Point:
             remedy="Do not rely on the result; ask the exporter for evidence that shows it.",
         )
     return commitment
+
+
+def _check_singly(shown: Sequence[tuple[SignedInteger, Point, Opening]]) -> None:
+    """Raise for the first false opening by name. What holds is checked with the ranges, in one multiplication."""
+    for leaf, point, opening in shown:
+        check_opening(point, opening, where=leaf.path)
 
 
 def _lower(

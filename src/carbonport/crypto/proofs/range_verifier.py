@@ -3,7 +3,8 @@
 Source: as `range_prover`; the single equation is section 6.2 of the paper, in dalek's form. Each proof has two
 equations, one for t(x) against the commitments and one for the inner product. Each is multiplied by a fresh random
 128-bit weight of its own, drawn after all proofs were read, and everything is added up: the sum is the identity, or
-something is false (but for a chance of 2^-128).
+something is false (but for a chance of 2^-128). Openings of other commitments are equations too, and cost next to
+nothing in the same sum.
 
 Promised: `verify_ranges` returns for true claims, and raises `Malformed` or `FailedVerification` for anything else a
 stranger may send. Not promised: which proof of a batch is false (check singly), nor anything about context, widths and
@@ -34,21 +35,37 @@ class RangeClaim(Generic[ElementT]):
     proof: bytes
 
 
+@dataclass(frozen=True)
+class OpenedCommitment(Generic[ElementT]):
+    """The claim that `commitment = value*base + blinding*blinding_base`, with both shown."""
+
+    commitment: ElementT
+    value: int
+    blinding: int
+
+
 def verify_ranges(
     system: RangeSystem[ElementT],
     claims: Sequence[RangeClaim[ElementT]],
+    opened: Sequence[OpenedCommitment[ElementT]] = (),
     *,
     random_bytes: RandomBytes = system_random,
 ) -> None:
-    """Raise unless every claim holds; no claim is no error. `random_bytes` must be unpredictable to the provers."""
+    """Raise unless every claim and every opening holds; none is no error. `random_bytes` must be unpredictable to the
+    provers."""
     replayed = [_Replayed(system, claim) for claim in claims]
-    if not replayed:
+    if not replayed and not opened:
         return
-    total = _Sum[ElementT](max(one.layout.size for one in replayed))
+
+    def weight() -> int:
+        return int.from_bytes(random_bytes(WEIGHT_BYTES), "little")
+
+    total = _Sum[ElementT](max((one.layout.size for one in replayed), default=0))
     for one in replayed:
-        inner_weight, t_weight = (int.from_bytes(random_bytes(WEIGHT_BYTES), "little") for _ in range(2))
-        one.add_inner_product(total, inner_weight)
-        one.add_t(total, t_weight)
+        one.add_inner_product(total, weight())
+        one.add_t(total, weight())
+    for shown in opened:
+        total.add_opening(shown, weight())
     group = system.group
     g, h = system.vectors(len(total.on_g))
     product = group.multi_scalar_mul(
@@ -58,7 +75,7 @@ def verify_ranges(
     if not product.is_identity:
         raise FailedVerification(
             "range-proof",
-            found="a range proof that does not hold",
+            found="a range proof, or an opening, that does not hold",
             expected="a proof of these ranges for these commitments under this context",
             remedy="Do not rely on the claim; the proof belongs to other values or another context, or was changed.",
         )
@@ -78,6 +95,12 @@ class _Sum(Generic[ElementT]):
         """More terms of one proof's own."""
         self.elements += elements
         self.scalars += scalars
+
+    def add_opening(self, opened: OpenedCommitment[ElementT], weight: int) -> None:
+        """commitment - value*base - blinding*blinding_base = 0"""
+        self.add([opened.commitment], [weight])
+        self.on_base -= weight * opened.value
+        self.on_blinding_base -= weight * opened.blinding
 
 
 class _Replayed(Generic[ElementT]):

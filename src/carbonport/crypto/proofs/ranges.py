@@ -19,7 +19,7 @@ from carbonport.crypto.proofs.range_layout import range_proof_bytes
 from carbonport.crypto.proofs.range_prover import prove_range
 from carbonport.crypto.proofs.range_system import RangeSystem
 from carbonport.crypto.proofs.range_transcript import SpongeRangeTranscript
-from carbonport.crypto.proofs.range_verifier import RangeClaim, verify_ranges
+from carbonport.crypto.proofs.range_verifier import OpenedCommitment, RangeClaim, verify_ranges
 from carbonport.crypto.proofs.relation_proofs import CONTEXT_BYTES
 from carbonport.errors import Misuse
 
@@ -82,10 +82,13 @@ def prove_openings(
 
 
 def verify_range_claims(
-    claims: Sequence[RangeClaim[Point]], *, random_bytes: RandomBytes = system_random
+    claims: Sequence[RangeClaim[Point]],
+    opened: Sequence[OpenedCommitment[Point]] = (),
+    *,
+    random_bytes: RandomBytes = system_random,
 ) -> None:
-    """Raise `Malformed` or `FailedVerification` unless every claim holds."""
-    verify_ranges(CARBONPORT_RANGES, claims, random_bytes=random_bytes)
+    """Raise `Malformed` or `FailedVerification` unless every claim and every opening holds."""
+    verify_ranges(CARBONPORT_RANGES, claims, opened, random_bytes=random_bytes)
 
 
 def openings_proof_bytes(widths: tuple[int, ...]) -> int:
