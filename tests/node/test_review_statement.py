@@ -1,6 +1,9 @@
 """A statement signed while the witnesses are away, or by a command that broke off: it comes to hold, and only once."""
 
+import threading
+from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -9,6 +12,8 @@ from life_stage import DATA, LifeStage, processes, until
 from carbonport.crypto.canonical import canonical_bytes, parse_canonical
 from carbonport.errors import CarbonportError
 from carbonport.node.demo.cast import EXPORTER, IMPORTER, REGULATOR, VERIFIER
+from carbonport.node.exporter import commands as exporter
+from carbonport.node.verifier import commands as verifier
 
 MAX_BYTES = 2**24
 
@@ -62,9 +67,13 @@ def test_a_statement_signed_without_witnesses_is_accepted_once_they_are_back(sta
         assert stage.verify(stage.fetch(stage.query("LATE-1")["request"], "late")).ok
 
 
-def test_signing_again_gives_the_same_statement(stage: LifeStage) -> None:
+def test_signing_again_gives_the_same_statement(stage: LifeStage, monkeypatch: pytest.MonkeyPatch) -> None:
+    threads = [
+        _threads_of(monkeypatch, module, name)
+        for module, name in ((exporter, "calculate"), (exporter, "signed_figures"), (verifier, "examine"))
+    ]
     with processes() as nodes:
-        stage.serve(nodes, REGULATOR, VERIFIER)
+        stage.serve(nodes, REGULATOR)
         signing = _commit(stage)
         assert _error_of(stage, VERIFIER, "sign", {**signing, "out": str(stage.folder)}) == "file-problem"
         first = stage.do(VERIFIER, "sign", signing)
@@ -74,6 +83,21 @@ def test_signing_again_gives_the_same_statement(stage: LifeStage) -> None:
         # Another opinion about the same commitments would be a second statement under one nonce.
         changed = {**signing, "opinion": "not-satisfactory"}
         assert _error_of(stage, VERIFIER, "sign", changed) == "bench-nonce-reused"
+    # The same operations run in a serving process, whose event loop has calls to answer meanwhile.
+    assert all(seen and threading.main_thread() not in seen for seen in threads)
+
+
+def _threads_of(monkeypatch: pytest.MonkeyPatch, module: ModuleType, name: str) -> list[threading.Thread]:
+    """The threads in which a function of a module will be called."""
+    seen: list[threading.Thread] = []
+    real: Callable[..., object] = getattr(module, name)
+
+    def noted(*given: object, **named: object) -> object:
+        seen.append(threading.current_thread())
+        return real(*given, **named)
+
+    monkeypatch.setattr(module, name, noted)
+    return seen
 
 
 def test_a_receipt_of_something_else_is_not_taken(stage: LifeStage) -> None:

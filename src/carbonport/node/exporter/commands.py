@@ -1,7 +1,7 @@
 """What the exporter's operator does: take data in, draw a statement up, add the signed one, decide, revoke.
 
 Each function is an operation (`carbonport.node.operations`): arguments and results are JSON data, so that it runs the
-same in a command's own process and in the serving one.
+same in a command's own process and in the serving one. Reading and calculating take seconds and are done in threads.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 from carbonport.attestation.good_graphs import good_graphs
 from carbonport.attestation.shown_graph import place_key
 from carbonport.attestation.signed_figures import signed_figures
-from carbonport.attestation.statement_draft import draft_statement, seal_draft
+from carbonport.attestation.statement_draft import StatementDraft, draft_statement, seal_draft
 from carbonport.classification.graded_ledger import graded_ledger
 from carbonport.crypto.canonical import Json, b64url_decode
 from carbonport.crypto.log_entry import EntryType, FieldName
@@ -58,6 +58,10 @@ Arguments = Mapping[str, Json]
 async def intake(node: OpenNode, arguments: Arguments) -> Json:
     """Read a workbook or YAML ledger into the store; says what declaring the values at their decimals changes."""
     node.participant.require_role(Role.EXPORTER)
+    return await asyncio.to_thread(_taken_in, node, arguments)
+
+
+def _taken_in(node: OpenNode, arguments: Arguments) -> Json:
     path = Path(str(arguments["path"]))
     catalogue_file = str(arguments.get("catalogue", ""))
     catalogue = Catalogue.load(Path(catalogue_file)) if catalogue_file else Catalogue.load()
@@ -112,24 +116,27 @@ async def commit(node: OpenNode, arguments: Arguments) -> Json:
         ledger_id = str(arguments.get("ledger") or "")
         stored = ledger_of(connection, ledger_id) if ledger_id else newest_ledger(connection)
         before = last_signed(connection, stored.id)
-    calculation = calculate(stored.ledger, stored.scope)
     period = f"{stored.ledger.period.start.isoformat()}/{stored.ledger.period.end.isoformat()}"
     version = before.version + 1 if before is not None else 1
     supersedes = before.digest if before is not None else ""
     period_key = participant.identity.period_keys.obtain(period)
-    figures = signed_figures(stored.ledger, good_graphs(calculation), place_key(period_key, nonce))
-    draft = await asyncio.to_thread(
-        draft_statement,
-        stored.ledger,
-        figures,
-        exporter=participant.id,
-        scope=stored.scope.value,
-        period_key=period_key,
-        nonce=nonce,
-        version=version,
-        supersedes=supersedes,
-    )
-    sealed = seal_draft(draft, verifier=verifier, hpke_kid=hpke.kid, hpke_public=b64url_decode(hpke.text))
+
+    def drawn_up() -> tuple[StatementDraft, bytes]:
+        calculation = calculate(stored.ledger, stored.scope)
+        draft = draft_statement(
+            stored.ledger,
+            signed_figures(stored.ledger, good_graphs(calculation), place_key(period_key, nonce)),
+            exporter=participant.id,
+            scope=stored.scope.value,
+            period_key=period_key,
+            nonce=nonce,
+            version=version,
+            supersedes=supersedes,
+        )
+        public = b64url_decode(hpke.text)
+        return draft, seal_draft(draft, verifier=verifier, hpke_kid=hpke.kid, hpke_public=public)
+
+    draft, sealed = await asyncio.to_thread(drawn_up)
     statement_id = participant.new_id()
     with participant.store.writing() as connection:
         add_draft(

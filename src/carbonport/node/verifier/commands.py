@@ -1,9 +1,11 @@
 """The verifier's bench as operations: look at an exporter's data on site, sign, withdraw.
 
 The exporter's store is opened read-only, by folder, file or database URL; the openings come in a file sealed to this
-verifier. Nothing of either is kept: the store of the verifier holds statements and receipts only.
+verifier. Nothing of either is kept: the store of the verifier holds statements and receipts only. Recomputing takes
+seconds: it is done in a thread, for the operation may run in the serving process.
 """
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -44,7 +46,7 @@ Arguments = Mapping[str, Json]
 
 async def verify_data(node: OpenNode, arguments: Arguments) -> Json:
     """Recompute everything from the exporter's ledger and say what does not agree; signs nothing."""
-    examination, stored = _examine(node.participant, arguments)
+    examination, stored = await asyncio.to_thread(_examine, node.participant, arguments)
     return _examination_json(examination, stored)
 
 
@@ -54,7 +56,7 @@ async def sign(node: OpenNode, arguments: Arguments) -> Json:
     Run again over the same openings it signs nothing more: it finds what it signed, and writes the file.
     """
     participant = node.participant
-    examination, stored = _examine(participant, arguments)
+    examination, stored = await asyncio.to_thread(_examine, participant, arguments)
     out, now = Path(str(arguments["out"])), participant.clock()
     require_place(out)
     listed = participant.trust.participant(participant.id, now=now)
