@@ -1,6 +1,7 @@
 """The life of a lot between real processes: sold to the last tonne, given back, corrected, closed and opened again."""
 
 import asyncio
+import json
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
@@ -26,7 +27,7 @@ from carbonport.attestation.check_report import Report
 from carbonport.attestation.checks import verify_bundle
 from carbonport.crypto.ambient import system_clock
 from carbonport.crypto.canonical import Json
-from carbonport.errors import Misuse, Refused, Unavailable
+from carbonport.errors import Malformed, Misuse, Refused, Unavailable
 from carbonport.node.home import open_home
 
 PRODUCED, LESS = "4836291.472", "4835000.000"
@@ -181,6 +182,54 @@ def test_a_lot_is_sold_to_the_last_gram_returned_and_corrected(lots: LotStage) -
     assert lots.ask("LIFE-4", "1")["state"] == "issued"
     opened = lots.audited()
     assert (opened["closed"], opened["cancelled"], opened["entries"]) == (False, [2, 3], 9)
+    _the_exported_folder_holds_and_no_change_of_it(lots, opened)
+
+
+def _the_exported_folder_holds_and_no_change_of_it(lots: LotStage, asked: dict[str, Any]) -> None:
+    """An audit of files finds in the lot what an audit of the node found, and every change."""
+    folder = lots.folder / "exported"
+    assert lots.do(EXPORTER, "log-export", out=str(folder))["lots"] == 1
+    (file,) = (folder / "lots").iterdir()
+    written = file.read_text()
+
+    def audited() -> dict[str, Any]:
+        audit = lots.do(REGULATOR, "audit", target=str(folder))
+        (found,) = audit["lots"]
+        assert isinstance(found, dict)
+        assert audit["ok"] == found["ok"]
+        return found
+
+    def errors() -> set[str]:
+        return {check["error"] for check in audited()["checks"] if not check["ok"]}
+
+    assert {**audited(), "checks": []} == {**asked, "checks": []}
+    content = json.loads(written)
+    for place, name in (
+        (("run", "entries", 1), "entry"),
+        (("run", "entries", 1), "proof"),
+        (("run", "entries", 8), "remainderProof"),
+        (("listed", "statements", 0), "statement"),
+        (("listed",), "checkpoint"),
+    ):
+        changed = json.loads(written)
+        at = changed
+        for step in place:
+            at = at[step]
+        # One character in the middle: of a checkpoint in the root, of a token in the payload.
+        middle = len(at[name]) // 2
+        other = "A" if at[name][middle] != "A" else "B"
+        at[name] = at[name][:middle] + other + at[name][middle + 1 :]
+        file.write_text(json.dumps(changed))
+        assert errors(), name
+    content["run"]["entries"].pop(3)
+    file.write_text(json.dumps(content))
+    assert errors() == {"lot-audit-answer"}
+    file.write_text("{}")
+    with pytest.raises(Malformed) as problem:
+        audited()
+    assert problem.value.id == "lot-folder-format"
+    file.unlink()
+    assert errors() == {"lot-audit-hidden"}
 
 
 def test_without_its_witness_a_sale_is_provisional_and_confirmed_later(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from carbonport.node.log.stored_log import StoredEntry
 from carbonport.node.open_node import OpenNode
 from carbonport.node.participant import Participant
 from carbonport.node.regulator.lot_audits import audit_lots
+from carbonport.node.regulator.lot_source import FolderLots, PeerLots, write_lots
 from carbonport.node.store.exchange_schema import audited_logs
 from carbonport.node.transport.peers import Peers
 from carbonport.wire.v1 import log_pb2
@@ -85,15 +86,17 @@ async def audit(node: OpenNode, arguments: Arguments) -> Json:
 
 
 async def _lots(node: OpenNode, target: str, owner: str, found: Audit) -> list[dict[str, Json]]:
-    """The lots of an exporter that is asked itself; a folder holds its log alone."""
+    """The lots of an exporter, from where its log comes."""
     exporter = node.participant.trust.participant(owner, now=node.participant.clock())
-    if target != owner or Role.EXPORTER not in exporter.roles:
+    if Role.EXPORTER not in exporter.roles:
         return []
-    return await audit_lots(node, owner, found.entries)
+    folder = Path(target)
+    source = FolderLots(folder) if folder.is_dir() else PeerLots(node.peers, owner)
+    return await audit_lots(node, owner, found.entries, source)
 
 
 async def export_log(node: OpenNode, arguments: Arguments) -> Json:
-    """Write this node's log as a folder that others can check and audit."""
+    """Write this node's log, and its lots, as a folder that others can check and audit."""
     folder = Path(str(arguments["out"]))
     note = await node.log.checkpoint()
     stored = node.log.stored
@@ -101,7 +104,8 @@ async def export_log(node: OpenNode, arguments: Arguments) -> Json:
     while run := stored.entries(len(entries), 500):
         entries += run
     write_log_folder(folder, note, entries)
-    return {"origin": node.log.origin, "entries": len(entries), "out": str(folder)}
+    lots = await write_lots(folder, node.lots, node.participant.id)
+    return {"origin": node.log.origin, "entries": len(entries), "lots": lots, "out": str(folder)}
 
 
 def _auditor(participant: Participant) -> Auditor:

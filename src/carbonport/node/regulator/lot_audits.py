@@ -25,15 +25,14 @@ from carbonport.crypto.merkle import leaf_hash, tree_root
 from carbonport.crypto.notes import SignedNote, VerifierKey
 from carbonport.crypto.receipt import Receipt
 from carbonport.errors import CarbonportError, FailedVerification
-from carbonport.node.importer.lot_fetching import LIST_LOT_ENTRIES, MAX_LEVEL_BYTES, PAGE_ENTRIES
+from carbonport.node.importer.lot_fetching import MAX_LEVEL_BYTES
 from carbonport.node.log.audited_entry import AuditedEntry
 from carbonport.node.open_node import OpenNode
+from carbonport.node.regulator.lot_source import LotSource, malformed_answer
 from carbonport.node.store.exchange_schema import audited_logs
 from carbonport.node.store.lot_schema import witnessed_lots
 from carbonport.node.verified_statement import verified_with_receipt
 from carbonport.wire.v1 import lots_pb2
-
-LIST_LOTS = "/carbonport.wire.v1.LotService/ListLots"
 
 MAX_LOT_FIELD_BYTES = 4096
 """Longest field `lot` of a log entry."""
@@ -52,17 +51,19 @@ class _Sale:
     sale: AttestedSale
 
 
-async def audit_lots(node: OpenNode, owner: str, entries: Sequence[AuditedEntry]) -> list[dict[str, Json]]:
+async def audit_lots(
+    node: OpenNode, owner: str, entries: Sequence[AuditedEntry], source: LotSource
+) -> list[dict[str, Json]]:
     """Every lot of `owner`, whose log `entries` are; each with its checks and what a regulator should know beside.
 
     A lot that cannot be read, or is not shown at all, is a lot that does not hold: nothing raises for what it says.
     """
     sales, found = _sales(entries), list[dict[str, Json]]()
-    shown = await _listed(node, owner)
+    shown = await source.listed()
     for lot in shown:
         mine = [each for each in sales if each.origin == lot.origin]
         try:
-            found.append(await _audited(node, owner, lot, mine))
+            found.append(await _audited(node, owner, lot, mine, source))
         except CarbonportError as error:
             found.append(_unreadable(lot.origin, error))
     expected = {each.origin for each in sales} | _witnessed(node, owner)
@@ -81,26 +82,16 @@ async def audit_lots(node: OpenNode, owner: str, entries: Sequence[AuditedEntry]
     return found
 
 
-async def _listed(node: OpenNode, owner: str) -> list[lots_pb2.ListedLot]:
-    found: list[lots_pb2.ListedLot] = []
-    while True:
-        request = lots_pb2.ListLotsRequest(start=len(found))
-        answer = await node.peers.ask(owner, LIST_LOTS, request, lots_pb2.ListLotsResponse)
-        if not answer.lots:
-            return found
-        found += answer.lots
-
-
 async def _audited(
-    node: OpenNode, owner: str, lot: lots_pb2.ListedLot, sales: Sequence[_Sale]
+    node: OpenNode, owner: str, lot: lots_pb2.ListedLot, sales: Sequence[_Sale], source: LotSource
 ) -> dict[str, Json]:
     participant, now = node.participant, node.participant.clock()
     statements = tuple(_statement(node, owner, lot.origin, each) for each in lot.statements)
     if not statements:
-        raise _malformed_answer("a lot without a statement")
+        raise malformed_answer("a lot without a statement")
     note = SignedNote.parse(lot.checkpoint)
     checkpoint = Checkpoint.parse(note.text)
-    rows = await _entries(node, owner, checkpoint)
+    rows = await source.entries(checkpoint)
     trust = participant.trust
     listed = trust.participant(owner, now=now)
     audited = AuditedLot(
@@ -131,25 +122,11 @@ def _statement(
     digest = statement_digest(shown.statement)
     stated = [each for each in stated_lots(statement, digest) if each.terms.origin == origin]
     if statement.exporter != owner or not stated:
-        raise _malformed_answer("a statement that does not name this lot of this exporter")
+        raise malformed_answer("a statement that does not name this lot of this exporter")
     fields = StrictFields(parse_canonical(shown.level, max_bytes=MAX_LEVEL_BYTES, where="level"), "level")
     level = read_shown_level(fields)
     fields.finish()
     return stated[0], level
-
-
-async def _entries(node: OpenNode, owner: str, checkpoint: Checkpoint) -> list[lots_pb2.LotEntry]:
-    found: list[lots_pb2.LotEntry] = []
-    while len(found) < min(checkpoint.size, MAX_LOT_ENTRIES):
-        limit = min(PAGE_ENTRIES, checkpoint.size - len(found))
-        request = lots_pb2.ListLotEntriesRequest(origin=checkpoint.origin, start=len(found), limit=limit)
-        answer = await node.peers.ask(owner, LIST_LOT_ENTRIES, request, lots_pb2.ListLotEntriesResponse)
-        if not answer.entries or [each.position for each in answer.entries] != list(
-            range(len(found), len(found) + len(answer.entries))
-        ):
-            raise _malformed_answer("a run of entries with gaps, or none")
-        found += answer.entries
-    return found
 
 
 def _sales(entries: Sequence[AuditedEntry]) -> list[_Sale]:
@@ -239,12 +216,3 @@ def _unreadable(origin: str, error: CarbonportError) -> dict[str, Json]:
         "unclaimed": [],
         "checks": [check.as_json()],
     }
-
-
-def _malformed_answer(found: str) -> FailedVerification:
-    return FailedVerification(
-        "lot-audit-answer",
-        found=found,
-        expected="the lot with all its statements and entries",
-        remedy="Ask the exporter again; if it stays so, keep what was answered as evidence.",
-    )
