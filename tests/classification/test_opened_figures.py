@@ -1,18 +1,21 @@
 """What a proof may open: table and policy decide for each figure, and together the opened ones must tell no other."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
+from decimal import Decimal
 
 import pytest
 from classified_plant import Plant, asked, gate_over, graded_with_results, policy, rule_tables
 
 from carbonport.classification.derivability import tells_closed
 from carbonport.classification.egress import EgressRefused, OpenedFigure
+from carbonport.classification.forms import Form
 from carbonport.classification.gate import MAX_OPENED_FIGURES, Gate
 from carbonport.classification.grades import Grade
 from carbonport.footprint.calculation import calculate
 from carbonport.footprint.graph import Graph, Input, Product, Quotient, Round, Sum
-from carbonport.footprint.ledger import DataQuality, Ledger
+from carbonport.footprint.ledger import DataQuality, Fact, Ledger, Record, Source, SupplierCommitment
 
 SEE = ("see_direct",)
 
@@ -98,6 +101,79 @@ def test_opened_figures_are_decided_listed_and_bound_to_the_disclosure() -> None
             gate.release(replace(request, opened=(known, wrong)))
     with pytest.raises(EgressRefused, match="opens at most"):
         gate.release(replace(request, opened=(known,) * (MAX_OPENED_FIGURES + 1)))
+
+
+def secret_pig_iron() -> Ledger:
+    """The plant whose pig iron has a value that its supplier shows to it alone."""
+    ledger = Plant().ledger()
+    (pig_iron,) = ledger.precursors
+    base = f"precursor/{pig_iron.id}"
+    value = Decimal("1.79766")
+    field, see, source = "precursor_committed_direct", "tCO2e/t", Source("bundle.json", "attestation")
+    record = Record(
+        f"{base}/{field}", field, "precursor", value, see, value, see, 5, 48, source, DataQuality.SUPPLIER
+    )
+    statement = Fact(f"{base}/precursor_statement", "precursor_statement", "precursor", "5a" * 32, source)
+    records = {"precursor_amount": pig_iron.records["precursor_amount"], field: record.path}
+    stated = replace(
+        pig_iron,
+        basis="attested",
+        records=records,
+        attestations=("ab" * 32,),
+        commitments={field: SupplierCommitment("5a" * 32, "1f" * 64, "00" * 32)},
+    )
+    return replace(
+        ledger,
+        records={**ledger.records, record.path: record},
+        facts={**ledger.facts, statement.path: statement},
+        precursors=(stated,),
+    )
+
+
+def test_a_suppliers_secret_stays_closed_and_its_statement_is_shown_where_that_may_leave() -> None:
+    ledger = secret_pig_iron()
+    statement = "precursor/pig-iron/precursor_statement"
+    assert opened(gate_over(ledger), ledger, *SEE) == {statement}
+    graded, results = graded_with_results(ledger, raised={statement: Grade.G3})
+    strict = Gate(
+        policy(), graded, results, home="CN", clock=lambda: 1, random_bytes=lambda count: bytes(count)
+    )
+    with pytest.raises(EgressRefused) as caught:
+        opened(strict, ledger, *SEE)
+    assert [item.name for item in caught.value.decision.items if not item.allowed] == [statement]
+    with pytest.raises(EgressRefused):
+        gate_over(ledger).release(asked("precursor/pig-iron/precursor_committed_direct"))
+    shown = gate_over(ledger).release(asked("precursors")).payload
+    assert b"1.79766" not in shown
+    assert b"attested" in shown
+
+
+def test_a_result_leaves_as_a_commitment_and_opening_it_is_a_decision_of_its_own() -> None:
+    gate = gate_over(Plant().ledger())
+    value = gate.release(asked("see_direct")).payload
+    place = OpenedFigure("good/steel/72083900/see_direct", "see_direct")
+    request = replace(asked("country", "see_direct"), committed=("see_direct",), opened=(place,))
+    disclosure = gate.release(request)
+    assert [(item.name, item.form) for item in disclosure.items] == [
+        ("country", Form.RAW),
+        ("see_direct", Form.COMMITMENT),
+        (place.place, Form.RAW),
+    ]
+    (stated,) = re.findall(rb'"see_direct":"([0-9.]+)"', value)
+    assert stated not in disclosure.payload
+    assert b'"see_direct":{"form":"commitment"}' in disclosure.payload
+    # The activity level may be committed to; to open it is another matter.
+    level = replace(asked("activity_level"), committed=("activity_level",))
+    assert gate.assess(level).allowed
+    known = OpenedFigure("process/steel/activity_level", "activity_level")
+    assert not gate.assess(replace(level, opened=(known,))).allowed
+    for wrong in (
+        replace(asked("country"), committed=("see_direct",)),
+        replace(request, form=Form.BANDED),
+        replace(request, form=Form.PROOF),
+    ):
+        with pytest.raises(EgressRefused):
+            gate.release(wrong)
 
 
 def small(*nodes: Sum | Product | Quotient, results: Mapping[str, str]) -> Graph:

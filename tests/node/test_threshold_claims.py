@@ -331,7 +331,13 @@ def test_what_cannot_be_proved_is_refused_before_the_result_is_looked_at(exporte
     stage = exporters_own
 
     async def work(node: OpenNode, _: AnswerDesk) -> None:
-        evidence = EvidenceMaker(node.participant.id, node.participant.config.exchange.proof, node.worker)
+        participant = node.participant
+        evidence = EvidenceMaker(
+            participant.id,
+            participant.config.exchange.proof,
+            node.worker,
+            lambda recipient: participant.key_of(recipient, "hpke"),
+        )
         for number, table in enumerate((HOLDING, EXCEEDED), 31):
             asked = request_of(stage, f"EU/529900000000BUYERG{number}", table, number)
             composition = await node.composer.compose(asked, None)

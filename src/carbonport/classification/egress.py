@@ -49,6 +49,9 @@ class EgressRequest:
     that a proof of the items opens, decided like them. With `threshold` the form is banded: of the one result it tells
     that it is at most the published value; a name has no band, so everything else is decided, and told, as it stands.
 
+    `committed` names results that leave in the form of a commitment, in the place of their values. What opens them goes
+    to the recipient alone: they stand among `opened` too, decided as values.
+
     `pool` belongs to the form *model update* alone: what the contribution goes into.
 
     `named_by_recipient`: the consignment's name and mass are the recipient's own words, which tell it nothing; whether
@@ -64,10 +67,13 @@ class EgressRequest:
     named_by_recipient: bool = False
     opened: tuple[OpenedFigure, ...] = ()
     threshold: Threshold | None = None
+    committed: tuple[str, ...] = ()
     pool: Pool | None = None
 
     def form_of(self, name: str) -> Form:
         """The form in which an item would leave."""
+        if name in self.committed:
+            return Form.COMMITMENT
         if self.threshold is None:
             return self.form
         return Form.BANDED if name == self.threshold.item else Form.RAW

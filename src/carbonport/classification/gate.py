@@ -20,6 +20,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from decimal import Decimal
+from types import MappingProxyType
 
 from carbonport.classification.approvals import approval_problem, no_approvals
 from carbonport.classification.derivability import tells_closed
@@ -52,7 +53,8 @@ from carbonport.classification.thresholds import Admitted, Threshold, no_memory,
 from carbonport.crypto.ambient import Clock, RandomBytes
 from carbonport.crypto.canonical import Json, canonical_bytes
 from carbonport.errors import CarbonportError, Misuse
-from carbonport.footprint.graph import Graph
+from carbonport.footprint.cbam.precursors import SUPPLIER_STATEMENT
+from carbonport.footprint.graph import Committed, Graph
 
 CLAIMS_VERSION = 1
 
@@ -75,12 +77,16 @@ JURISDICTION = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,31}")
 RECIPIENTS_OWN_ITEMS = ("consignment", "net_mass")
 """Items whose text the recipient may have written itself, in its request."""
 
+COMMITTED: Mapping[str, Json] = MappingProxyType({"form": str(Form.COMMITMENT)})
+"""Stands in a message in the place of a result that is committed to."""
+
 ALLOWED = "Every item may leave."
 REFUSED = "At least one item may not leave."
 NOT_COMPOSED = "This gate writes raw values and thresholds; other forms come from the rooms that make them."
 ABOVE_THRESHOLD = "The result is above the published value."
 FORM_OF_THRESHOLD = "A threshold is asked for in the banded form."
 POOL_OF_UPDATE = "A model update, and nothing else, goes into a training's cohort."
+COMMITTED_BESIDE = "Commitments stand in the place of results that are asked for, beside raw values."
 HIDDEN_IN_TEXT = "A name in it carries the digits of a protected value."
 HIDDEN_IN_PAYLOAD = "The message would show the digits of a protected value."
 NO_MESSAGE = "No message of a permitted size came back from the signer."
@@ -171,16 +177,20 @@ class Gate:
 
         `sources` says of each input's path where the figure is from: a ledger path, or a node signed as a figure. A
         figure is opened when table and policy let its value leave, and none is when the opened ones would tell a
-        closed one. Every other one has to be let into a proof. Raises `EgressRefused` when one is not.
+        closed one. One that a supplier keeps secret is never opened: its supplier's statement is shown. Every other one
+        has to be let into a proof. Raises `EgressRefused` when one is not.
         """
         decision = self._decided(request, counted=False)
         if not decision.allowed:
             raise EgressRefused(decision)
         opened: list[OpenedFigure] = []
+        shown_too: list[OpenedFigure] = []
         with _refusing(decision):
             for node in graph.inputs():
                 source = sources[node.path]
-                if self._decider.figure(source, request, Form.RAW, decision.approval).allowed:
+                if isinstance(node, Committed):
+                    shown_too.append(self._supplier_shown(node, source, request, decision))
+                elif self._decider.figure(source, request, Form.RAW, decision.approval).allowed:
                     opened.append(OpenedFigure(node.path, source))
                 proved = self._decider.figure(source, request, Form.PROOF, decision.approval)
                 if not proved.allowed:
@@ -191,8 +201,20 @@ class Gate:
                     raise EgressRefused(refused)
             opened = opened[:MAX_OPENED_FIGURES]
             if tells_closed(graph, results, [figure.place for figure in opened]):
-                return ()
-        return tuple(opened)
+                opened = []
+        return (*opened, *shown_too)
+
+    def _supplier_shown(
+        self, node: Committed, source: str, request: EgressRequest, decision: Decision
+    ) -> OpenedFigure:
+        """A value that its supplier keeps secret stays closed; what is shown for it is the supplier's statement."""
+        place = f"{node.path.rpartition('/')[0]}/{SUPPLIER_STATEMENT}"
+        statement = f"{source.rpartition('/')[0]}/{SUPPLIER_STATEMENT}"
+        shown = self._decider.figure(statement, request, Form.RAW, decision.approval)
+        if not shown.allowed:
+            items = (*decision.items, replace(shown, name=place))
+            raise EgressRefused(replace(decision, items=items, allowed=False, reason=shown.reason))
+        return OpenedFigure(place, statement)
 
     def decide(self, request: EgressRequest, disclosure: Disclosure) -> Decision:
         """Decide anew that a stored `disclosure` may cross to `request.recipient`: for every fetch, and
@@ -272,7 +294,10 @@ class Gate:
         items = [self._source.find(name, request.subject) for name in request.items]
         found = [item for item in items if item is not None]
         hidden = self._results.hidden_from(request.recipient.role, approved=bool(decision.approval))
-        values: dict[str, Json] = {item.name: item.read() for item in found}  # bounded and checked first
+        values: dict[str, Json] = {
+            item.name: dict(COMMITTED) if item.name in request.committed else item.read()
+            for item in found  # bounded and checked first
+        }
         published: tuple[str, ...] = ()
         if request.threshold is not None:
             published = _bound(values, request.threshold, decision)
@@ -331,6 +356,10 @@ def _request_problem(request: EgressRequest) -> str:
         return "The form is not one that the policy knows."
     if request.threshold is not None and request.form is not Form.BANDED:
         return FORM_OF_THRESHOLD
+    if request.committed and (
+        request.form is not Form.RAW or not set(request.committed) <= set(request.items)
+    ):
+        return COMMITTED_BESIDE
     if (request.form is Form.MODEL_UPDATE) != (request.pool is not None):
         return POOL_OF_UPDATE
     if not (RECIPIENT_ID.fullmatch(recipient.id) and JURISDICTION.fullmatch(recipient.jurisdiction)):

@@ -1,6 +1,6 @@
 """Both locks on one thing: grading table and policy, asked about an item of a request or a figure of a proof."""
 
-from carbonport.classification.egress import EgressRequest, ItemDecision
+from carbonport.classification.egress import EgressRequest, ItemDecision, OpenedFigure
 from carbonport.classification.field_classes import FieldClass
 from carbonport.classification.forms import Form
 from carbonport.classification.grades import Grade
@@ -45,13 +45,14 @@ class ItemDecider:
             request.items,
             request.opened,
             request.threshold,
+            request.committed,
             request.pool,
             approval,
         )
         known = self._remembered.get(key)
         if known is None:
             items = [self._item(name, name, request, approval) for name in request.items[:MAX_ITEMS]]
-            opened = [self._item(figure.place, figure.source, request, approval) for figure in request.opened]
+            opened = [self._opened(figure, request, approval) for figure in request.opened]
             known = (*items, *opened)
             if len(self._remembered) >= MAX_REMEMBERED_REQUESTS:
                 self._remembered.clear()
@@ -70,6 +71,11 @@ class ItemDecider:
     def _item(self, shown: str, name: str, request: EgressRequest, approval: str) -> ItemDecision:
         item = self._source.find(name, request.subject)
         return self._decision(shown, item, request, request.form_of(name), approval)
+
+    def _opened(self, figure: OpenedFigure, request: EgressRequest, approval: str) -> ItemDecision:
+        """What is opened leaves as a value, whatever the form of the items."""
+        item = self._source.find(figure.source, request.subject)
+        return self._decision(figure.place, item, request, Form.RAW, approval)
 
     def _decision(
         self, name: str, item: Item | None, request: EgressRequest, form: Form, approval: str

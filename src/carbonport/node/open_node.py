@@ -7,6 +7,7 @@ when the node does not serve. Everything that is logged or answered goes through
 from dataclasses import dataclass
 from typing import Self
 
+from carbonport.attestation.trust_list import TrustedKey
 from carbonport.classification.policy import Policy
 from carbonport.node.exporter.answering import AnswerDesk
 from carbonport.node.exporter.composition import Composer
@@ -81,7 +82,11 @@ class OpenNode:
             restore.hold_if_unwitnessed()
         policy = Policy.load()
         composer, worker = Composer(participant, policy), ProvingWorker()
-        evidence = EvidenceMaker(participant.id, participant.config.exchange.proof, worker)
+
+        def sealing_key(recipient: str) -> TrustedKey:
+            return participant.key_of(recipient, "hpke")
+
+        evidence = EvidenceMaker(participant.id, participant.config.exchange.proof, worker, sealing_key)
         lot_witnesses = LotWitnesses(participant, peers)
         lot_desk = LotDesk(participant, lot_witnesses, WorkerRanges(worker))
         return cls(

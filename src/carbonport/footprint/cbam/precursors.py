@@ -28,6 +28,9 @@ ACTUAL = frozenset({"verified", "attested", "measured", "actual"})
 
 DEFAULT, UNKNOWN, ATTESTED = "default", "unknown", "attested"
 
+SUPPLIER_STATEMENT = "precursor_statement"
+"""The field that names the supplier's verification statement, where the supplier keeps its value secret."""
+
 UNKNOWN_ORIGIN = frozenset({"", "unknown", "Unknown", "XX"})
 """What stands for a country of origin that is not known."""
 

@@ -65,6 +65,14 @@ def query(
             "this published table; without consignment and mass. Once for a good and period.",
         ),
     ] = None,
+    committed: Annotated[
+        bool,
+        typer.Option(
+            "--committed",
+            help="Ask for commitments to the results, which only this node opens: for a precursor whose value its "
+            "supplier keeps secret.",
+        ),
+    ] = False,
     purpose: Annotated[str, typer.Option(help="What the data are for.")] = "cbam-declaration",
     item: Annotated[
         list[str] | None, typer.Option(help="An item beyond the minimal set; repeatable.")
@@ -96,10 +104,11 @@ def query(
         "purpose": purpose,
         "request_id": request_id,
     }
-    _require_one_question(claim_at_most, consignment, net_mass_t, item)
+    _require_one_question(claim_at_most, consignment, net_mass_t, item, committed=committed)
     if claim_at_most is None:
         operation = "query"
         arguments |= {"consignment": consignment, "net_mass_t": net_mass_t, "items": list(item or [])}
+        arguments["committed"] = committed
     else:
         operation = "query-threshold"
         arguments["table"] = str(claim_at_most)
@@ -109,7 +118,12 @@ def query(
 
 
 def _require_one_question(
-    claim_at_most: PublishedTable | None, consignment: str, net_mass_t: str, items: list[str] | None
+    claim_at_most: PublishedTable | None,
+    consignment: str,
+    net_mass_t: str,
+    items: list[str] | None,
+    *,
+    committed: bool,
 ) -> None:
     if claim_at_most is None and not (consignment and net_mass_t):
         raise Misuse(
@@ -118,12 +132,12 @@ def _require_one_question(
             expected="--consignment and --net-mass-t, or --claim-at-most with neither",
             remedy="Name the consignment and its mass in tonnes.",
         )
-    if claim_at_most is not None and (consignment or net_mass_t or items):
+    if claim_at_most is not None and (consignment or net_mass_t or items or committed):
         raise Misuse(
             "query-claim",
-            found="a consignment, a mass or an item beside --claim-at-most",
+            found="a consignment, a mass, an item or commitments beside --claim-at-most",
             expected="a claim about the good alone",
-            remedy="Leave --consignment, --net-mass-t and --item out.",
+            remedy="Leave --consignment, --net-mass-t, --item and --committed out.",
         )
 
 

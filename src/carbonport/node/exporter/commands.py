@@ -195,6 +195,7 @@ async def list_requests(node: OpenNode, arguments: Arguments) -> Json:
                 "purpose": entry.request.purpose,
                 "items": list(entry.request.items),
                 "threshold": entry.request.threshold,
+                "form": entry.request.form,
                 "state": entry.state.value,
                 "attestation": entry.attestation,
                 "decision": entry.decision,

@@ -9,6 +9,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 
+from carbonport.attestation.commitments import OUTPUT_PREFIX, output_path
+from carbonport.attestation.credential import ATTESTED_RESULTS
 from carbonport.classification.egress import (
     Approval,
     Disclosure,
@@ -23,6 +25,7 @@ from carbonport.classification.items import DECLARATION_ITEMS
 from carbonport.classification.policy import Policy
 from carbonport.classification.thresholds import CLAIM_ITEMS, Threshold
 from carbonport.errors import CarbonportError, Refused
+from carbonport.footprint.cbam.precursors import SUPPLIER_STATEMENT
 from carbonport.footprint.obligation.published_values import PublishedTable, published_value
 from carbonport.node.exporter import inbox
 from carbonport.node.exporter.inbox import AttestationRequest, StoredApproval
@@ -49,10 +52,20 @@ class Composition:
 
     def with_opened(self, disclosure: Disclosure) -> "Composition":
         """The same for a disclosure that was made: its request also names the figures that its proof opens."""
-        sources = self.prepared.figures.sources
         places = [item.name for item in disclosure.items[len(self.egress.items) :]]
-        opened = tuple(OpenedFigure(place, sources.get(place, "")) for place in places)
+        opened = tuple(OpenedFigure(place, self._source(place)) for place in places)
         return replace(self, egress=replace(self.egress, opened=opened))
+
+    def _source(self, place: str) -> str:
+        """What is decided about for a place in a proof: the ledger's path, a result, a supplier's statement."""
+        sources = self.prepared.figures.sources
+        base, _, quantity = place.rpartition("/")
+        if place.startswith(OUTPUT_PREFIX):
+            return quantity
+        if quantity == SUPPLIER_STATEMENT:
+            figures = (path for known, path in sources.items() if known.startswith(f"{base}/"))
+            return f"{next(figures, '').rpartition('/')[0]}/{quantity}"
+        return sources.get(place, "")
 
 
 class Composer:
@@ -108,6 +121,8 @@ class Composer:
         if not request.threshold:
             items = (*gate.declaration_items(subject), *request.items)
             egress = replace(egress, items=tuple(dict.fromkeys(items)))
+        if request.form:
+            egress = _committed(egress, request.form)
         return Composition(gate, egress, prepared)
 
     async def _good_of(self, request: AttestationRequest) -> tuple[PreparedStatement, str]:
@@ -190,6 +205,21 @@ class Composer:
             )
 
         return look_up
+
+
+def _committed(egress: EgressRequest, form: str) -> EgressRequest:
+    """The same with every result committed to, and opened to the recipient."""
+    if form != Form.COMMITMENT or egress.threshold is not None:
+        raise Refused(
+            "request-form",
+            found="results in a form that is not given out",
+            expected=f"values, or the form {Form.COMMITMENT}",
+            remedy="Ask for values, or with `query --committed`.",
+        )
+    subject = egress.subject
+    results = tuple(sorted(ATTESTED_RESULTS & set(egress.items)))
+    opened = tuple(OpenedFigure(output_path(subject.process, subject.cn, name), name) for name in results)
+    return replace(egress, committed=results, opened=opened)
 
 
 def _threshold(request: AttestationRequest, prepared: PreparedStatement) -> Threshold:

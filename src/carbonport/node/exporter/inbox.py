@@ -37,7 +37,8 @@ class AttestationRequest:
     `consignment_key` is the public key (hex) that the importer made for this one consignment.
 
     With `threshold` (the name of a published table) it asks for a claim that the good's emissions do not exceed that
-    table's value: a claim is about no consignment, and the fields of one are empty.
+    table's value: a claim is about no consignment, and the fields of one are empty. `form` is empty for values, and
+    `commitment` for an attestation that commits to the results and seals what opens them to the importer.
     """
 
     id: str
@@ -51,6 +52,7 @@ class AttestationRequest:
     items: tuple[str, ...]
     consignment_key: str = ""
     threshold: str = ""
+    form: str = ""
 
     def to_json(self) -> Json:
         """The request as the store keeps it."""
@@ -66,8 +68,9 @@ class AttestationRequest:
             "items": list(self.items),
             "consignment_key": self.consignment_key,
         }
-        # Requests from before there were claims keep the digest they had.
-        return {**content, "threshold": self.threshold} if self.threshold else content
+        # Requests from before there were claims and forms keep the digest they had.
+        later = {"threshold": self.threshold, "form": self.form}
+        return {**content, **{name: text for name, text in later.items() if text}}
 
     @property
     def subject(self) -> tuple[str, str, str, str]:

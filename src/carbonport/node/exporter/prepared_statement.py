@@ -11,10 +11,12 @@ from dataclasses import dataclass
 from carbonport.attestation.commitments import LeafOpening
 from carbonport.attestation.evidence import StatementTree
 from carbonport.attestation.good_graphs import good_graphs
+from carbonport.attestation.opened_suppliers import opened_suppliers
 from carbonport.attestation.shown_graph import place_key
 from carbonport.attestation.signed_figures import SignedFigures, signed_figures
 from carbonport.attestation.statement import Statement, statement_kid, verify_statement
 from carbonport.attestation.statement_draft import draft_statement
+from carbonport.attestation.supplier_statements import OpenedSupplier
 from carbonport.classification.graded_ledger import GradedLedger, graded_ledger
 from carbonport.classification.policy import Policy
 from carbonport.classification.results import Results, calculation_results
@@ -22,6 +24,7 @@ from carbonport.crypto.tuplehash import kmac256, tuple_hash
 from carbonport.errors import FailedVerification
 from carbonport.footprint.calculation import calculate
 from carbonport.node.exporter.ledgers import StoredLedger, ledger_of
+from carbonport.node.exporter.precursor_bundles import bundles_of
 from carbonport.node.exporter.statement_versions import StatementVersion
 from carbonport.node.participant import Participant
 
@@ -46,6 +49,7 @@ class PreparedStatement:
     openings: tuple[LeafOpening, ...]
     tree: StatementTree
     nonce_secret: bytes
+    suppliers: tuple[OpenedSupplier, ...] = ()
 
     def processes_making(self, cn: str) -> list[str]:
         """The processes whose good has this CN code."""
@@ -68,6 +72,7 @@ def _derived(
 ) -> PreparedStatement:
     with participant.store.reading() as connection:
         stored = ledger_of(connection, version.ledger_id)
+        bundles = bundles_of(connection, version.ledger_id)
     calculation = calculate(stored.ledger, stored.scope)
     figures = signed_figures(stored.ledger, good_graphs(calculation), place_key(period_key, statement.nonce))
     draft = draft_statement(
@@ -94,6 +99,7 @@ def _derived(
         openings=openings,
         tree=StatementTree(openings),
         nonce_secret=kmac256(period_key, tuple_hash(NONCE_HEDGE_DOMAIN, statement.nonce), NONCE_HEDGE_BYTES),
+        suppliers=opened_suppliers(stored.ledger, bundles),
     )
 
 

@@ -27,6 +27,9 @@ THRESHOLD = "/carbonport.wire.v1.ExchangeService/RequestThreshold"
 GET_REQUEST = "/carbonport.wire.v1.ExchangeService/GetRequest"
 FETCH = "/carbonport.wire.v1.ExchangeService/FetchAttestation"
 
+COMMITMENT = "commitment"
+"""The form in which results are asked for that stay secret to all but this node."""
+
 _STATES = {
     exchange_pb2.REQUEST_STATE_PENDING: "pending",
     exchange_pb2.REQUEST_STATE_ISSUED: "issued",
@@ -52,6 +55,8 @@ async def query(node: OpenNode, arguments: Arguments) -> Json:
         "net_mass_t": str(arguments["net_mass_t"]),
         "items": [str(item) for item in items] if isinstance(items, list) else [],
     }
+    if arguments.get("committed"):
+        content["form"] = COMMITMENT
     with participant.store.writing() as connection:
         key = obtain_key(
             connection,

@@ -22,7 +22,13 @@ from carbonport.attestation.lots.later_checkpoint import require_continued
 from carbonport.attestation.lots.lot_terms import StatedLot
 from carbonport.attestation.lots.stated_lots import stated_lot
 from carbonport.attestation.presentation import Presentation
-from carbonport.attestation.statement import statement_digest, statement_kid, verify_statement
+from carbonport.attestation.proof_evidence import ProofEvidence
+from carbonport.attestation.statement import (
+    StatusReference,
+    statement_digest,
+    statement_kid,
+    verify_statement,
+)
 from carbonport.attestation.witness_rules import known_note_keys
 from carbonport.crypto.log_entry import EntryType, Event, FieldName, payload_digest
 from carbonport.crypto.receipt import Receipt
@@ -212,8 +218,35 @@ class Receiver:
             trust_lists=tuple(held.token for held in participant.trust.held_lists()),
             anchors=participant.trust.anchors,
             lot=lot,
+            supplier_status=await self._supplier_status(presentation),
         )
         return bundle, kept
+
+    async def _supplier_status(self, presentation: Presentation) -> dict[str, str]:
+        """Status tokens of the suppliers' statements that a proof shows, by statement, from their verifiers' nodes."""
+        evidence = presentation.evidence
+        suppliers = evidence.suppliers if isinstance(evidence, ProofEvidence) else ()
+        found = {}
+        for supplier in suppliers:
+            issuer, reference = self._supplier_statement(supplier.token)
+            found[supplier.digest] = await self._status(issuer, reference.uri)
+        return found
+
+    def _supplier_statement(self, token: str) -> tuple[str, StatusReference]:
+        """Who verified a supplier, and where the statement's standing is told; signed by a key of the trust lists."""
+        kid = statement_kid(token)
+        for held in self.node.participant.trust.held_lists():
+            for listed in held.trust_list.participants:
+                key = listed.key(kid, "verifier-seal")
+                if key is not None:
+                    statement = verify_statement(token, key.jwk)
+                    return statement.issuer, statement.status
+        raise FailedVerification(
+            "answer-statement-key",
+            found="a supplier's statement signed by no listed key",
+            expected="a verifier of the trust lists",
+            remedy="Nothing was kept. Fetch the newest trust lists, then ask the exporter.",
+        )
 
     def _sealed(self, bundle: Bundle) -> bytes:
         return write_bundle(bundle, self.node.participant.signing_key(KeyUse.SEAL))
@@ -296,6 +329,7 @@ def _require_asked(asked: Query, attestation: Attestation) -> None:
         "consignment": content.get("consignment", ""),
         "net mass": _tonnes(str(content.get("net_mass_t", ""))),
         "threshold": content.get("table", ""),
+        "form": content.get("form", ""),
     }
     found = {
         "attestation": header.id,
@@ -306,6 +340,7 @@ def _require_asked(asked: Query, attestation: Attestation) -> None:
         "consignment": attestation.items.get("consignment", ""),
         "net mass": _tonnes(str(attestation.items.get("net_mass", ""))),
         "threshold": " ".join(bound.table for bound in attestation.bounds.values()),
+        "form": "commitment" if attestation.committed else "",
     }
     other = [name for name, value in expected.items() if found[name] != value]
     if other:

@@ -5,14 +5,17 @@ its own. In the `sealed` profile only the sealed graph is shown; in the `open` p
 where the whole cannot be proved. A graph that cannot be proved is not a failure: its results are opened, which rests on
 the verifier's computation instead of mathematics.
 
+Results that are asked for as commitments are shown as such, and what opens them is sealed to who asked.
+
 A threshold claim is proved or refused, never opened: from the sealed graph where there is one, and of the figures below
 the result it opens none.
 """
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from carbonport.attestation.commitment_evidence import commit_results
 from carbonport.attestation.credential import ATTESTED_RESULTS
 from carbonport.attestation.evidence import Evidence, open_results, read_evidence
 from carbonport.attestation.evidence_task import EvidenceTask, evidence_task
@@ -21,10 +24,11 @@ from carbonport.attestation.presentation import MAX_EVIDENCE_BYTES
 from carbonport.attestation.proof_checking import OPEN, ProofBinding, claim_under
 from carbonport.attestation.signed_figures import SignedGood
 from carbonport.attestation.strict_fields import StrictFields
+from carbonport.attestation.trust_list import TrustedKey
 from carbonport.classification.egress import Composed, EgressRefused
 from carbonport.classification.thresholds import Threshold
-from carbonport.crypto.canonical import parse_canonical
-from carbonport.errors import Refused
+from carbonport.crypto.canonical import b64url_decode, parse_canonical
+from carbonport.errors import Misuse, Refused
 from carbonport.footprint.graph import Graph
 from carbonport.node.exporter.composition import Composition
 from carbonport.node.proving.proving_worker import ProvingWorker
@@ -34,6 +38,7 @@ UNPROVABLE = frozenset(
     {
         "egress-refused",
         "proof-bound",
+        "proof-committed",
         "proof-denominator",
         "proof-graph-size",
         "proof-label",
@@ -57,17 +62,21 @@ class EvidencedClaims:
 
 @dataclass(frozen=True)
 class EvidenceMaker:
-    """Makes evidence for one exporter (`issuer`) in the profile of its configuration."""
+    """Makes evidence for one exporter (`issuer`) in the profile of its configuration. `sealing_key` gives the key that
+    is sealed to for a participant."""
 
     issuer: str
     profile: str
     worker: ProvingWorker
+    sealing_key: Callable[[str], TrustedKey]
 
     async def make(self, composition: Composition, place: LotPlace) -> EvidencedClaims:
         """Compose and prove, for the consignment at this place in its lot. `EgressRefused` when the gate refuses the
         request, `Unavailable` when no proof can be made now."""
         if composition.egress.threshold is not None:
             return await self._bounded(composition, composition.egress.threshold)
+        if composition.egress.committed:
+            return self._committed(composition)
         prepared, subject = composition.prepared, composition.egress.subject
         reason = ""
         for graph in self._graphs(prepared.figures.good(subject.process, subject.cn)):
@@ -84,6 +93,28 @@ class EvidenceMaker:
             cn=subject.cn,
             results=sorted(_stated(composed)),
             reason=reason or "proof-not-sealed",
+            tree=prepared.tree,
+        )
+        return EvidencedClaims(composed, evidence)
+
+    def _committed(self, composition: Composition) -> EvidencedClaims:
+        """The verifier's commitments to the results, and what opens them sealed to the recipient."""
+        prepared, egress = composition.prepared, composition.egress
+        composed = composition.gate.compose(egress)
+        try:
+            key = self.sealing_key(egress.recipient.id)
+        except Misuse as error:
+            reason = f"Nothing can be sealed to the recipient: {error.id}."
+            raise EgressRefused(replace(composed.decision, allowed=False, reason=reason)) from None
+        evidence = commit_results(
+            prepared.openings,
+            process=egress.subject.process,
+            cn=egress.subject.cn,
+            results=egress.committed,
+            customer=egress.recipient.id,
+            hpke_kid=key.kid,
+            hpke_public=b64url_decode(key.text),
+            statement=prepared.version.digest,
             tree=prepared.tree,
         )
         return EvidencedClaims(composed, evidence)
@@ -173,6 +204,7 @@ class EvidenceMaker:
             open_paths=open_paths,
             nonce_secret=prepared.nonce_secret,
             tree=prepared.tree,
+            suppliers=prepared.suppliers,
         )
 
     async def _made(self, task: EvidenceTask) -> Evidence:

@@ -35,6 +35,7 @@ class ExchangeService(exchange_pb2_grpc.ExchangeServiceServicer):
             net_mass_t=request.net_mass_t,
             items=tuple(request.items),
             consignment_key=request.consignment_key.hex(),
+            form=request.form,
         )
         entry = await self._node.answers.answer(asked)
         return exchange_pb2.RequestAttestationResponse(request=_message(entry))

@@ -181,6 +181,7 @@ METHODS: Mapping[str, MethodRule] = {
                 "net_mass_t": plain_decimal,
                 "items": repeated(_item, max_items=MAX_ITEMS),
                 "consignment_key": data(min_bytes=KEY_BYTES, max_bytes=KEY_BYTES),
+                "form": one_of("", "commitment"),
             },
         ),
         exchange_pb2.RequestAttestationRequest,
