@@ -2,9 +2,9 @@
 
 import asyncio
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +25,12 @@ from warm_programs import programs
 
 from carbonport.attestation.check_report import Report
 from carbonport.attestation.checks import verify_bundle
+from carbonport.attestation.statement_draft import StatementDraft, open_draft, seal_draft
 from carbonport.crypto.ambient import system_clock
 from carbonport.crypto.canonical import Json
-from carbonport.errors import Malformed, Misuse, Refused, Unavailable
+from carbonport.errors import CarbonportError, Malformed, Misuse, Refused, Unavailable
 from carbonport.node.home import open_home
+from carbonport.node.identity.key_ring import KeyUse
 
 PRODUCED, LESS = "4836291.472", "4835000.000"
 """The demo's production, of which its own consignment took 2450.500 t, and a corrected one."""
@@ -90,16 +92,35 @@ class LotStage:
         assert isinstance(found, dict)
         return found
 
-    def correct(self, produced: str) -> None:
+    def correct(self, produced: str, **signing: Json) -> dict[str, Any]:
         """A new ledger with another production, and the verifier's next version over it."""
         document = self.folder / "corrected.yaml"
         document.write_text(STEELWORKS.read_text().replace(PRODUCED, produced))
         openings, statement = str(self.folder / "openings"), str(self.folder / "statement")
         self.do(EXPORTER, "intake", path=str(document))
         self.do(EXPORTER, "commit", verifier=VERIFIER.id, out=openings)
-        store = str(self.homes[EXPORTER.key] / "data")
-        self.do(VERIFIER, "sign", store=store, openings=openings, out=statement, opinion="satisfactory")
+        signed = self.sign(openings, **signing)
         self.do(EXPORTER, "statement-add", path=statement)
+        return signed
+
+    def sign(self, openings: str, **signing: Json) -> dict[str, Any]:
+        """The verifier's statement over a draft, into the file `statement`."""
+        store, out = str(self.homes[EXPORTER.key] / "data"), str(self.folder / "statement")
+        return self.do(
+            VERIFIER, "sign", store=store, openings=openings, out=out, opinion="satisfactory", **signing
+        )
+
+    def resealed(self, path: Path, change: Callable[[StatementDraft], StatementDraft]) -> StatementDraft:
+        """A draft changed by an exporter of bad faith, in its place; gives what it was before."""
+        identity = open_home(self.homes[VERIFIER.key], environ={}).identity
+        record = identity.record(KeyUse.HPKE)
+        key, kid = identity.x25519(record), record.kid
+        draft = open_draft(
+            path.read_bytes(), verifier=VERIFIER.id, hpke_kid=kid, hpke_private=key.private_bytes_raw()
+        )
+        public = key.public_key().public_bytes_raw()
+        path.write_bytes(seal_draft(change(draft), verifier=VERIFIER.id, hpke_kid=kid, hpke_public=public))
+        return draft
 
 
 @pytest.fixture
@@ -183,6 +204,17 @@ def test_a_lot_is_sold_to_the_last_gram_returned_and_corrected(lots: LotStage) -
     opened = lots.audited()
     assert (opened["closed"], opened["cancelled"], opened["entries"]) == (False, [2, 3], 9)
     _the_exported_folder_holds_and_no_change_of_it(lots, opened)
+    _no_correction_reuses_blindings(lots)
+
+    # A lot without witnesses sells, and says that nobody can exclude another version of it.
+    lots.correct(LESS, lot_witnesses=[EXPORTER.id])
+    alone = lots.ask("LIFE-5", "1")
+    assert alone["state"] == "issued"
+    assert lots.failed(lots.fetch(alone)) == {"lot-standing": "lot-unwitnessed"}
+    assert lots.refresh(alone)["state"] == "unwitnessed"
+    audit = lots.do(REGULATOR, "audit", target=EXPORTER.id)
+    failed = {check["id"]: check["error"] for check in audit["lots"][0]["checks"] if not check["ok"]}
+    assert (audit["ok"], failed) == (False, {"lot-quorum": "lot-unwitnessed"})
 
 
 def _the_exported_folder_holds_and_no_change_of_it(lots: LotStage, asked: dict[str, Any]) -> None:
@@ -230,6 +262,29 @@ def _the_exported_folder_holds_and_no_change_of_it(lots: LotStage, asked: dict[s
     assert problem.value.id == "lot-folder-format"
     file.unlink()
     assert errors() == {"lot-audit-hidden"}
+
+
+def _no_correction_reuses_blindings(lots: LotStage) -> None:
+    """Two versions over the same values share no blinding; one under an earlier version's nonce is refused."""
+    openings = lots.folder / "openings"
+    signed = lots.correct(LESS)
+    before = lots.resealed(
+        openings, lambda draft: replace(draft, version=draft.version + 1, supersedes=signed["statement"])
+    )
+    # The same commitments under the next number: what was signed is found, and nothing else is signed.
+    assert lots.sign(str(openings))["statement"] == signed["statement"]
+
+    lots.do(EXPORTER, "commit", verifier=VERIFIER.id, out=str(openings))
+    after = lots.resealed(openings, lambda draft: replace(draft, nonce=before.nonce))
+    with pytest.raises(CarbonportError) as reused:
+        lots.sign(str(openings))
+    assert reused.value.id == "bench-nonce-reused"
+    values, blindings = [
+        [[getattr(leaf.opening, name) for leaf in draft.leaves] for draft in (before, after)]
+        for name in ("value", "blinding")
+    ]
+    assert sorted(values[0]) == sorted(values[1])
+    assert not set(blindings[0]) & set(blindings[1])
 
 
 def test_without_its_witness_a_sale_is_provisional_and_confirmed_later(tmp_path: Path) -> None:
