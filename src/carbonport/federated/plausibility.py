@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from carbonport.federated.bucket_ridge import BucketRidge
 from carbonport.federated.features import Floats, Rows
 from carbonport.federated.recalculation import RecalculationModel
 from carbonport.federated.ridge import RidgeModel
@@ -46,7 +47,7 @@ class Expectation:
 
 
 def plausibility_scores(
-    rows: Rows, recalculation: RecalculationModel | None, independent: RidgeModel | None
+    rows: Rows, recalculation: RecalculationModel | None, independent: RidgeModel | BucketRidge | None
 ) -> PlausibilityScores:
     """The scores of the claims in `rows.target`. Without a model its score is NaN, and the flag rests on the other."""
     nothing = np.full(len(rows), np.nan)
@@ -64,7 +65,7 @@ def plausibility_scores(
 
 
 def expectations(
-    row: Rows, recalculation: RecalculationModel | None, independent: RidgeModel | None
+    row: Rows, recalculation: RecalculationModel | None, independent: RidgeModel | BucketRidge | None
 ) -> tuple[Expectation, ...]:
     """What each model that has an opinion expects of the one claim in `row`."""
     found = []

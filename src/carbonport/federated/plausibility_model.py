@@ -12,6 +12,8 @@ from carbonport.attestation.participants import PARTICIPANT_ID
 from carbonport.attestation.strict_fields import StrictFields
 from carbonport.crypto.canonical import Json, canonical_bytes, parse_canonical
 from carbonport.crypto.jws import Jwk, SigningKey, peek_header, sign_jws, verify_jws
+from carbonport.federated.bucket_ridge import BUCKETS, BucketRidge
+from carbonport.federated.buckets import FEWEST_BUCKETS
 from carbonport.federated.cells import Cells
 from carbonport.federated.features import OTHER, Category
 from carbonport.federated.model_card import ModelCard, malformed_model, read_card, require
@@ -34,6 +36,9 @@ MODEL_VERSION = "plausibility/v1"
 MAX_MODEL_BYTES = 1 << 20
 """The largest model file that is read; ours have some 3 KB."""
 
+MAX_BUCKETS = 64
+"""Most buckets of a model."""
+
 _INTEGER = re.compile(r"-?[0-9]{1,30}")
 
 
@@ -46,7 +51,7 @@ class PlausibilityModel:
     number: int
     issued_at: int
     recalculation: RecalculationModel
-    independent: RidgeModel
+    independent: RidgeModel | BucketRidge
     card: ModelCard = field(repr=False)
 
 
@@ -93,7 +98,7 @@ def _read(payload: bytes) -> PlausibilityModel:
         number=fields.integer("number", minimum=1),
         issued_at=fields.integer("issued_at"),
         recalculation=_read_recalculation(fields.nested("recalculation")),
-        independent=_read_ridge(fields.nested("independent")),
+        independent=_read_independent(fields.nested("independent")),
         card=read_card(fields.nested("card")),
     )
     fields.finish()
@@ -113,6 +118,16 @@ def _read_recalculation(fields: StrictFields) -> RecalculationModel:
         quartiles = (lower, upper)
     fields.finish()
     return RecalculationModel(RECALCULATION_TASK, cells, offsets, quartiles)
+
+
+def _read_independent(fields: StrictFields) -> RidgeModel | BucketRidge:
+    if not fields.has("models"):
+        return _read_ridge(fields)
+    require(fields.text("kind") == BUCKETS, "another kind of model", BUCKETS)
+    models = fields.each("models", _read_ridge, max_items=MAX_BUCKETS)
+    require(len(models) >= FEWEST_BUCKETS, "too few buckets", f"at least {FEWEST_BUCKETS}")
+    fields.finish()
+    return BucketRidge(models)
 
 
 def _read_ridge(fields: StrictFields) -> RidgeModel:

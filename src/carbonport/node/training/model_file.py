@@ -10,6 +10,8 @@ from carbonport.crypto.canonical import Json
 from carbonport.crypto.jws import Jwk, SigningKey
 from carbonport.errors import FailedVerification
 from carbonport.federated.boosting import BoostingModel
+from carbonport.federated.bucket_ridge import BucketRidge
+from carbonport.federated.buckets import BucketModel
 from carbonport.federated.course import Course
 from carbonport.federated.gap_model import GapModel, sign_gap_model, verify_gap_model
 from carbonport.federated.gap_training import LIMITS as GAP_LIMITS
@@ -71,7 +73,10 @@ def sign_models(plan: SignedPlan, course: Course, issue: Issue, key: SigningKey)
         return sign_gap_model(GapModel(issue.issuer, issue.number, issue.at, gaps, card), key)
     recalculation, independent = course.models[RECALCULATION], course.models[INDEPENDENT]
     assert isinstance(recalculation, RecalculationModel), "the task's own model"
-    assert isinstance(independent, RidgeModel), "the task's own model"
+    if isinstance(independent, BucketModel):
+        ridges = [model for model in independent.models if isinstance(model, RidgeModel)]
+        independent = BucketRidge(tuple(ridges))
+    assert isinstance(independent, RidgeModel | BucketRidge), "the task's own model"
     return sign_model(
         PlausibilityModel(issue.issuer, issue.number, issue.at, recalculation, independent, card), key
     )
