@@ -98,7 +98,7 @@ def _unreadable(where: str, found: str) -> Malformed:
     return Malformed(
         "training-plan-file",
         found=found,
-        expected="a TOML file as docs/trainings.md shows",
+        expected="a TOML file with the fields of a training plan",
         remedy="Correct the file; nothing was planned.",
         where=where,
     )
