@@ -496,7 +496,15 @@ async def _logged_on_both_sides(nodes: Nodes, stage: AggregateStage, tmp_path: P
         {entry["exchange"]: entry for entry in audit["entries"] if entry["type"] == kind}
         for audit, kind in zip(audits.values(), ("crossing", "arrival"), strict=True)
     )
-    assert all(audit["ok"] for audit in audits.values())
+    # Nobody witnesses the lots of these exporters, and that is all there is to find.
+    amiss = {
+        check["id"]
+        for found in audits.values()
+        for lot in found["lots"]
+        for check in lot["checks"]
+        if not check["ok"]
+    }
+    assert amiss == {"lot-quorum"}
     assert len(left) == 2, "one contribution an attempt"
     assert len(came) == 2 * EXPORTERS
     for exchange, crossing in left.items():
