@@ -1,5 +1,6 @@
 """Backup and restore of whole homes: what is kept apart, what is refused, and what a restored node may not do."""
 
+import asyncio
 import json
 import shutil
 import stat
@@ -10,11 +11,14 @@ import pytest
 from life_stage import DATA, LifeStage, processes, until
 from typer.testing import CliRunner
 
+from carbonport.classification.policy import Policy
 from carbonport.crypto.ambient import system_clock
-from carbonport.errors import CarbonportError, FailedVerification, Malformed, Misuse, Refused
+from carbonport.errors import CarbonportError, FailedVerification, Malformed, Misuse, Refused, Unavailable
 from carbonport.node.cli.program import app, register_groups
 from carbonport.node.config import NodeConfig, NodeSettings
 from carbonport.node.demo.cast import EXPORTER, IMPORTER, REGULATOR, VERIFIER
+from carbonport.node.exporter.prepared_statement import PreparedStatement, prepare
+from carbonport.node.exporter.statement_versions import all_versions
 from carbonport.node.home import make_home, open_home
 from carbonport.node.identity.names import Role
 from carbonport.node.identity.passphrase import Passphrase
@@ -246,6 +250,14 @@ def test_a_backup_that_lost_nothing_goes_on_by_itself_but_old_approvals_are_void
             carbonport("backup", tmp_path / "backup", "--home", exporter, "--period-keys", tmp_path / "apart")
         shutil.rmtree(exporter)
         _next_second()
+        restored(tmp_path / "backup", exporter)
+        again = {"verifier": VERIFIER.id, "out": str(tmp_path / "again.sealed")}
+        with pytest.raises(Unavailable, match="period-key-missing"):
+            stage.do(EXPORTER, "commit", again)
+        with pytest.raises(Unavailable, match="period-key-missing"):
+            asyncio.run(_prepared(exporter))
+        assert not list((exporter / "period-keys").glob("*.key")), "never a new key for what was signed"
+        shutil.rmtree(exporter)
         restored(tmp_path / "backup", exporter, period_keys=tmp_path / "apart")
         with processes() as own:
             stage.serve(own, EXPORTER)
@@ -254,6 +266,17 @@ def test_a_backup_that_lost_nothing_goes_on_by_itself_but_old_approvals_are_void
             _next_second()
             assert stage.verify(stage.fetch(_approved(stage, "C-2"), "new")).ok
             assert stage.do(EXPORTER, "status")["restore"]["decided"] == "complete"
+
+
+async def _prepared(home: Path) -> PreparedStatement:
+    """What requests about the home's one statement are answered from."""
+    participant = Participant.open(open_home(home, environ={}))
+    try:
+        with participant.store.reading() as connection:
+            (version,) = all_versions(connection)
+        return await prepare(participant, version, Policy.load())
+    finally:
+        participant.close()
 
 
 def _next_second() -> None:

@@ -33,6 +33,7 @@ from carbonport.node.exporter.stated_operator import operator_notices, with_oper
 from carbonport.node.exporter.statement_versions import (
     add_draft,
     all_versions,
+    has_signed,
     last_signed,
 )
 from carbonport.node.file_problem import require_place
@@ -116,10 +117,12 @@ async def commit(node: OpenNode, arguments: Arguments) -> Json:
         ledger_id = str(arguments.get("ledger") or "")
         stored = ledger_of(connection, ledger_id) if ledger_id else newest_ledger(connection)
         before = last_signed(connection, stored.id)
+        is_stated = has_signed(connection, stored.id)
     period = f"{stored.ledger.period.start.isoformat()}/{stored.ledger.period.end.isoformat()}"
     version = before.version + 1 if before is not None else 1
     supersedes = before.digest if before is not None else ""
-    period_key = participant.identity.period_keys.obtain(period)
+    keys = participant.identity.period_keys
+    period_key = keys.held(period) if is_stated else keys.obtain(period)
 
     def drawn_up() -> tuple[StatementDraft, bytes]:
         calculation = calculate(stored.ledger, stored.scope)

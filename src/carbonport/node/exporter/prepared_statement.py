@@ -59,7 +59,7 @@ class PreparedStatement:
 async def prepare(participant: Participant, version: StatementVersion, policy: Policy) -> PreparedStatement:
     """Derive everything and compare it with what was signed; in a thread, for it takes seconds for a large ledger."""
     statement = verified_statement(participant, version)
-    period_key = participant.identity.period_keys.obtain(statement.period)
+    period_key = participant.identity.period_keys.held(statement.period)
     return await asyncio.to_thread(_derived, participant, version, statement, period_key, policy)
 
 

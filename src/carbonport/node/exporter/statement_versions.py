@@ -123,6 +123,20 @@ def last_signed(connection: Connection, ledger_id: str) -> StatementVersion | No
     return None if row is None else _version(row)
 
 
+def has_signed(connection: Connection, ledger_id: str) -> bool:
+    """Whether a signed version is about the period of this ledger, whatever installation it is of."""
+    one = select(ledgers).where(ledgers.c.ledger == ledger_id).subquery()
+    found = connection.execute(
+        select(statements.c.statement)
+        .join(ledgers, ledgers.c.ledger == statements.c.ledger)
+        .join(
+            one, (ledgers.c.period_start == one.c.period_start) & (ledgers.c.period_end == one.c.period_end)
+        )
+        .where(statements.c.state != StatementState.DRAFT)
+    )
+    return found.first() is not None
+
+
 def draft_with_nonce(connection: Connection, nonce: bytes) -> StatementVersion:
     """The draft that a signed statement belongs to; Misuse (`statement-without-draft`) when there is none."""
     for version in all_versions(connection):

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import x25519
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from carbonport.errors import FailedVerification, Malformed, Refused
+from carbonport.errors import FailedVerification, Malformed, Refused, Unavailable
 from carbonport.node.identity.key_ring import KeyRing, KeyUse
 from carbonport.node.identity.private_files import (
     erase,
@@ -60,13 +60,27 @@ class PeriodKeys:
 
     def obtain(self, period: str) -> bytes:
         """The key of the period `YYYY-MM-DD/YYYY-MM-DD`, made at its first use. Two processes get the same
-        one.
+        one. For a period that no statement is about yet: a key that one was made with is `held`.
         """
         path = self._path(period)
         self._refuse_destroyed(period)
         if not path.exists():
             make_private_folder(self._folder)
             self._create(path, period)
+        return self._read(path, period)
+
+    def held(self, period: str) -> bytes:
+        """The key of a period that a statement is about. Raises `Unavailable` (`period-key-missing`) where it is not
+        here: another key would open none of the commitments that were signed."""
+        path = self._path(period)
+        self._refuse_destroyed(period)
+        if not path.exists():
+            raise Unavailable(
+                "period-key-missing",
+                found=f"a signed statement about {period} and no key of that period",
+                expected="the key that its commitments were made with",
+                remedy="The exporter restores the folder of period keys from its backup; no new key takes its place.",
+            )
         return self._read(path, period)
 
     def periods(self) -> tuple[str, ...]:
