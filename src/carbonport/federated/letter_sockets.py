@@ -141,8 +141,8 @@ class RelaySocket:
                 raise Unavailable(
                     "training-carrier",
                     found="no process that carries letters",
-                    expected="a carrier beside this node",
-                    remedy="Start the carrier with this home, and run the training again.",
+                    expected="`carbonport federate serve` beside this node",
+                    remedy="Start `carbonport federate serve` with this home, and run the training again.",
                     where=str(self._path),
                 ) from None
             finally:

@@ -2,10 +2,11 @@
 
     superlink ARGUMENTS...       Flower's SuperLink
     supernode ARGUMENTS...       Flower's SuperNode, waiting less
-    participant                  our executor beside a SuperNode
-    carrier                      our executor beside a SuperLink
+    participant ARGUMENTS...     our executor beside a SuperNode
+    carrier ARGUMENTS...         our executor beside a SuperLink
 
-Every one of them ends when its standard input does: whoever started it holds the other end, so none is left behind.
+None of them reaches anything but this machine, the SuperNode its front besides, and none starts a program. Each ends
+when its standard input does: whoever started it holds the other end, so none is left behind.
 """
 
 import argparse
@@ -18,6 +19,8 @@ import time
 from pathlib import Path
 from typing import Final
 
+from carbonport.federated.flower.confinement import confine
+
 END_SECONDS: Final = 5.0
 """How long a process may take to end in order when its starter is gone."""
 
@@ -26,6 +29,8 @@ def main() -> None:
     """Run one process."""
     name, arguments = sys.argv[1], sys.argv[2:]
     threading.Thread(target=_end_with_input, daemon=True).start()
+    # Before Flower is imported.
+    confine(*([_host(arguments[arguments.index("--superlink") + 1])] if name == "supernode" else []))
     if name == "superlink":
         from carbonport.federated.flower.adapter import run_superlink
 
@@ -42,6 +47,10 @@ def main() -> None:
         _carrier(arguments)
     else:
         sys.exit(f"no process {name!r}")
+
+
+def _host(address: str) -> str:
+    return address.rpartition(":")[0].strip("[]")
 
 
 def _log_ours() -> None:

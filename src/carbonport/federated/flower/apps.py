@@ -33,6 +33,12 @@ FIRST_WAIT_S: Final = 0.001
 LONGEST_WAIT_S: Final = 0.25
 """Waits between looking for replies; each is twice the last."""
 
+RETURN_S: Final = 20.0
+"""How long a node that is not there is waited for: a SuperNode that is started again takes ten seconds."""
+
+AGAIN_S: Final = 1.0
+"""Wait before its letter is sent again."""
+
 _FAILURES: Final = {
     ErrorCode.INVALID_FAB: UNLISTED_APP,
     ErrorCode.CLIENT_APP_RAISED_EXCEPTION: DEFECT,
@@ -88,11 +94,44 @@ def server_app(exchanges: Iterable[Exchange], node_of: Callable[[str], int | Non
 
 
 def carry(grid: Grid, exchange: Exchange, node_of: Callable[[str], int | None]) -> dict[str, Reply]:
-    """Send one letter to each participant's node and wait for the replies; one for each participant comes back."""
-    numbers = {name: node_of(name) for name in exchange.letters}
-    replies = {name: Reply(error=NO_REPLY) for name in exchange.letters}
-    end = time.monotonic() + exchange.timeout_seconds
-    reachable = [(name, number) for name, number in numbers.items() if number is not None]
+    """Send one letter to each participant's node and wait for the replies; one for each participant comes back.
+
+    A node that is not there, which a SuperLink says at once, may be starting: its letter is sent again for a while.
+    """
+    now = time.monotonic()
+    end, returning, again = now + exchange.timeout_seconds, now + RETURN_S, now
+    replies: dict[str, Reply] = {}
+    asked: dict[str, tuple[str, int]] = {}
+    missing = set(exchange.letters)
+    wait = FIRST_WAIT_S
+    while (asked or missing) and now < end:
+        if missing and now >= again:
+            asked |= _sent(grid, exchange, sorted(missing), node_of)
+            missing -= {name for name, _ in asked.values()}
+            again = now + AGAIN_S
+        for message in grid.pull_messages(list(asked)) if asked else ():
+            addressed = asked.pop(message.metadata.reply_to_message_id, None)
+            if addressed is not None:
+                name, number = addressed
+                wait = FIRST_WAIT_S
+                if (reply := checked_reply(message, number)).error == NO_REPLY:
+                    missing.add(name)
+                else:
+                    replies[name] = reply
+        if missing and now > returning:
+            missing.clear()
+        elif asked or missing:
+            time.sleep(min(wait, max(0.0, end - now)))
+            wait = min(2 * wait, LONGEST_WAIT_S)
+        now = time.monotonic()
+    return {name: replies.get(name, Reply(error=NO_REPLY)) for name in exchange.letters}
+
+
+def _sent(
+    grid: Grid, exchange: Exchange, names: Iterable[str], node_of: Callable[[str], int | None]
+) -> dict[str, tuple[str, int]]:
+    """Send letters to these; whom the reply to each message must come from. One that was not taken is not in it."""
+    reachable = [(name, number) for name in names if (number := node_of(name)) is not None]
     messages = [
         Message(
             letter_record(exchange.kind, exchange.letters[name]),
@@ -102,25 +141,10 @@ def carry(grid: Grid, exchange: Exchange, node_of: Callable[[str], int | None]) 
         )
         for name, number in reachable
     ]
-    # A message that was not taken has no id, and its participant no reply.
-    asked = {
-        identity: addressed
-        for identity, addressed in zip(grid.push_messages(messages), reachable, strict=False)
-        if identity
+    identities = grid.push_messages(messages) if messages else ()
+    return {
+        identity: addressed for identity, addressed in zip(identities, reachable, strict=False) if identity
     }
-    del messages
-    wait = FIRST_WAIT_S
-    while asked and time.monotonic() < end:
-        for message in grid.pull_messages(list(asked)):
-            addressed = asked.pop(message.metadata.reply_to_message_id, None)
-            if addressed is not None:
-                name, number = addressed
-                replies[name] = checked_reply(message, number)
-                wait = FIRST_WAIT_S
-        if asked:
-            time.sleep(min(wait, max(0.0, end - time.monotonic())))
-            wait = min(2 * wait, LONGEST_WAIT_S)
-    return replies
 
 
 def checked_reply(message: Message, number: int) -> Reply:

@@ -8,8 +8,9 @@ started again by whoever watches it, and is handed the open exchange again.
 
 import json
 import logging
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -24,7 +25,7 @@ logger = logging.getLogger("carbonport.federated.flower.carrier")
 """What went wrong here."""
 
 LOOK_S: Final = 0.5
-"""How often to look for new members and for a training."""
+"""How often to look for members and for a training."""
 
 TASK_WAIT_S: Final = 0.05
 TASK_LOOKS: Final = 200
@@ -33,26 +34,51 @@ TASK_LOOKS: Final = 200
 
 def carry_trainings(link: Link, relay: Path, members: MemberKeys) -> None:
     """Carry one training after another, until the process is told to end."""
-    numbers: dict[str, int] = {}
-    seen: dict[str, bytes] | None = None
+    registered = Registered(link, members)
+    registered.look()
+    threading.Thread(target=registered.follow, daemon=True).start()
     while True:
-        listed = members.listed()
-        if listed != seen:
-            by_key = link.keep_members(listed.values())
-            numbers.clear()
-            numbers |= {name: by_key[key] for name, key in listed.items()}
-            seen = listed
-            logger.info("members: %s", json.dumps(sorted(listed)))
         try:
             socket = CarrierSocket(relay)
         except OSError:  # no training
             time.sleep(LOOK_S)
             continue
         with socket:
-            carry_training(link, socket, numbers)
+            carry_training(link, socket, registered.number_of)
 
 
-def carry_training(link: Link, socket: CarrierSocket, numbers: dict[str, int]) -> None:
+class Registered:
+    """The members' SuperNodes as the SuperLink knows them, kept like the folder of enrolled keys."""
+
+    def __init__(self, link: Link, members: MemberKeys) -> None:
+        self._link, self._members = link, members
+        self._seen: dict[str, bytes] | None = None
+        self._numbers: dict[str, int] = {}
+
+    def number_of(self, participant: str) -> int | None:
+        """The number of a member's SuperNode."""
+        return self._numbers.get(participant)
+
+    def look(self) -> None:
+        """Register what is new and nobody else."""
+        listed = self._members.listed()
+        if listed != self._seen:
+            by_key = self._link.keep_members(listed.values())
+            self._numbers = {name: by_key[key] for name, key in listed.items()}
+            self._seen = listed
+            logger.info("members: %s", json.dumps(sorted(listed)))
+
+    def follow(self) -> None:
+        """Look again and again; a SuperLink that does not answer is asked again."""
+        while True:
+            time.sleep(LOOK_S)
+            try:
+                self.look()
+            except Exception as error:  # noqa: BLE001 - it is being started again, or this process soon is
+                logger.warning("members could not be registered: %s", type(error).__name__)
+
+
+def carry_training(link: Link, socket: CarrierSocket, number_of: Callable[[str], int | None]) -> None:
     """One run for one training: from the first exchange that the node hands out to the end it tells."""
 
     def exchanges() -> Iterator[Exchange]:
@@ -63,7 +89,7 @@ def carry_training(link: Link, socket: CarrierSocket, numbers: dict[str, int]) -
     for token in _tokens(link):
         with link.server_task(token, max_objects=MAX_OBJECTS) as task:
             if task.run_id == run_id:
-                server_app(exchanges(), numbers.get)(task.grid, task.context)
+                server_app(exchanges(), number_of)(task.grid, task.context)
                 return
             logger.warning("the task of a run that is not ours was ended")
 

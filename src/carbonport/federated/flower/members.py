@@ -39,7 +39,7 @@ def checked_key(pem: bytes) -> bytes:
             "federation-key",
             found="bytes that are no such key",
             expected="the public key of a SuperNode: PEM, curve P-384",
-            remedy="Join again, which makes the key.",
+            remedy="Run `carbonport federate join`, which makes the key.",
         ) from None
     return key.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
 

@@ -8,7 +8,6 @@ caller's.
 import os
 import socket
 import sys
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -21,6 +20,9 @@ LAUNCHER: Final = (sys.executable, "-P", "-m", "carbonport.federated.flower")
 
 SECRET_BYTES: Final = 32
 """Length of the secret with which an executor takes tasks, fresh with every start."""
+
+GIVE_UP_S: Final = 60
+"""How long a SuperNode calls a front that does not answer; then it ends, and is told anew where the front is."""
 
 _PASSED_ON: Final = ("LANG", "LC_ALL", "TZ", "TMPDIR")
 """Variables of the caller that the processes see."""
@@ -63,6 +65,16 @@ class LinkFiles:
     def key(self) -> Path:
         """The SuperLink's key."""
         return self.folder / "link.key"
+
+    @property
+    def front_certificate(self) -> Path:
+        """The front's certificate, which members are given."""
+        return self.folder / "front-own.crt"
+
+    @property
+    def front_key(self) -> Path:
+        """The front's key."""
+        return self.folder / "front-own.key"
 
     @property
     def secret(self) -> Path:
@@ -134,6 +146,7 @@ class MemberFiles:
             *LAUNCHER, "supernode", "--superlink", front, "--root-certificates", str(self.front_certificate),
             "--auth-supernode-private-key", str(self.key), "--host", LOOPBACK, "--port", str(port),
             "--isolation", "process", "--superexec-auth-secret-file", str(self.secret),
+            "--max-wait-time", str(GIVE_UP_S),
         ]  # fmt: skip
 
     def participant(self, port: int) -> list[str]:
@@ -142,7 +155,3 @@ class MemberFiles:
             *LAUNCHER, "participant", "--runtime", f"{LOOPBACK}:{port}",
             "--secret-file", str(self.secret), "--desk", str(self.desk),
         ]  # fmt: skip
-
-
-Environment = Mapping[str, str]
-"""A process's environment, whole."""

@@ -71,15 +71,10 @@ def member_key() -> tuple[bytes, bytes]:
     private = key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.OpenSSH, serialization.NoEncryption()
     )
-    return private, public_part(private)
-
-
-def public_part(private: bytes) -> bytes:
-    """The public key (PEM) of a SuperNode's key file."""
-    key = serialization.load_ssh_private_key(private, None)
-    return key.public_key().public_bytes(
+    public = key.public_key().public_bytes(
         serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
     )
+    return private, public
 
 
 def trusting(certificate: bytes) -> ssl.SSLContext:

@@ -16,7 +16,7 @@ from carbonport.crypto.jws import SigningKey
 from carbonport.errors import Misuse
 from carbonport.examples.plants.routes import COHORT
 from carbonport.examples.plants.written import CURVES_FILE, LEDGER_FOLDER, TABLE_FILE, write_plants
-from carbonport.node.cli import federate_budget, federate_gaps
+from carbonport.node.cli import federate_budget, federate_gaps, federate_processes
 from carbonport.node.cli.home_options import (
     HomeOption,
     JsonOption,
@@ -48,6 +48,7 @@ def register(app: typer.Typer) -> None:
     group.command("train")(train_command)
     group.command("example")(example_command)
     federate_gaps.register(group)
+    federate_processes.attach(group)
     federate_budget.register(group)
 
     @group.callback()

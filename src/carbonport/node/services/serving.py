@@ -21,6 +21,7 @@ from carbonport.node.operations import run_operation
 from carbonport.node.participant import Participant
 from carbonport.node.services.aggregation_service import AggregationService
 from carbonport.node.services.exchange_service import ExchangeService
+from carbonport.node.services.federation_service import FederationService
 from carbonport.node.services.log_services import LogService, WitnessService
 from carbonport.node.services.lot_service import LotService
 from carbonport.node.services.status_service import StatusService
@@ -34,6 +35,8 @@ from carbonport.wire.v1 import (
     echo_pb2_grpc,
     exchange_pb2,
     exchange_pb2_grpc,
+    federation_pb2,
+    federation_pb2_grpc,
     log_pb2,
     log_pb2_grpc,
     lots_pb2,
@@ -109,6 +112,11 @@ async def serve(home: NodeHome, ready: Ready) -> None:
             aggregation_pb2_grpc.add_AggregationServiceServicer_to_server,
             AggregationService(node),
             aggregation_pb2.DESCRIPTOR.services_by_name["AggregationService"],
+        )
+        server.add(
+            federation_pb2_grpc.add_FederationServiceServicer_to_server,
+            FederationService(home.path),
+            federation_pb2.DESCRIPTOR.services_by_name["FederationService"],
         )
     control_server = None
     service = RunningService(started_at=participant.clock(), counters=server.counters)

@@ -19,6 +19,7 @@ from carbonport.crypto.sums.bfv_constants import (
     MIN_CIPHERTEXT_BYTES,
 )
 from carbonport.crypto.sums.threshold import MAX_HOLDERS
+from carbonport.federated.flower.members import MAX_KEY_BYTES
 from carbonport.footprint.obligation.published_values import PublishedTable
 from carbonport.node.identity.names import Role
 from carbonport.node.transport.door import (
@@ -34,7 +35,15 @@ from carbonport.node.transport.door import (
     request_id,
     text,
 )
-from carbonport.wire.v1 import aggregation_pb2, echo_pb2, exchange_pb2, log_pb2, lots_pb2, status_pb2
+from carbonport.wire.v1 import (
+    aggregation_pb2,
+    echo_pb2,
+    exchange_pb2,
+    federation_pb2,
+    log_pb2,
+    lots_pb2,
+    status_pb2,
+)
 
 EVERYONE = frozenset(Role)
 """Any participant that a current trust list names, whatever its role."""
@@ -289,6 +298,11 @@ METHODS: Mapping[str, MethodRule] = {
         EVERYONE,
         Door(status_pb2.GetStatusListRequest, {"uri": _uri}),
         status_pb2.GetStatusListRequest,
+    ),
+    "/carbonport.wire.v1.FederationService/Enrol": _rule(
+        frozenset({Role.EXPORTER, Role.KEY_HOLDER}),
+        Door(federation_pb2.EnrolRequest, {"key": data(min_bytes=1, max_bytes=MAX_KEY_BYTES)}),
+        federation_pb2.EnrolRequest,
     ),
     **_aggregation_rules(),
 }

@@ -1,0 +1,23 @@
+"""The folder of the processes that carry trainings, inside a node's home: keys, certificates, sockets, their output."""
+
+from pathlib import Path
+from typing import Final
+
+from carbonport.crypto.ambient import RandomBytes
+from carbonport.federated.flower.processes import SECRET_BYTES
+from carbonport.node.identity.private_files import make_private_folder, write_private
+
+FEDERATION_FOLDER: Final = "federation"
+"""Inside the home folder."""
+
+
+def federation_folder(home: Path) -> Path:
+    """The folder, private; made when it is missing."""
+    folder = home.resolve() / FEDERATION_FOLDER
+    make_private_folder(folder)
+    return folder
+
+
+def fresh_secret(path: Path, random_bytes: RandomBytes) -> None:
+    """A new secret with which an executor takes tasks from the process beside it."""
+    write_private(path, random_bytes(SECRET_BYTES))
