@@ -16,7 +16,7 @@ from loopback_nodes import LoopbackNode, issue, make_node
 from carbonport.federated.flower.processes import LinkFiles, MemberFiles
 from carbonport.federated.letter_sockets import RelaySocket, serve_desk
 from carbonport.federated.relay import Reply
-from carbonport.node.federation.folder import federation_folder
+from carbonport.node.federation.folder import link_files, member_files
 from carbonport.node.federation.joining_trainings import join_trainings
 from carbonport.node.federation.serving_trainings import serve_trainings
 from carbonport.node.home import open_home
@@ -84,10 +84,10 @@ class FederationStage:
 
     @property
     def link(self) -> LinkFiles:
-        return LinkFiles(federation_folder(self.coordinator.home))
+        return link_files(self.coordinator.home)
 
     def member(self, name: str) -> MemberFiles:
-        return MemberFiles(federation_folder(self.members[name].home))
+        return member_files(self.members[name].home)
 
     def names(self) -> dict[str, str]:
         """The members' participant ids by their short names."""

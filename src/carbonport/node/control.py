@@ -41,7 +41,11 @@ RunOperation = Callable[[str, Json], Awaitable[Json]]
 
 def socket_path(home: Path) -> Path:
     """Where the socket of this home stands: inside it, or in a private temporary folder when the path is too long."""
-    path = home.resolve() / SOCKET_NAME
+    return short_enough(home.resolve() / SOCKET_NAME)
+
+
+def short_enough(path: Path) -> Path:
+    """`path`, or one in a private temporary folder that stands for it when it is too long for a socket."""
     if len(os.fsencode(path)) <= MAX_SOCKET_PATH_BYTES:
         return path
     folder = Path(tempfile.gettempdir()) / f"carbonport-{os.getuid()}"

@@ -27,6 +27,7 @@ from carbonport.node.operator.status import status
 from carbonport.node.participant import Participant
 from carbonport.node.regulator import commands as regulator
 from carbonport.node.training import budget_commands as privacy_budget
+from carbonport.node.training import commands as training
 from carbonport.node.verifier import commands as verifier
 
 Operation = Callable[[OpenNode, Mapping[str, Json]], Awaitable[Json]]
@@ -64,6 +65,8 @@ OPERATIONS: Mapping[str, Operation] = MappingProxyType(
         "aggregate-register-list": register.list_register,
         "aggregate-register-export": register.export_given,
         "aggregate-register-rebuild": register.rebuild,
+        "federate-plan": training.plan,
+        "federate-run": training.run,
         "federate-budget": privacy_budget.budget,
         "federate-charge": privacy_budget.charge,
         "log-export": regulator.export_log,
@@ -90,10 +93,16 @@ async def run_operation(node: OpenNode, name: str, arguments: Json) -> Json:
     return await operation(node, arguments)
 
 
-def perform(home: NodeHome, name: str, arguments: Mapping[str, Json]) -> Json:
+def perform(
+    home: NodeHome,
+    name: str,
+    arguments: Mapping[str, Json],
+    *,
+    wait_seconds: float = control.DEFAULT_WAIT_SECONDS,
+) -> Json:
     """Run an operation for a command: in the serving process when there is one, else here."""
     if control.is_serving(home.path):
-        return asyncio.run(control.call_control(home.path, name, dict(arguments)))
+        return asyncio.run(control.call_control(home.path, name, dict(arguments), wait_seconds=wait_seconds))
     return asyncio.run(_perform_here(home, name, arguments))
 
 

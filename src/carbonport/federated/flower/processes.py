@@ -55,6 +55,8 @@ class LinkFiles:
     """Files of the coordinator's side, all in one private folder."""
 
     folder: Path
+    relay: Path
+    """The node's socket, while there is a training."""
 
     @property
     def certificate(self) -> Path:
@@ -91,11 +93,6 @@ class LinkFiles:
         """A file for each enrolled member."""
         return self.folder / "members"
 
-    @property
-    def relay(self) -> Path:
-        """The node's socket, while there is a training."""
-        return self.folder / "relay.sock"
-
     def superlink(self, port: int) -> list[str]:
         """Flower's SuperLink on loopback."""
         return [
@@ -119,6 +116,8 @@ class MemberFiles:
     """Files of a member's side, all in one private folder."""
 
     folder: Path
+    desk: Path
+    """The node's socket."""
 
     @property
     def key(self) -> Path:
@@ -134,11 +133,6 @@ class MemberFiles:
     def secret(self) -> Path:
         """The executor's secret."""
         return self.folder / "node.secret"
-
-    @property
-    def desk(self) -> Path:
-        """The node's socket."""
-        return self.folder / "desk.sock"
 
     def supernode(self, front: str, port: int) -> list[str]:
         """Flower's SuperNode, which calls the front at `front` and listens for its executor on loopback."""

@@ -1,17 +1,35 @@
-"""`carbonport federate serve | join`: the processes that carry trainings, beside the node that decides."""
+"""`carbonport federate plan | run | serve | join`: trainings between nodes, and the processes that carry them."""
 
 import asyncio
 import contextlib
 import json
 import signal
-from collections.abc import Callable, Coroutine
+import sys
+import time
+from collections.abc import Callable, Coroutine, Mapping
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.console import Console
 
+from carbonport.crypto.canonical import Json
 from carbonport.errors import Misuse
-from carbonport.node.cli.home_options import HomeOption, JsonOption, PassphraseFileOption, open_from
+from carbonport.node.cli.home_options import (
+    HomeOption,
+    JsonOption,
+    PassphraseFileOption,
+    open_from,
+    print_json,
+    shown,
+)
 from carbonport.node.training_extra import require_extra
+
+RUN_WAIT_S = 3600.0
+"""How long one step of a training may take in the serving node."""
+
+AGAIN_EVERY_S = 3.0
+"""Pause while others are waited for: persons who approve, nodes that are started."""
 
 DEFAULT_LISTEN = "127.0.0.1:7453"
 """Ten above a node's own port."""
@@ -19,8 +37,84 @@ DEFAULT_LISTEN = "127.0.0.1:7453"
 
 def attach(group: typer.Typer) -> None:
     """Attach the commands of this module to the group `federate`."""
+    group.command("plan")(plan_command)
+    group.command("run")(run_command)
     group.command("serve")(serve_command)
     group.command("join")(join_command)
+
+
+def plan_command(
+    plan: Annotated[Path, typer.Argument(help="The plan of a training (TOML).")],
+    home: HomeOption = None,
+    passphrase_file: PassphraseFileOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """As a coordinator: sign the plan of a training. Nobody hears of it before `carbonport federate run`."""
+    require_extra()
+    from carbonport.node.operations import perform
+
+    begun = perform(open_from(home, passphrase_file), "federate-plan", {"path": str(plan.resolve())})
+    assert isinstance(begun, dict), "operations give objects"
+    if as_json:
+        print_json({"ok": True, **begun})
+    else:
+        print(begun["session"])
+
+
+def run_command(
+    session: Annotated[str, typer.Argument(help="The training, as `carbonport federate plan` named it.")],
+    without_absent: Annotated[
+        bool, typer.Option("--without-absent", help="Begin although some of the invited have not accepted.")
+    ] = False,
+    give_up: Annotated[bool, typer.Option("--give-up", help="End the training without a model.")] = False,
+    out: Annotated[Path | None, typer.Option(help="Where the signed model is written.")] = None,
+    once: Annotated[
+        bool, typer.Option("--once", help="Go as far as it goes now, and wait for nobody.")
+    ] = False,
+    home: HomeOption = None,
+    passphrase_file: PassphraseFileOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """As a coordinator: take a training as far as it goes, until its members have the model. Ctrl-C loses nothing."""
+    require_extra()
+    from carbonport.node.operations import perform
+
+    opened = open_from(home, passphrase_file)
+    arguments: dict[str, Json] = {
+        "session": session,
+        "without_absent": without_absent,
+        "give_up": give_up,
+        "out": "" if out is None else str(out.resolve()),
+    }
+    with Console(stderr=True).status("training ...") if not as_json else contextlib.nullcontext() as status:
+        while True:
+            state = perform(opened, "federate-run", arguments, wait_seconds=RUN_WAIT_S)
+            assert isinstance(state, dict), "operations give objects"
+            if once or state["done"]:
+                break
+            if status is not None:
+                status.update(shown(_where(state)))
+            time.sleep(AGAIN_EVERY_S)
+    ended = state["phase"] == "ended"
+    if as_json:
+        print_json({"ok": not ended, **state})
+    else:
+        Console(highlight=False).print(shown(_where(state)), soft_wrap=True)
+    if ended:
+        sys.exit(3)
+
+
+def _where(state: Mapping[str, Any]) -> str:
+    """Where a training stands, in words."""
+    said = [f"{state['phase']}, {state['exchanges']} exchanges, {state['members']} members"]
+    if state["unanswered"]:
+        said.append(f"no answer of {', '.join(state['unanswered'])}")
+    said += [f"{name}: {error}" for name, error in state["refused"].items()]
+    if state["reason"]:
+        said.append(f"ended: {state['reason']} {', '.join(state['named'])}".strip())
+    if state["model"]:
+        said.append(f"model {state['model'][:16]}")
+    return "; ".join(said)
 
 
 def serve_command(

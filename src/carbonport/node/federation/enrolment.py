@@ -15,9 +15,8 @@ from carbonport.crypto.canonical import canonical_bytes, parse_canonical
 from carbonport.errors import FailedVerification, Malformed, Unavailable
 from carbonport.federated.flower.bundle import ALLOWED
 from carbonport.federated.flower.members import MemberKeys
-from carbonport.federated.flower.processes import LinkFiles
 from carbonport.node.config import ENDPOINT_PATTERN
-from carbonport.node.federation.folder import federation_folder
+from carbonport.node.federation.folder import link_files
 from carbonport.node.identity.private_files import make_private_folder, read_private, write_private
 
 PLACE_FILE: Final = "front.json"
@@ -86,10 +85,10 @@ class FrontPlace:
 
 def enrol(home: Path, participant: str, key: bytes) -> FrontPlace:
     """Take a participant's SuperNode key; Malformed (`federation-key`) for anything that is none."""
-    folder = federation_folder(home)
-    members = MemberKeys(LinkFiles(folder).members)
+    files = link_files(home)
+    members = MemberKeys(files.members)
     content = members.content_of(participant, key)
-    place = FrontPlace.read(folder)
+    place = FrontPlace.read(files.folder)
     make_private_folder(members.folder)
     write_private(members.path_of(participant), content)
     return place

@@ -4,7 +4,8 @@ from pathlib import Path
 from typing import Final
 
 from carbonport.crypto.ambient import RandomBytes
-from carbonport.federated.flower.processes import SECRET_BYTES
+from carbonport.federated.flower.processes import SECRET_BYTES, LinkFiles, MemberFiles
+from carbonport.node.control import short_enough
 from carbonport.node.identity.private_files import make_private_folder, write_private
 
 FEDERATION_FOLDER: Final = "federation"
@@ -16,6 +17,18 @@ def federation_folder(home: Path) -> Path:
     folder = home.resolve() / FEDERATION_FOLDER
     make_private_folder(folder)
     return folder
+
+
+def link_files(home: Path) -> LinkFiles:
+    """The files of a coordinator's side."""
+    folder = federation_folder(home)
+    return LinkFiles(folder, short_enough(folder / "relay.sock"))
+
+
+def member_files(home: Path) -> MemberFiles:
+    """The files of a member's side."""
+    folder = federation_folder(home)
+    return MemberFiles(folder, short_enough(folder / "desk.sock"))
 
 
 def fresh_secret(path: Path, random_bytes: RandomBytes) -> None:

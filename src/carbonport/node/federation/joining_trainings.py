@@ -15,10 +15,10 @@ from pathlib import Path
 
 from carbonport.crypto.ambient import system_random
 from carbonport.errors import Unavailable
-from carbonport.federated.flower.processes import MemberFiles, flower_environment, free_port
+from carbonport.federated.flower.processes import flower_environment, free_port
 from carbonport.federated.flower.tls import member_key
 from carbonport.node.federation.enrolment import FrontPlace
-from carbonport.node.federation.folder import federation_folder, fresh_secret
+from carbonport.node.federation.folder import fresh_secret, member_files
 from carbonport.node.federation.serving_trainings import until_listening
 from carbonport.node.federation.watched_process import WatchedProcess
 from carbonport.node.home import NodeHome
@@ -32,8 +32,8 @@ ENROL = "/carbonport.wire.v1.FederationService/Enrol"
 
 async def join_trainings(home: NodeHome, coordinator: str, ready: Callable[[str], None]) -> None:
     """Take part until this is cancelled. `ready` is told the front's address once the SuperNode runs."""
-    folder = federation_folder(home.path)
-    files = MemberFiles(folder)
+    files = member_files(home.path)
+    folder = files.folder
     require_desk(files.desk)
     fresh_secret(files.secret, system_random)
     environment, port = flower_environment(folder), free_port()

@@ -21,7 +21,7 @@ from carbonport.federated.flower.members import MemberKeys
 from carbonport.federated.flower.processes import LOOPBACK, LinkFiles, flower_environment, free_port
 from carbonport.federated.flower.tls import ServerCertificate, serving, trusting
 from carbonport.node.federation.enrolment import PLACE_FILE, FrontPlace
-from carbonport.node.federation.folder import federation_folder, fresh_secret
+from carbonport.node.federation.folder import fresh_secret, link_files
 from carbonport.node.federation.watched_process import WatchedProcess
 from carbonport.node.home import NodeHome
 from carbonport.node.identity.names import Role
@@ -46,8 +46,8 @@ Ready = Callable[[str], None]
 async def serve_trainings(home: NodeHome, listen: str, address: str, ready: Ready) -> None:
     """Serve until this is cancelled; then everything that was started ends."""
     require_coordinator(home)
-    folder = federation_folder(home.path)
-    files, clock = LinkFiles(folder), home.identity.clock
+    files, clock = link_files(home.path), home.identity.clock
+    folder = files.folder
     environment = flower_environment(folder)
     make_private_folder(files.members)
     link = ServerCertificate.made([LOOPBACK], clock())

@@ -12,6 +12,7 @@ from carbonport import __version__
 from carbonport.crypto.canonical import Json
 from carbonport.errors import CarbonportError
 from carbonport.node.control import serve_control, socket_path
+from carbonport.node.federation.desk_door import open_desk
 from carbonport.node.following import FOLLOW_EVERY_S, Following
 from carbonport.node.home import NodeHome
 from carbonport.node.identity.names import Role
@@ -129,8 +130,9 @@ async def serve(home: NodeHome, ready: Ready) -> None:
         )
         journal.write("started", version=__version__, participant=participant.id, port=port)
         _spare_the_collector()
-        ready(port)
-        await stop.wait()
+        async with open_desk(node):
+            ready(port)
+            await stop.wait()
     finally:
         follower.cancel()
         await server.stop(STOP_GRACE_S)

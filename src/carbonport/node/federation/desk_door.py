@@ -1,0 +1,53 @@
+"""The socket at which a serving node answers the letters of trainings, for its executor."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
+from carbonport.federated.letter_sockets import serve_desk
+from carbonport.federated.relay import Desk
+from carbonport.node.federation.folder import member_files
+from carbonport.node.identity.names import Role
+from carbonport.node.open_node import OpenNode
+
+
+class _LateDesk:
+    """The training desk, made with the first letter: a node that is in no training loads nothing for one."""
+
+    def __init__(self, node: OpenNode) -> None:
+        self._node = node
+        self._desk: Desk | None = None
+        self._making = asyncio.Lock()
+
+    async def answer(self, kind: str, letter: bytes) -> bytes:
+        """See `carbonport.federated.relay.Desk`."""
+        async with self._making:
+            if self._desk is None:
+                self._desk = _training_desk(self._node)
+        return await self._desk.answer(kind, letter)
+
+
+def _training_desk(node: OpenNode) -> Desk:
+    from carbonport.node.training_extra import require_extra
+
+    require_extra()
+    from carbonport.federated.flower.bundle import ALLOWED
+    from carbonport.node.training.desk import TrainingDesk
+    from carbonport.node.training.owner_permission import OwnerPermission
+
+    return TrainingDesk(node, OwnerPermission(node), ALLOWED)
+
+
+@contextlib.asynccontextmanager
+async def open_desk(node: OpenNode) -> AsyncIterator[None]:
+    """Answer letters while the context is open, on a node that can be named in a plan; nothing on others."""
+    if not {Role.EXPORTER, Role.KEY_HOLDER} & set(node.participant.config.roles):
+        yield
+        return
+    path = member_files(node.participant.home).desk
+    server = await serve_desk(path, _LateDesk(node))
+    try:
+        yield
+    finally:
+        server.close()
+        path.unlink(missing_ok=True)
