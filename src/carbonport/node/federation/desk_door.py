@@ -9,6 +9,7 @@ from carbonport.federated.relay import Desk
 from carbonport.node.federation.folder import member_files
 from carbonport.node.identity.names import Role
 from carbonport.node.open_node import OpenNode
+from carbonport.node.training.expired_keys import keep_erasing
 
 
 class _LateDesk:
@@ -40,14 +41,17 @@ def _training_desk(node: OpenNode) -> Desk:
 
 @contextlib.asynccontextmanager
 async def open_desk(node: OpenNode) -> AsyncIterator[None]:
-    """Answer letters while the context is open, on a node that can be named in a plan; nothing on others."""
+    """Answer letters while the context is open, and erase keys of plans that expire, on a node that can be named in a
+    plan; nothing on others."""
     if not {Role.EXPORTER, Role.KEY_HOLDER} & set(node.participant.config.roles):
         yield
         return
     path = member_files(node.participant.home).desk
     server = await serve_desk(path, _LateDesk(node))
+    erasing = asyncio.create_task(keep_erasing(node.participant))
     try:
         yield
     finally:
+        erasing.cancel()
         server.close()
         path.unlink(missing_ok=True)

@@ -62,3 +62,8 @@ class HolderSecret:
 
     def _path(self, context: bytes) -> Path:
         return self._folder / f"{self._session}.{hashlib.sha256(context).hexdigest()[:16]}.secret"
+
+
+def sessions_with_secrets(home: Path) -> list[str]:
+    """Sessions of which there is a secret context in a home folder."""
+    return sorted({path.name.partition(".")[0] for path in (home / FOLDER).glob("*.secret")})

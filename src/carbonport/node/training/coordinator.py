@@ -8,6 +8,7 @@ another name nobody: the exchange is tried again with the same integers.
 """
 
 import hashlib
+from collections.abc import Iterable
 
 from carbonport.crypto.canonical import Json
 from carbonport.federated.relay import Relay
@@ -30,7 +31,7 @@ from carbonport.node.training.session import (
 )
 
 DELIVERED = "training-delivered"
-"""Kind of records: who has the model."""
+"""Kind of records: who has the model, or has heard of the ending."""
 
 GIVEN_UP = "training-given-up"
 """The reason of a training that its coordinator ended."""
@@ -63,7 +64,9 @@ class TrainingCoordinator:
         although some of the invited have not accepted."""
         self._letters.forget_failures()
         try:
-            if self._session.find(ENDING_KEPT) is None:
+            if self._session.find(ENDING_KEPT) is not None:
+                await self._tell_ending()
+            else:
                 if self._session.find(MODEL_KEPT) is None:
                     plan = self._session.current_plan()
                     await Gathering(self._letters).begin(plan, without_absent=without_absent)
@@ -78,9 +81,13 @@ class TrainingCoordinator:
         return self.status()
 
     async def give_up(self) -> dict[str, Json]:
-        """End the training without a model, and tell everyone; nothing changes once it is over."""
-        if self._session.find(MODEL_KEPT) is None and self._session.find(ENDING_KEPT) is None:
-            await self._end(TrainingEndedError(GIVEN_UP))
+        """End the training without a model, and tell everyone; what is over stays as it is."""
+        self._letters.forget_failures()
+        if self._session.find(MODEL_KEPT) is None:
+            if self._session.find(ENDING_KEPT) is None:
+                await self._end(TrainingEndedError(GIVEN_UP))
+            else:
+                await self._tell_ending()
         return self.status()
 
     def model(self) -> bytes | None:
@@ -131,21 +138,28 @@ class TrainingCoordinator:
         letter = self._letters.letter(
             {"model": model.decode(), "exchange": course.taken, "released": released}, sums
         )
-        everyone = [*self._session.begun.membership.content.members, *plan.content.holders]
-        delivered = self._letters.all(DELIVERED)
-        waiting = [name for name in everyone if name not in delivered]
-        for name, reply in (await self._letters.ask("model", dict.fromkeys(waiting, letter))).items():
-            if reply.letter is not None:
-                self._letters.keep(Record(DELIVERED, name, b"model"))
+        await self._bring("model", letter, self._session.begun.membership.content.members, plan)
 
     async def _end(self, ended: TrainingEndedError) -> None:
-        """Sign and keep the ending, and tell everyone once; who does not hear of it hears it with the next letter's
-        silence, and holders' keys go when the plan expires."""
-        plan = self._session.plan
+        """Sign and keep the ending, and tell everyone."""
         ending = ENDING.sign(
-            Ending(plan.digest, ended.reason, ended.named), self._letters.id, self._letters.key
+            Ending(self._session.plan.digest, ended.reason, ended.named), self._letters.id, self._letters.key
         )
         await self._session.end(ending.token)
-        letter = self._letters.letter({"ending": ending.token})
-        everyone = [*plan.content.members, *plan.content.holders]
-        await self._letters.ask("end", dict.fromkeys(everyone, letter))
+        await self._tell_ending()
+
+    async def _tell_ending(self) -> None:
+        """Tell everyone who has not heard of it; keys of holders that never do go when the plan expires."""
+        plan, ending = self._session.plan, self._session.find(ENDING_KEPT)
+        assert ending is not None, "kept before it is told"
+        await self._bring(
+            "end", self._letters.letter({"ending": ending.decode()}), plan.content.members, plan
+        )
+
+    async def _bring(self, kind: str, letter: bytes, members: Iterable[str], plan: SignedPlan) -> None:
+        """Bring the last letter to everyone who has not taken it yet."""
+        delivered = self._letters.all(DELIVERED)
+        waiting = [name for name in (*members, *plan.content.holders) if name not in delivered]
+        for name, reply in (await self._letters.ask(kind, dict.fromkeys(waiting, letter))).items():
+            if reply.letter is not None:
+                self._letters.keep(Record(DELIVERED, name, kind.encode()))

@@ -1,0 +1,211 @@
+"""A training as operators carry it out, through the sockets of serving nodes; and how it ends for who hears nothing."""
+
+import asyncio
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import AsyncExitStack, contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from training_world import World, all_open, new_stage
+
+from carbonport.crypto.canonical import Json
+from carbonport.errors import Refused
+from carbonport.examples.plants.ledgers import EmissionsEngine, ledger_text
+from carbonport.examples.plants.routes import CLINKER
+from carbonport.examples.plants.table import draw_cohort, plant_rows
+from carbonport.federated.letter_sockets import CarrierSocket, DeskSocket
+from carbonport.federated.plausibility_model import verify_model
+from carbonport.federated.relay import NO_REPLY, InProcessRelay, Reply
+from carbonport.node.config import TrainingSettings, load_config, write_config
+from carbonport.node.demo.aggregate_cast import COORDINATOR, AggregateStage
+from carbonport.node.federation.desk_door import open_desk
+from carbonport.node.federation.folder import link_files, member_files
+from carbonport.node.identity.key_ring import KeyUse
+from carbonport.node.operations import run_operation
+from carbonport.node.training.expired_keys import erase_expired_keys
+from carbonport.node.training.session import ENDING_KEPT, TrainingSession
+
+MEMBERS, MONTHS = 5, 10
+
+
+@pytest.fixture(scope="module")
+def stage(tmp_path_factory: pytest.TempPathFactory) -> AggregateStage:
+    """Five kilns with ten monthly ledgers each, three holders, a coordinator."""
+    made, engine = new_stage(tmp_path_factory.mktemp("commands"), MEMBERS), EmissionsEngine()
+    plants = draw_cohort("commands", ((CLINKER, MEMBERS),))
+    for part, plant in zip(made.exporters, plants, strict=True):
+        home = made.folder / part.key
+        (home / "ledgers").mkdir()
+        for row in plant_rows("commands", plant, engine, months=MONTHS):
+            (home / "ledgers" / f"{row.month.number:02}.yaml").write_text(ledger_text(row.month))
+        write_config(home, replace(load_config(home), training=TrainingSettings(ledgers="ledgers")))
+    return made
+
+
+@contextmanager
+def carrying(relay: Path, desks: Mapping[str, DeskSocket]) -> Iterator[None]:
+    """A carrier that brings letters from the coordinator's socket to the members', as Flower's processes do."""
+    over = threading.Event()
+
+    def carry() -> None:
+        while not over.is_set():
+            try:
+                socket = CarrierSocket(relay)
+            except OSError:
+                time.sleep(0.02)
+                continue
+            with socket:
+                for one in socket.exchanges():
+                    socket.hand_back(
+                        {name: desks[name].answer(one.kind, letter) for name, letter in one.letters.items()}
+                    )
+
+    thread = threading.Thread(target=carry, daemon=True)
+    thread.start()
+    yield
+    over.set()
+    thread.join(10)
+
+
+def plan_text(stage: AggregateStage) -> str:
+    members, holders = ([part.id for part in parts] for parts in (stage.exporters, stage.holders))
+    return (
+        'task = "plausibility"\nversion = 1\npurpose = "A test"\nyear = 2026\n'
+        f"members = {members}\nholders = {holders}\nthreshold = 2\n"
+    )
+
+
+def test_a_plan_file_becomes_a_signed_model_once_persons_have_approved(
+    stage: AggregateStage, tmp_path: Path
+) -> None:
+    async def play() -> None:
+        async with all_open(stage) as world, AsyncExitStack() as stack:
+            for name in (*world.members, *world.holders):
+                await stack.enter_async_context(open_desk(world.nodes[name]))
+            desks = {
+                name: DeskSocket(member_files(stage.folder / world.parts[name].key).desk)
+                for name in (*world.members, *world.holders)
+            }
+            stack.enter_context(carrying(link_files(stage.folder / COORDINATOR.key).relay, desks))
+            await _from_plan_to_model(world, tmp_path)
+
+    asyncio.run(play())
+
+
+async def _from_plan_to_model(world: World, folder: Path) -> None:
+    coordinator = world.nodes[COORDINATOR.id]
+    file, out = folder / "plan.toml", folder / "made.model"
+    file.write_text(plan_text(world.stage))
+    begun = await run_operation(coordinator, "federate-plan", {"path": str(file)})
+    assert isinstance(begun, dict)
+    arguments: dict[str, Json] = {**begun, "out": str(out)}
+
+    async def run() -> dict[str, Any]:
+        state = await run_operation(coordinator, "federate-run", arguments)
+        assert isinstance(state, dict)
+        return dict(state)
+
+    first = asyncio.create_task(run())
+    await asyncio.sleep(0)
+    with pytest.raises(Refused, match="training-running"):
+        await run()
+    state = await first
+    assert state["phase"] == "accepting"
+    assert state["refused"] == dict.fromkeys(world.members, "training-awaits-approval")
+    assert not out.exists()
+    for name in world.members:
+        node = world.nodes[name]
+        listed = await run_operation(node, "requests", {})
+        assert isinstance(listed, dict)
+        (request,) = listed["trainings"]
+        assert isinstance(request, dict)
+        await run_operation(
+            node, "approve", {"request": request["request"], "by": "data officer", "days": "30"}
+        )
+    state = await run()
+    assert (state["phase"], state["members"], state["refused"]) == ("done", MEMBERS, {})
+    jwk = coordinator.participant.signing_key(KeyUse.SEAL).public_jwk
+    assert verify_model(out.read_text(), jwk).card.rows == MEMBERS * MONTHS
+    assert secrets(world) == []
+
+
+def secrets(world: World) -> list[Path]:
+    return sorted(world.stage.folder.glob("holder-*/aggregation/*.secret"))
+
+
+class Deaf:
+    """A relay in process that brings nothing to one participant."""
+
+    def __init__(self, world: World, missing: str) -> None:
+        self._relay, self.missing = InProcessRelay(world.desks), missing
+        self.asked: list[tuple[str, str]] = []
+
+    async def exchange(
+        self, kind: str, letters: Mapping[str, bytes], *, timeout_seconds: float
+    ) -> Mapping[str, Reply]:
+        self.asked += [(kind, name) for name in letters]
+        there = {name: letter for name, letter in letters.items() if name != self.missing}
+        replies = (
+            dict(await self._relay.exchange(kind, there, timeout_seconds=timeout_seconds)) if there else {}
+        )
+        return {name: replies.get(name, Reply(error=NO_REPLY)) for name in letters}
+
+
+def test_an_ending_that_was_not_heard_is_told_again_after_a_restart(stage: AggregateStage) -> None:
+    async def play() -> None:
+        async with all_open(stage) as world:
+            holder = world.holders[0]
+            session = await world.begin()
+            relay = Deaf(world, "")
+            for owner in world.owners.values():
+                owner.refuses = "training-awaits-approval"
+            await world.run(session, relay)
+            assert len(secrets(world)) == len(world.holders)
+            relay.missing = holder
+            state = await world.coordinator(session, relay).give_up()
+            assert (state["phase"], state["unanswered"]) == ("ended", [holder])
+            assert [path.parts[-3] for path in secrets(world)] == [world.parts[holder].key]
+            await world.restart(COORDINATOR.id)
+            relay.asked, relay.missing = [], ""
+            state = await world.run(session, relay)
+            assert (state["phase"], state["reason"], state["unanswered"]) == (
+                "ended",
+                "training-given-up",
+                [],
+            )
+            assert relay.asked == [("end", holder)], "the others have heard of it"
+            assert TrainingSession(world.nodes[holder], session).find(ENDING_KEPT) is not None
+            assert secrets(world) == []
+            relay.asked = []
+            await world.run(session, relay)
+            assert relay.asked == []
+
+    asyncio.run(play())
+
+
+def test_keys_of_a_holder_that_hears_nothing_go_when_the_plan_expires(stage: AggregateStage) -> None:
+    async def play() -> None:
+        async with all_open(stage) as world:
+            for owner in world.owners.values():
+                owner.refuses = "training-awaits-approval"
+            session = await world.begin()
+            await world.run(session)
+            holders = [world.nodes[name].participant for name in world.holders]
+            assert [erase_expired_keys(holder) for holder in holders] == [[], [], []]
+            assert len(secrets(world)) == len(holders)
+            world.later_s = 3601
+            for name in world.holders:
+                await world.restart(name)
+            # As a serving node does it, when it starts.
+            async with open_desk(world.nodes[world.holders[0]]):
+                while len(secrets(world)) == len(holders):
+                    await asyncio.sleep(0.01)
+            holders = [world.nodes[name].participant for name in world.holders]
+            assert [erase_expired_keys(holder) for holder in holders] == [[], [session], [session]]
+            assert secrets(world) == []
+
+    asyncio.run(play())
