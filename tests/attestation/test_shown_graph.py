@@ -1,6 +1,7 @@
 """The graph as it is signed: what it computes is the ledger's, what it is called is nobody's business."""
 
 import random
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from decimal import Decimal
@@ -13,12 +14,22 @@ from hypothesis import strategies as st
 
 from carbonport.attestation.good_graphs import GoodGraph, good_graphs
 from carbonport.attestation.proving.signed_graph import read_signed_graph
-from carbonport.attestation.shown_graph import is_sealable, numbered_places, shown_graph
+from carbonport.attestation.sealed_form import Sealing, sealed_form
+from carbonport.attestation.shown_graph import numbered_places, shown_graph
 from carbonport.attestation.signed_figures import SignedFigures, signed_figures
 from carbonport.crypto.canonical import canonical_bytes
 from carbonport.footprint.evaluate import declared_values, evaluate
 from carbonport.footprint.graph import Floor, Graph, Input, Node, Product, Quotient, Round, Sum
 from carbonport.footprint.ledger import Ledger
+
+INDIRECT = "sealed/process/steel/attributed_indirect"
+
+SHOWN_OF_STREAMS = {
+    Sealing.ATTRIBUTED: {INDIRECT, "sealed/process/steel/attributed_direct"},
+    Sealing.STREAMS: {INDIRECT, "sealed/stream/n/emissions"},
+    Sealing.FACTORS: {INDIRECT, "sealed/stream/n/effective_factor", "stream/n/activity_data"},
+}
+"""What each sealed form shows of streams, and its sealed figures."""
 
 
 def exact(figures: SignedFigures) -> dict[str, Decimal]:
@@ -30,9 +41,9 @@ def exact(figures: SignedFigures) -> dict[str, Decimal]:
 
 
 @settings(max_examples=10)
-@given(key=st.binary(min_size=32, max_size=32))
-def test_both_forms_give_the_ledgers_results_whatever_the_numbers(key: bytes) -> None:
-    figures = signed_figures(w.ledger(), good_graphs(w.calculation()), key)
+@given(key=st.binary(min_size=32, max_size=32), sealing=st.sampled_from(Sealing))
+def test_both_forms_give_the_ledgers_results_whatever_the_numbers(key: bytes, sealing: Sealing) -> None:
+    figures = signed_figures(w.ledger(), good_graphs(w.calculation()), key, sealing)
     values = exact(figures)
     for good, signed in zip(w.calculation().goods, figures.goods, strict=True):
         own = evaluate(good.graph, declared_values(w.ledger()))
@@ -45,17 +56,22 @@ def test_both_forms_give_the_ledgers_results_whatever_the_numbers(key: bytes) ->
             assert read_signed_graph(form.canonical(), [form.digest.hex()]) == form
 
 
-def test_no_name_is_in_it_and_the_sealed_form_ends_at_the_attributed_emissions() -> None:
+@pytest.mark.parametrize("sealing", Sealing)
+def test_no_name_is_in_it_and_the_sealed_form_ends_at_its_figures(sealing: Sealing) -> None:
     names = [word for stream in w.ledger().streams for word in (stream.id, stream.label)]
     names += [word for precursor in w.ledger().precursors for word in (precursor.id, precursor.label)]
-    for good in w.figures().goods:
+    for good in w.figures(sealing=sealing).goods:
         assert good.sealed is not None
         for form in (good.open, good.sealed):
             text = canonical_bytes(form.canonical()).decode()
             assert [name for name in names if f'"{name}"' in text or f"/{name}/" in text] == []
             assert all(node.label == "" for node in form)
-        below = {node.path.partition("/")[0] for node in good.sealed.inputs()}
-        assert below == {"precursor", "process", "sealed"}
+        paths = {re.sub(r"/\d+/", "/n/", node.path) for node in good.sealed.inputs()}
+        assert {path for path in paths if path.startswith(("stream/", "sealed/"))} == SHOWN_OF_STREAMS[
+            sealing
+        ]
+        acts = {node.equation for node in good.sealed if "Annex II Eq" in node.equation}
+        assert acts <= {"2547 Annex II Eq 4: sum over source streams, outputs of mass balances subtracted"}
 
 
 def renamed(ledger: Ledger, graph: Graph, names: Mapping[str, str]) -> tuple[Graph, dict[str, str]]:
@@ -88,6 +104,11 @@ def renamed(ledger: Ledger, graph: Graph, names: Mapping[str, str]) -> tuple[Gra
     return Graph(tuple(nodes), outputs), {new(path): path for path in ledger.records}
 
 
+def sealed(graph: Graph, places: Mapping[str, str], sealing: Sealing) -> Graph:
+    form = sealed_form(graph, places, sealing)
+    return shown_graph(form.graph, places, sealed=form.figures)
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_names_and_the_order_they_give_change_nothing(seed: int) -> None:
     graph = w.calculation().goods[0].graph
@@ -98,8 +119,8 @@ def test_names_and_the_order_they_give_change_nothing(seed: int) -> None:
     twin, was = renamed(w.ledger(), graph, dict(zip(streams, other, strict=True)))
     moved = {node.path: places[was[node.path]] for node in twin.inputs()}
     assert shown_graph(twin, moved).digest == shown_graph(graph, places).digest
-    sealed = shown_graph(graph, places, sealed=is_sealable)
-    assert shown_graph(twin, moved, sealed=is_sealable).digest == sealed.digest
+    for sealing in Sealing:
+        assert sealed(twin, moved, sealing).digest == sealed(graph, places, sealing).digest
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,7 @@ from carbonport.attestation.evidence_task import EvidenceTask, evidence_task
 from carbonport.attestation.good_graphs import good_graphs
 from carbonport.attestation.presentation import PresentationSeal
 from carbonport.attestation.proof_checking import ProofBinding, claim_under
+from carbonport.attestation.sealed_form import Sealing
 from carbonport.attestation.shown_graph import place_key
 from carbonport.attestation.signed_figures import SignedFigures, signed_figures
 from carbonport.attestation.statement import AccreditationReference, Statement, StatusReference
@@ -257,18 +258,25 @@ def log_receipt(
 
 
 @cache
-def figures(nonce: bytes = hashlib.sha256(b"nonce 1").digest()) -> SignedFigures:
+def figures(
+    nonce: bytes = hashlib.sha256(b"nonce 1").digest(), sealing: Sealing = Sealing.ATTRIBUTED
+) -> SignedFigures:
     """What a statement with this nonce signs of it; that of the first version."""
-    return signed_figures(ledger(), good_graphs(calculation()), place_key(PERIOD_KEY, nonce))
+    return signed_figures(ledger(), good_graphs(calculation()), place_key(PERIOD_KEY, nonce), sealing)
 
 
 @cache
-def draft(version: int = 1, supersedes: str = "", nonce: bytes | None = None) -> StatementDraft:
+def draft(
+    version: int = 1,
+    supersedes: str = "",
+    nonce: bytes | None = None,
+    sealing: Sealing = Sealing.ATTRIBUTED,
+) -> StatementDraft:
     """The exporter's draft, over the example's ledger."""
     number = hashlib.sha256(b"nonce %d" % version).digest() if nonce is None else nonce
     return draft_statement(
         ledger(),
-        figures(number),
+        figures(number, sealing),
         exporter=EXPORTER,
         scope=calculation().scope.value,
         period_key=PERIOD_KEY,

@@ -85,6 +85,27 @@ def test_a_sealed_figure_is_never_opened_and_may_be_proved_about() -> None:
         gate_over(ledger).opened_in_proof(asked(*SEE), graph, SEE, {"s": "process/steel/country"})
 
 
+@pytest.mark.parametrize("figure", ["emissions", "effective_factor"])
+def test_a_streams_sealed_figure_is_as_sensitive_as_its_most_sensitive_record(figure: str) -> None:
+    ledger = published_factor(Plant().ledger())
+    sealed = Input("s", "tCO2e", "", "", "s", 6, 64)
+    graph = Graph((sealed, Round("r", "t", "", "", "s", 5)), {"see_direct_rounded": "r"})
+    sources = {"s": f"stream/coke/{figure}"}
+    assert gate_over(ledger).opened_in_proof(asked(*SEE), graph, SEE, sources) == ()
+    graded, results = graded_with_results(ledger, raised={"stream/coke/activity_data": Grade.CORE})
+    strict = Gate(
+        policy(), graded, results, home="CN", clock=lambda: 1, random_bytes=lambda count: bytes(count)
+    )
+    with pytest.raises(EgressRefused) as caught:
+        strict.opened_in_proof(asked("country"), graph, SEE, sources)
+    assert [item.name for item in caught.value.decision.items if not item.allowed] == ["s"]
+    for nothing in (f"stream/none/{figure}", f"process/steel/{figure}"):
+        with pytest.raises(EgressRefused):
+            gate_over(ledger).opened_in_proof(asked(*SEE), graph, SEE, {"s": nothing})
+    with pytest.raises(EgressRefused):
+        gate_over(ledger).release(asked(f"stream/coke/{figure}"))
+
+
 def test_opened_figures_are_decided_listed_and_bound_to_the_disclosure() -> None:
     gate = gate_over(Plant().ledger())
     known = OpenedFigure("precursor/1/precursor_see_direct", "precursor/pig-iron/precursor_see_direct")

@@ -10,6 +10,11 @@ def test_proofs_stand_beside_multiplications_of_their_size(capsys: pytest.Captur
     timed = {
         f"{name}-{what}" for name in ("direct", "indirect", "default-share") for what in ("prove", "verify")
     }
+    timed |= {
+        f"sealed-{name}-{what}"
+        for name in ("attributed", "streams", "factors")
+        for what in ("prove", "verify")
+    }
     timed |= {"range-64-prove", "range-64-verify", "range-64-batch", "lot-check-10"}
     assert timed <= figures.keys()
     for name in timed:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from life_stage import DATA, LifeStage, processes, until
 
+from carbonport.attestation.bundle import read_bundle
 from carbonport.crypto.canonical import canonical_bytes, parse_canonical
 from carbonport.errors import CarbonportError
 from carbonport.node.demo.cast import EXPORTER, IMPORTER, REGULATOR, VERIFIER
@@ -23,12 +24,12 @@ def stage(tmp_path: Path) -> LifeStage:
     return LifeStage.make(tmp_path / "stage")
 
 
-def _commit(stage: LifeStage) -> dict[str, str]:
+def _commit(stage: LifeStage, sealing: str = "") -> dict[str, str]:
     taken = stage.do(EXPORTER, "intake", {"path": str(DATA)})
     stage.good = taken["goods"][0]["cn"]
     stage.period = (taken["period"]["start"], taken["period"]["end"])
     openings = stage.folder / "openings.sealed"
-    stage.do(EXPORTER, "commit", {"verifier": VERIFIER.id, "out": str(openings)})
+    stage.do(EXPORTER, "commit", {"verifier": VERIFIER.id, "out": str(openings), "sealing": sealing})
     home = stage.home(EXPORTER)
     return {
         "store": home.config.store_url(home.path).removeprefix("sqlite:///"),
@@ -48,7 +49,7 @@ def test_a_statement_signed_without_witnesses_is_accepted_once_they_are_back(sta
     with processes() as others, processes() as witness:
         stage.serve(witness, REGULATOR)
         stage.serve(others, EXPORTER, VERIFIER, IMPORTER)
-        signing = _commit(stage)
+        signing = _commit(stage, "factors")
         # The verifier's log has asked its witness before; it may go on without it for a while.
         stage.do(VERIFIER, "log-export", {"out": str(stage.folder / "log")})
         witness.stop()
@@ -64,7 +65,13 @@ def test_a_statement_signed_without_witnesses_is_accepted_once_they_are_back(sta
         for _ in range(2):
             added = stage.do(EXPORTER, "statement-add", {"path": signing["out"]})
             assert added["statement"] == first["statement"]
-        assert stage.verify(stage.fetch(stage.query("LATE-1")["request"], "late")).ok
+        bundle = stage.fetch(stage.query("LATE-1")["request"], "late")
+        report = stage.verify(bundle)
+        assert report.ok
+        # Drawn up with streams' effective factors as sealed figures: they are in the proof, and closed.
+        assert "(sealed, " in report.check("result-proof").found
+        assert b"effective_factor" in read_bundle(bundle.read_bytes()).presentation
+        assert "effective_factor" not in report.check("result-proof").found
 
 
 def test_signing_again_gives_the_same_statement(stage: LifeStage, monkeypatch: pytest.MonkeyPatch) -> None:

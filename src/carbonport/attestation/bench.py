@@ -30,6 +30,7 @@ from carbonport.attestation.lots.stated_lots import (
     production_levels,
 )
 from carbonport.attestation.materiality import DEFAULT_PROFILE, Difference, profile_named, recalculate
+from carbonport.attestation.sealed_form import Sealing
 from carbonport.attestation.signed_figures import SignedFigures, signed_figures
 from carbonport.attestation.statement import (
     MISSTATED,
@@ -74,13 +75,15 @@ class EarlierStatement:
 @dataclass(frozen=True, slots=True)
 class Examination:
     """What the bench found. `deviations` empty means: everything the exporter drafted was recomputed;
-    `differences` are those of the operator's own results from the bench's."""
+    `differences` are those of the operator's own results from the bench's; `sealing` is what the exporter asks to be
+    sealed, and was recomputed like all else."""
 
     exporter: str
     installation: str
     country: str
     period: str
     scope: str
+    sealing: Sealing
     nonce: bytes
     version: int
     supersedes: str
@@ -123,7 +126,7 @@ def examine(
     rules = profile_named(profile)
     calculation = calculate(ledger, scope, tables)
     goods = good_graphs(calculation)
-    figures = signed_figures(ledger, goods, draft.place_key)
+    figures = signed_figures(ledger, goods, draft.place_key, draft.sealing)
     deviations = _Deviations()
     deviations.compare("installation", draft.installation, ledger.installation)
     deviations.compare("country", draft.country, ledger.country)
@@ -143,6 +146,7 @@ def examine(
         country=ledger.country,
         period=period_text(ledger.period),
         scope=calculation.scope.value,
+        sealing=draft.sealing,
         nonce=draft.nonce,
         version=draft.version,
         supersedes=draft.supersedes,

@@ -8,11 +8,13 @@ order tells nothing either. Figures of processes keep their paths: a statement n
 activity level outlives a correction. What remains visible is the shape: which quantities there are, which equations
 take them, and public factors with their sources. `explain` keeps the names, on the ledger's side.
 
-The *sealed* form shows nothing below the emissions attributed to a process: these are figures of their own in it.
+The *sealed* form shows nothing below certain figures on the way (`carbonport.attestation.sealed_form`): these are
+inputs of their own in it.
 """
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields, replace
+from types import MappingProxyType
 
 from carbonport.attestation.good_graphs import ROUNDED_SUFFIX
 from carbonport.crypto.canonical import Json, canonical_bytes
@@ -34,17 +36,8 @@ PLACE_KEY_BYTES = 32
 NAMED_GROUPS = frozenset({"process", "flow"})
 """Groups of paths whose middle parts are ids of processes; all others get numbers."""
 
-SEALED_PREFIX = "sealed/"
-"""Paths of sealed figures begin so; a ledger's record must not."""
-
-SEALED_ENDINGS = ("/attributed_direct", "/attributed_indirect")
-"""Nodes that the sealed form takes as figures: the emissions attributed to a process (`process/<id>/...`)."""
-
-SEALED_DECIMALS = 6
-"""Decimals of a sealed figure in tonnes: grams."""
-
-SEALED_BITS = 64
-"""Width of a sealed figure: 1.8e13 t."""
+NOTHING_SEALED: Mapping[str, Input] = MappingProxyType({})
+"""Of the open form."""
 
 OPERAND_FIELDS = ("numerator", "denominator", "of")
 """Fields that hold one operand each."""
@@ -74,28 +67,18 @@ def numbered_places(paths: Iterable[str], key: bytes) -> Mapping[str, str]:
     return places
 
 
-def is_sealable(node: Node) -> bool:
-    """Whether the sealed form takes this node as a figure of its own."""
-    return node.id.startswith("process/") and node.id.endswith(SEALED_ENDINGS)
-
-
-def sealed_input(node: Node) -> Input:
-    """The figure that stands for a node in the sealed form."""
-    path = SEALED_PREFIX + node.id
-    return Input(path, node.unit, "", "", path, SEALED_DECIMALS, SEALED_BITS)
-
-
 def shown_graph(
-    graph: Graph, places: Mapping[str, str], *, sealed: Callable[[Node], bool] = lambda _: False
+    graph: Graph, places: Mapping[str, str], *, sealed: Mapping[str, Input] = NOTHING_SEALED
 ) -> Graph:
     """The neutral form of `graph`, the same for every graph that computes the same.
 
-    `places` maps the paths of its inputs; nodes for which `sealed` holds become figures. Equal parts become one, terms
-    and factors stand in an order that follows from what they are, nodes in that of their depth.
+    `places` maps the paths of its inputs; the nodes whose ids are in `sealed` become the figures that stand there.
+    Equal parts become one, terms and factors stand in an order that follows from what they are, nodes in that of their
+    depth.
     """
     bare: dict[str, _Bare] = {}
     for node in _needed(graph, sealed):
-        bare[node.id] = _bare(sealed_input(node) if sealed(node) else _placed(node, places), bare)
+        bare[node.id] = _bare(sealed.get(node.id) or _placed(node, places), bare)
     distinct = {one.key: one for one in bare.values()}
     ids = {
         one.key: one.node.path if isinstance(one.node, Input) else f"n{number}"
@@ -134,14 +117,14 @@ def _parts(path: str) -> tuple[str, str, str]:
     return group, name, quantity
 
 
-def _needed(graph: Graph, sealed: Callable[[Node], bool]) -> list[Node]:
+def _needed(graph: Graph, sealed: Mapping[str, Input]) -> list[Node]:
     """What the declared outputs rest on, nothing below a sealed node."""
     wanted = {target for name, target in graph.outputs.items() if name.endswith(ROUNDED_SUFFIX)}
     kept: list[Node] = []
     for node in reversed(graph.nodes):
         if node.id in wanted:
             kept.append(node)
-            if not sealed(node):
+            if node.id not in sealed:
                 wanted.update(node.operands())
     return kept[::-1]
 

@@ -2,8 +2,9 @@
 they take or give.
 
 Two forms of each good's graph are signed. The *open* one shows the whole calculation under neutral names; the *sealed*
-one takes the emissions attributed to each process as figures of their own, rounded to grams, and shows nothing below
-them (`carbonport.attestation.shown_graph`). A good has no sealed form when its results would not be the same in it.
+one takes certain figures on the way as figures of their own, rounded, and shows nothing below them: by default the
+emissions attributed to each process (`carbonport.attestation.sealed_form`). A good has no sealed form when its results
+would not be the same in it.
 
 The one source of labels: exporter and verifier both call `signed_figures`, each on its own reading of the ledger, and
 compare.
@@ -24,15 +25,8 @@ from carbonport.attestation.commitments import (
     output_path,
 )
 from carbonport.attestation.good_graphs import GoodGraph, declared_outputs
-from carbonport.attestation.shown_graph import (
-    SEALED_BITS,
-    SEALED_DECIMALS,
-    SEALED_PREFIX,
-    is_sealable,
-    numbered_places,
-    sealed_input,
-    shown_graph,
-)
+from carbonport.attestation.sealed_form import SEALED_PREFIX, Sealing, sealed_form
+from carbonport.attestation.shown_graph import numbered_places, shown_graph
 from carbonport.errors import Misuse, Refused
 from carbonport.footprint.evaluate import declared_values, evaluate
 from carbonport.footprint.exact_decimal import exact_context, round_half_up
@@ -60,6 +54,7 @@ class SignedFigures:
     """
 
     place_key: bytes
+    sealing: Sealing
     goods: tuple[SignedGood, ...]
     values: tuple[LabelledValue, ...]
     sources: Mapping[str, str]
@@ -69,7 +64,9 @@ class SignedFigures:
         return next(good for good in self.goods if (good.process, good.cn) == (process, cn))
 
 
-def signed_figures(ledger: Ledger, goods: Sequence[GoodGraph], place_key: bytes) -> SignedFigures:
+def signed_figures(
+    ledger: Ledger, goods: Sequence[GoodGraph], place_key: bytes, sealing: Sealing = Sealing.ATTRIBUTED
+) -> SignedFigures:
     """Everything a statement about these goods signs, with the ledger's declared values.
 
     Raises `Refused` (`commitment-width`) for a value that does not fit the declared width, `Misuse` for a graph that
@@ -89,44 +86,52 @@ def signed_figures(ledger: Ledger, goods: Sequence[GoodGraph], place_key: bytes)
             path = output_path(good.process, good.cn, name)
             label = LeafLabel(ROLE_OUTPUT, path, output.unit, decimals, OUTPUT_BITS)
             found[path] = _within_width(label, numbers[output.id] * 10**decimals)
-        sealed, figures = _sealed(good.graph, numbers, places, found)
+        sealed, figures, nodes = _sealed(good.graph, numbers, declared, places, sealing, found)
         found |= figures
-        sources |= {path: path.removeprefix(SEALED_PREFIX) for path in figures}
+        sources |= nodes
         opened = shown_graph(good.graph, places)
         signed.append(SignedGood(good.process, good.cn, good.activity_group, opened, sealed))
     values = tuple(sorted(found.values(), key=lambda item: item.label))
-    return SignedFigures(place_key, tuple(signed), values, sources)
+    return SignedFigures(place_key, sealing, tuple(signed), values, sources)
 
 
 def _sealed(
     graph: Graph,
     numbers: Mapping[str, Fraction],
+    declared: Mapping[str, Decimal],
     places: Mapping[str, str],
+    sealing: Sealing,
     figures: Mapping[str, LabelledValue],
-) -> tuple[Graph | None, Mapping[str, LabelledValue]]:
-    """The sealed form with its sealed figures; nothing of either when it would not give the declared results."""
-    sealed = {sealed_input(node).path: node for node in graph if is_sealable(node)}
-    values: dict[str, LabelledValue] = {}
-    for path, node in sealed.items():
-        scaled = Fraction(round_half_up(numbers[node.id], SEALED_DECIMALS)) * 10**SEALED_DECIMALS
-        label = LeafLabel(ROLE_INPUT, path, node.unit, SEALED_DECIMALS, SEALED_BITS)
-        values[path] = LabelledValue(label, int(scaled))
-        if not 0 <= scaled < 1 << SEALED_BITS or figures.get(path, values[path]) != values[path]:
-            return None, {}
-    if not sealed:
-        return None, {}
-    shown = shown_graph(graph, places, sealed=is_sealable)
+) -> tuple[Graph | None, Mapping[str, LabelledValue], Mapping[str, str]]:
+    """The sealed form with its sealed figures, and the node that each stands for; nothing of them when it would not
+    give the declared results."""
+    nothing: tuple[None, dict[str, LabelledValue], dict[str, str]] = (None, {}, {})
+    form = sealed_form(graph, places, sealing)
+    if not form.figures:
+        return nothing
+    shown = shown_graph(form.graph, places, sealed=form.figures)
     taken = {node.path for node in shown.inputs()}
+    exact = evaluate(form.graph, declared)
+    values: dict[str, LabelledValue] = {}
+    nodes: dict[str, str] = {}
+    for node_id, figure in form.figures.items():
+        if figure.path not in taken:
+            continue
+        scaled = Fraction(round_half_up(exact[node_id], figure.decimals)) * 10**figure.decimals
+        label = LeafLabel(ROLE_INPUT, figure.path, figure.unit, figure.decimals, figure.bits)
+        item = LabelledValue(label, int(scaled))
+        if not 0 <= scaled < 1 << figure.bits or figures.get(figure.path, item) != item:
+            return nothing
+        values[figure.path], nodes[figure.path] = item, node_id
     known = {
         path: Decimal(item.value).scaleb(-item.label.decimals, context=exact_context())
         for path, item in {**figures, **values}.items()
         if path in taken
     }
     given = evaluate(shown, known)
-    for name, node_id in shown.outputs.items():
-        if given[node_id] != numbers[graph.outputs[name]]:
-            return None, {}
-    return shown, {path: item for path, item in values.items() if path in taken}
+    if any(given[node_id] != numbers[graph.outputs[name]] for name, node_id in shown.outputs.items()):
+        return nothing
+    return shown, values, nodes
 
 
 def _input_value(ledger: Ledger, node: Input, place: str) -> LabelledValue:

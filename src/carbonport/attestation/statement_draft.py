@@ -1,10 +1,10 @@
 """What the exporter hands to the verifier: the draft of one statement version, with every opening, sealed.
 
-The draft says which goods of which period it is about, the digests of each good's graphs, the root of the leaves, the
-key by which leaves got their places, and per leaf label, value, blinding, salt and commitment. It goes to the verifier
-as a file sealed (HPKE, RFC 9180) to the verifier's key and bound to the verifier's id. It holds single blindings, never
-the period key. The verifier believes none of it: `carbonport.attestation.bench` recomputes everything from the ledger.
-The file is secret and is deleted by the verifier once the statement is signed.
+The draft says which goods of which period it is about, what their sealed forms seal, the digests of each good's graphs,
+the root of the leaves, the key by which leaves got their places, and per leaf label, value, blinding, salt and
+commitment. It goes to the verifier as a file sealed (HPKE, RFC 9180) to the verifier's key and bound to the verifier's
+id. It holds single blindings, never the period key. The verifier believes none of it: `carbonport.attestation.bench`
+recomputes everything from the ledger. The file is secret and is deleted by the verifier once the statement is signed.
 """
 
 import re
@@ -27,6 +27,7 @@ from carbonport.attestation.commitments import (
     period_text,
 )
 from carbonport.attestation.participants import PARTICIPANT_ID
+from carbonport.attestation.sealed_form import Sealing
 from carbonport.attestation.shown_graph import PLACE_KEY_BYTES
 from carbonport.attestation.signed_figures import SignedFigures, SignedGood
 from carbonport.attestation.strict_fields import StrictFields
@@ -37,7 +38,7 @@ from carbonport.crypto.tuplehash import tuple_hash
 from carbonport.errors import Malformed
 from carbonport.footprint.ledger import Ledger
 
-DRAFT_FORMAT = "carbonport-statement-draft/1"
+DRAFT_FORMAT = "carbonport-statement-draft/2"
 """Names the format of the sealed content."""
 
 SEALED_FORMAT = "carbonport-sealed-openings/1"
@@ -129,6 +130,7 @@ class StatementDraft:
     country: str
     period: str
     scope: str
+    sealing: Sealing
     goods: tuple[StatementGood, ...]
     root: bytes
     leaves: tuple[DraftLeaf, ...]
@@ -159,6 +161,7 @@ def draft_statement(
         country=ledger.country,
         period=period_text(ledger.period),
         scope=scope,
+        sealing=figures.sealing,
         goods=statement_goods(figures.goods),
         root=leaves_root(leaves),
         leaves=tuple(
@@ -227,6 +230,7 @@ def _draft_to_json(draft: StatementDraft) -> Json:
         "country": draft.country,
         "period": draft.period,
         "scope": draft.scope,
+        "sealing": draft.sealing,
         "goods": [good.to_json() for good in draft.goods],
         "root": draft.root.hex(),
         "leaves": [
@@ -265,6 +269,7 @@ def _draft_from_json(value: Json) -> StatementDraft:
         country=fields.text("country"),
         period=fields.text("period", pattern=PERIOD),
         scope=fields.choice("scope", SCOPES),
+        sealing=Sealing(fields.choice("sealing", frozenset(Sealing))),
         goods=fields.each("goods", read_statement_good, max_items=MAX_GOODS),
         root=read_hex(fields, "root", 32),
         leaves=fields.each("leaves", _read_draft_leaf, max_items=MAX_LEAVES),

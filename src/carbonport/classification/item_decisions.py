@@ -1,5 +1,7 @@
 """Both locks on one thing: grading table and policy, asked about an item of a request or a figure of a proof."""
 
+from dataclasses import replace
+
 from carbonport.classification.egress import EgressRequest, ItemDecision, OpenedFigure
 from carbonport.classification.field_classes import FieldClass
 from carbonport.classification.forms import Form
@@ -18,6 +20,10 @@ MAX_REMEMBERED_REQUESTS = 4096
 
 SEALED_RESULTS = frozenset({"attributed_direct", "attributed_indirect"})
 """Results on the way that a statement may sign as figures; the good's own of that name stands for any process's."""
+
+SEALED_STREAM_FIGURES = frozenset({"emissions", "effective_factor"})
+"""Figures of a source stream that a statement may sign. They enter proofs like every record of the stream, and are
+never opened: no item has their value."""
 
 UNKNOWN_ITEM = "No such item, or not exactly one."
 TABLE_SAYS_NO = "The grading table does not let this role have it in this form."
@@ -66,7 +72,21 @@ class ItemDecider:
         name = source.rpartition("/")[2]
         if item is None and name in SEALED_RESULTS:
             item = self._source.find(name, request.subject)
+        is_of_stream = source.startswith("stream/") and name in SEALED_STREAM_FIGURES
+        if item is None and is_of_stream and form is Form.PROOF:
+            return self._whole_stream(source, request, approval)
         return self._decision(source, item, request, form, approval)
+
+    def _whole_stream(self, source: str, request: EgressRequest, approval: str) -> ItemDecision:
+        """What a stream's records make together is as sensitive as the most sensitive of them: all must be let in."""
+        decided = [
+            self._decision(path, self._source.find(path, request.subject), request, Form.PROOF, approval)
+            for path in self._source.stream_paths(source.partition("/")[2].rpartition("/")[0])
+        ]
+        if not decided:
+            return unknown_item(source, request)
+        worst = min(decided, key=lambda one: (one.allowed, -one.grade.rank))
+        return replace(worst, name=source)
 
     def _item(self, shown: str, name: str, request: EgressRequest, approval: str) -> ItemDecision:
         item = self._source.find(name, request.subject)

@@ -118,6 +118,16 @@ class ItemSource:
             self._found[name, subject] = self._find(name, subject)
         return self._found[name, subject]
 
+    def stream_paths(self, stream_id: str) -> tuple[str, ...]:
+        """Paths of the records behind a source stream's emissions; none where there is no such stream."""
+        paths: list[str] = []
+        for stream in self._graded.ledger.streams:
+            if stream.id == stream_id:
+                paths.extend(stream.records.values())
+                for hour in stream.hours:
+                    paths.extend(path for path in (hour.flow, hour.concentration, hour.data_share) if path)
+        return tuple(paths)
+
     def _find(self, name: str, subject: Subject) -> Item | None:
         good = self._results.goods.get((subject.process, subject.cn))
         if good is None:

@@ -153,8 +153,9 @@ class ExchangeSettings:
         "How often an approved attestation may be fetched.", default=100, check=_within(1, 1_000_000)
     )
     proof: str = _setting(
-        "sealed: a proof shows no calculation below the emissions attributed to a process; open: it shows the whole "
-        "calculation under neutral names, and the factors that the policy lets go.",
+        "sealed: a proof shows no calculation below the figures that the statement seals, by default the emissions "
+        "attributed to a process; open: it shows the whole calculation under neutral names, "
+        "and the factors that the policy lets go.",
         default="sealed",
         check=_one_of("sealed", "open"),
     )

@@ -1,6 +1,7 @@
 """`bench proofs`: what it costs to prove and to check, beside raw multiplications of the same size in the same run.
 
-Results of a good with 20 inputs and open factors, one, two and three at once; one 64-bit range, alone and in a batch on
+Results of a good with 20 inputs and open factors, one, two and three at once; its direct emissions from each sealed
+form; one 64-bit range, alone and in a batch on
 every core; the last consignment of a large lot, on every core; and, when it may take long enough, what callers of a
 node notice while it proves. What is measured is taken in turns, so that whatever else the machine does meets all of it.
 What one process does is given in processor time, which other programs disturb least, and what several do in time that
@@ -16,6 +17,7 @@ from dataclasses import dataclass
 from functools import partial
 from multiprocessing import get_context
 
+from carbonport.attestation.sealed_form import Sealing
 from carbonport.crypto.ambient import system_random
 from carbonport.crypto.group import Point, random_scalar
 from carbonport.crypto.pedersen import Opening, commit
@@ -25,7 +27,7 @@ from carbonport.node.bench.figures import Figure
 from carbonport.node.bench.group_yardsticks import NATIVE, native_range_proof, raw_multiplication
 from carbonport.node.bench.lot_case import Spread, lot_check
 from carbonport.node.bench.proving_load import proving_load
-from carbonport.node.bench.result_case import result_cases
+from carbonport.node.bench.result_case import result_cases, sealed_case
 from carbonport.node.range_processes import RangeProcesses
 
 RESULTS: Mapping[str, Sequence[str]] = {
@@ -135,7 +137,9 @@ class _Bench:
         return name
 
     def _add_results(self) -> None:
-        for name, case in zip(RESULTS, result_cases(*RESULTS.values()), strict=True):
+        cases = dict(zip(RESULTS, result_cases(*RESULTS.values()), strict=True))
+        cases |= {f"sealed-{sealing}": sealed_case(sealing, RESULTS["direct"]) for sealing in Sealing}
+        for name, case in cases.items():
             raw = self._raw(2 * case.positions())
             proof = case.prove()
             self._add(f"{name}-prove", case.prove, yardstick=raw)

@@ -7,6 +7,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from carbonport.attestation.sealed_form import Sealing
 from carbonport.crypto.canonical import Json
 from carbonport.errors import Misuse
 from carbonport.node.cli.home_options import HomeOption, JsonOption, PassphraseFileOption, shown
@@ -105,6 +106,13 @@ def commit(
     ledger: Annotated[
         str, typer.Option(help="Id of the ledger, as `intake` tells it; by default the one taken in last.")
     ] = "",
+    sealing: Annotated[
+        Sealing,
+        typer.Option(
+            help="What a sealed proof shows nothing below: the emissions attributed to a process, those of each source "
+            "stream, or each stream's effective factor beside its amount."
+        ),
+    ] = Sealing.ATTRIBUTED,
     home: HomeOption = None,
     passphrase_file: PassphraseFileOption = None,
     as_json: JsonOption = False,
@@ -117,7 +125,12 @@ def commit(
             f"verifier alone, in [bold]{shown(result['openings'])}[/bold]"
         )
 
-    arguments = {"verifier": verifier, "out": str(out.resolve()), "ledger": ledger}
+    arguments = {
+        "verifier": verifier,
+        "out": str(out.resolve()),
+        "ledger": ledger,
+        "sealing": sealing.value,
+    }
     perform_and_print("commit", arguments, words, home, passphrase_file, as_json)
 
 

@@ -12,6 +12,7 @@ from typing import cast
 from sqlalchemy import Connection
 
 from carbonport.attestation.good_graphs import good_graphs
+from carbonport.attestation.sealed_form import Sealing
 from carbonport.attestation.shown_graph import place_key
 from carbonport.attestation.signed_figures import signed_figures
 from carbonport.attestation.statement_draft import StatementDraft, draft_statement, seal_draft
@@ -102,6 +103,7 @@ async def commit(node: OpenNode, arguments: Arguments) -> Json:
     participant = node.participant
     participant.require_role(Role.EXPORTER)
     verifier, out = str(arguments["verifier"]), Path(str(arguments["out"]))
+    sealing = Sealing(str(arguments.get("sealing") or Sealing.ATTRIBUTED))
     require_place(out)
     entry = participant.trust.participant(verifier, now=participant.clock())
     if "verifier" not in entry.roles:
@@ -128,7 +130,7 @@ async def commit(node: OpenNode, arguments: Arguments) -> Json:
         calculation = calculate(stored.ledger, stored.scope)
         draft = draft_statement(
             stored.ledger,
-            signed_figures(stored.ledger, good_graphs(calculation), place_key(period_key, nonce)),
+            signed_figures(stored.ledger, good_graphs(calculation), place_key(period_key, nonce), sealing),
             exporter=participant.id,
             scope=stored.scope.value,
             period_key=period_key,
@@ -150,6 +152,7 @@ async def commit(node: OpenNode, arguments: Arguments) -> Json:
             supersedes=supersedes,
             verifier=verifier,
             nonce=nonce,
+            sealing=sealing,
             now=participant.clock(),
         )
     write_private(out, sealed)
@@ -158,6 +161,7 @@ async def commit(node: OpenNode, arguments: Arguments) -> Json:
         "version": version,
         "ledger": stored.id,
         "commitments": len(draft.leaves),
+        "sealing": sealing,
         "openings": str(out),
     }
 

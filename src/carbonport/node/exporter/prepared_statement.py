@@ -74,7 +74,8 @@ def _derived(
         stored = ledger_of(connection, version.ledger_id)
         bundles = bundles_of(connection, version.ledger_id)
     calculation = calculate(stored.ledger, stored.scope)
-    figures = signed_figures(stored.ledger, good_graphs(calculation), place_key(period_key, statement.nonce))
+    places = place_key(period_key, statement.nonce)
+    figures = signed_figures(stored.ledger, good_graphs(calculation), places, version.sealing)
     draft = draft_statement(
         stored.ledger,
         figures,

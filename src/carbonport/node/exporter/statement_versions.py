@@ -10,6 +10,7 @@ from enum import StrEnum
 
 from sqlalchemy import Connection, Row, insert, select, update
 
+from carbonport.attestation.sealed_form import Sealing
 from carbonport.crypto.canonical import canonical_bytes, parse_canonical
 from carbonport.crypto.receipt import Receipt
 from carbonport.errors import Misuse
@@ -42,6 +43,7 @@ class StatementVersion:
     digest: str
     token: str
     receipt: bytes
+    sealing: Sealing
 
     def statement_receipt(self) -> Receipt:
         """The verifier's log receipt over the statement."""
@@ -57,6 +59,7 @@ def add_draft(
     supersedes: str,
     verifier: str,
     nonce: bytes,
+    sealing: Sealing,
     now: int,
 ) -> None:
     """Keep a draft; earlier drafts about the same installation and period are dropped, for only one can be signed."""
@@ -66,7 +69,7 @@ def add_draft(
             statements.c.state == StatementState.DRAFT, statements.c.ledger.in_(same_period)
         )
     )
-    draft = {"nonce": nonce.hex(), "supersedes": supersedes, "digest": ""}
+    draft = _content(nonce, supersedes, sealing, digest="")
     connection.execute(
         insert(statements).values(
             statement=statement_id,
@@ -74,7 +77,7 @@ def add_draft(
             version=version,
             verifier=verifier,
             state=StatementState.DRAFT,
-            draft=canonical_bytes(draft),
+            draft=draft,
             token="",
             receipt=b"",
             changed_at=now,
@@ -92,13 +95,13 @@ def accept_signed(
         .where(statements.c.state == StatementState.CURRENT, statements.c.ledger.in_(same_period))
         .values(state=StatementState.SUPERSEDED, changed_at=now)
     )
-    content = {"nonce": draft.nonce.hex(), "supersedes": draft.supersedes, "digest": digest}
+    content = _content(draft.nonce, draft.supersedes, draft.sealing, digest=digest)
     connection.execute(
         update(statements)
         .where(statements.c.statement == draft.id)
         .values(
             state=StatementState.CURRENT,
-            draft=canonical_bytes(content),
+            draft=content,
             token=token,
             receipt=receipt,
             changed_at=now,
@@ -189,6 +192,12 @@ def _same_installation_and_period(connection: Connection, ledger_id: str) -> lis
     return [row.ledger for row in found]
 
 
+def _content(nonce: bytes, supersedes: str, sealing: Sealing, *, digest: str) -> bytes:
+    return canonical_bytes(
+        {"nonce": nonce.hex(), "supersedes": supersedes, "digest": digest, "sealing": sealing}
+    )
+
+
 def _version(row: Row[tuple[object, ...]]) -> StatementVersion:
     content = parse_canonical(bytes(row.draft), max_bytes=MAX_DRAFT_BYTES)
     assert isinstance(content, dict), "this module wrote the row"
@@ -203,4 +212,6 @@ def _version(row: Row[tuple[object, ...]]) -> StatementVersion:
         digest=str(content["digest"]),
         token=row.token,
         receipt=bytes(row.receipt),
+        # Rows from before there was a choice say nothing.
+        sealing=Sealing(str(content.get("sealing", Sealing.ATTRIBUTED))),
     )

@@ -248,6 +248,7 @@ def _examination_json(examination: Examination, stored: StoredLedger) -> dict[st
         "installation": examination.installation,
         "period": examination.period,
         "scope": examination.scope,
+        "sealing": examination.sealing,
         "ledger": stored.id,
         "version": examination.version,
         "commitments": examination.leaf_count,
