@@ -6,9 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from training_world import World, all_open, new_stage
+from training_world import APP, POLICY, World, all_open, new_stage
 
-from carbonport.crypto.log_entry import EntryType
 from carbonport.federated.packaged_tasks import PLAUSIBILITY
 from carbonport.federated.plausibility_model import verify_model
 from carbonport.federated.plausibility_tasks import INDEPENDENT_TASK
@@ -67,36 +66,53 @@ async def _whole(stage: AggregateStage, tmp_path: Path) -> None:
 
 async def _on_record(world: World, tmp_path: Path, status: dict[str, Any]) -> None:
     """Every exchange stands in all logs alike, and each contribution that left arrived."""
-    member, coordinator, holder = [
-        await _audited(world, keeper, name, tmp_path)
-        for keeper, name in (
-            (CN_KEEPER, world.members[0]),
-            (CN_KEEPER, COORDINATOR.id),
-            (EU_KEEPER, world.holders[0]),
-        )
+    for name in (*world.members[:2], COORDINATOR.id, world.holders[0]):
+        await run_operation(world.nodes[name], "log-export", {"out": str(folder_of(name, tmp_path))})
+    chinese = [folder_of(name, tmp_path) for name in (COORDINATOR.id, *world.members[:2])]
+    told = await _audited(world, CN_KEEPER, *chinese)
+    exchanges, digest = status["exchanges"], status["model"]
+    assert told["ok"]
+    assert told["findings"] == []
+    assert [(one["sender"], one["matched"]) for one in told["reconciled"]] == [
+        (name, exchanges) for name in world.members[:2]
     ]
-    exchanges = status["exchanges"]
-    crossed = {one["exchange"] for one in member if one["type"] == "crossing"}
-    arrived = {one["exchange"] for one in coordinator if one["type"] == "arrival"}
-    assert len(crossed) == exchanges
-    assert crossed <= arrived
+    coordinator, *members = told["logs"]
+    arrived = [one for one in coordinator["entries"] if one["type"] == "arrival"]
     assert len(arrived) == exchanges * MEMBERS
-    for entries in (coordinator, holder):
-        assert sum(one["type"] == EntryType.TRAINING.word for one in entries) == exchanges + 1, (
-            "and the model"
+    holder = await _audited(world, EU_KEEPER, folder_of(world.holders[0], tmp_path))
+    for log in (coordinator, *members, holder):
+        (training,) = log["trainings"]
+        assert (training["task"], training["cohort"], training["model"]) == (
+            "plausibility 1",
+            MEMBERS,
+            digest,
         )
-    assert hashlib.sha256(world.coordinator(status["session"]).model() or b"").hexdigest() == status["model"]
+        assert training["app"] == APP
+        assert [one["exchange"] for one in training["exchanges"]] == list(range(exchanges))
+    for log in (coordinator, holder):
+        for one in log["trainings"][0]["exchanges"]:
+            assert set(one["contributions"]) == set(world.members)
+    for name, log in zip(world.members, members, strict=False):
+        for one, released in zip(
+            log["trainings"][0]["exchanges"], coordinator["trainings"][0]["exchanges"], strict=True
+        ):
+            assert one["policy"] == POLICY
+            assert one["contributions"] == {name: released["contributions"][name]}
+    assert hashlib.sha256(world.coordinator(status["session"]).model() or b"").hexdigest() == digest
 
 
-async def _audited(world: World, keeper: Part, name: str, tmp_path: Path) -> list[dict[str, Any]]:
-    """The entries of a log as its regulator reads them."""
-    folder = tmp_path / name.replace("/", "-")
-    await run_operation(world.nodes[name], "log-export", {"out": str(folder)})
+def folder_of(name: str, tmp_path: Path) -> Path:
+    return tmp_path / name.replace("/", "-")
+
+
+async def _audited(world: World, keeper: Part, first: Path, *others: Path) -> dict[str, Any]:
+    """Exported logs as a regulator reads them."""
     node = await OpenNode.open(Participant.open(open_home(world.stage.folder / keeper.key, environ={})))
     try:
-        shown = await run_operation(node, "audit", {"target": str(folder)})
+        shown = await run_operation(
+            node, "audit", {"target": str(first), "others": [str(each) for each in others]}
+        )
     finally:
         await node.close()
     assert isinstance(shown, dict)
-    assert shown["ok"]
-    return list(shown["entries"])
+    return dict(shown)

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
+from carbonport.crypto.canonical import Json
 from carbonport.node.cli.home_options import HomeOption, JsonOption, PassphraseFileOption, shown
 from carbonport.node.cli.running import perform_and_print
 
@@ -21,17 +22,23 @@ def register(app: typer.Typer) -> None:
 
 
 def audit(
-    target: Annotated[
-        str, typer.Argument(help="A participant (<jurisdiction>/<LEI>), or a folder of an exported log.")
+    targets: Annotated[
+        list[str],
+        typer.Argument(
+            help="Participants (<jurisdiction>/<LEI>), or folders of exported logs; several are compared.",
+            metavar="TARGET...",
+        ),
     ],
     home: HomeOption = None,
     passphrase_file: PassphraseFileOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Verify a log from its entries, open every body, list what crossed, and check every lot of an exporter; exit code
-    1 when something does not hold."""
-    place = str(Path(target).resolve()) if Path(target).is_dir() else target
-    result = perform_and_print("audit", {"target": place}, _words, home, passphrase_file, as_json)
+    """Verify a log from its entries, open every body, list what crossed, and check every lot of an exporter; several
+    logs also against each other. Exit code 1 when something does not hold."""
+    first, *others = [str(Path(each).resolve()) if Path(each).is_dir() else each for each in targets]
+    arguments: dict[str, Json] = {"target": first, "others": list[Json](others)}
+    words = _words_of_several if others else _words
+    result = perform_and_print("audit", arguments, words, home, passphrase_file, as_json)
     if not result["ok"]:
         sys.exit(1)
 
@@ -51,6 +58,23 @@ def export(
     perform_and_print("log-export", {"out": str(out.resolve())}, words, home, passphrase_file, as_json)
 
 
+def _words_of_several(result: dict[str, Any], console: Console) -> None:
+    for log in result["logs"]:
+        _words(log, console)
+    for pair in result["reconciled"]:
+        console.print(
+            f"{shown(pair['sender'])} to {shown(pair['recipient'])}: {pair['matched']} arrived as they left, "
+            f"{len(pair['on_the_way'])} on the way, {len(pair['newer'])} newer than the sender's log here"
+        )
+    _findings(result["findings"], console)
+    if result["findings"]:
+        console.print("[bold red]the logs do not agree[/bold red]")
+    elif len(result["compared"]) < len(result["logs"]):
+        console.print("[bold red]a log that does not hold was compared with nothing[/bold red]")
+    else:
+        console.print("[bold green]the logs agree[/bold green]")
+
+
 def _words(result: dict[str, Any], console: Console) -> None:
     console.print(
         f"[bold]{shown(result['owner'])}[/bold]: {result['size']} entries, root {str(result['root'])[:16]}..., "
@@ -63,10 +87,9 @@ def _words(result: dict[str, Any], console: Console) -> None:
         )
         for grade, fields in _by_grade(entry["items"]).items():
             console.print(f"        {grade}: {shown(', '.join(fields))}")
-    for finding in result["findings"]:
-        console.print(
-            f"[bold red]{shown(finding['id'])}[/bold red] {shown(finding['where'])}: {shown(finding['found'])}"
-        )
+    _findings(result["findings"], console)
+    for training in result["trainings"]:
+        _training(training, console)
     for lot in result["lots"]:
         _lot(lot, console)
     grades = ", ".join(f"{grade}: {count}" for grade, count in result["by_grade"].items())
@@ -77,6 +100,30 @@ def _words(result: dict[str, Any], console: Console) -> None:
         if result["ok"]
         else f"[bold red]{what}: something does not hold[/bold red]"
     )
+
+
+def _findings(findings: list[dict[str, str]], console: Console) -> None:
+    for finding in findings:
+        console.print(
+            f"[bold red]{shown(finding['id'])}[/bold red] {shown(finding['where'])}: {shown(finding['found'])}"
+        )
+
+
+def _training(training: dict[str, Any], console: Console) -> None:
+    noise = f"epsilon {training['epsilon']}" if training["epsilon"] else "no noise"
+    model = f"model {training['model'][:16]}" if training["model"] else "no model here"
+    console.print(
+        f"  training of [bold]{shown(training['task'])}[/bold], plan {training['plan'][:16]}: "
+        f"{training['cohort']} independent members, {noise}, app {training['app'][:16]}, {model}"
+    )
+    for name, error in training["refused"].items():
+        console.print(f"    refused: {shown(name)} ({shown(error)})")
+    for exchange in training["exchanges"]:
+        console.print(
+            f"    entry {exchange['entry']}: exchange {exchange['exchange']}, attempt {exchange['attempt']}, "
+            f"{len(exchange['contributions'])} sealed contributions"
+            + (f", sums {exchange['sums'][:16]}" if exchange["sums"] else "")
+        )
 
 
 def _lot(lot: dict[str, Any], console: Console) -> None:

@@ -27,10 +27,11 @@ class Difference:
 @dataclass(frozen=True, slots=True)
 class Reconciliation:
     """Exchange ids by how they came out; `on_the_way` crossed and have not arrived, `unlogged` arrived and
-    never left."""
+    never left, `newer` name an entry behind the end of the sender's log as it was audited."""
 
     matched: tuple[str, ...]
     on_the_way: tuple[str, ...]
+    newer: tuple[str, ...]
     unlogged: tuple[str, ...]
     differences: tuple[Difference, ...]
 
@@ -60,10 +61,13 @@ def reconcile(exporter: Audit, importer: Audit, *, importer_id: str, exporter_id
             differences.append(Difference(exchange, found))
         else:
             matched.append(exchange)
+    unmatched = sorted(arrived.keys() - left.keys())
+    newer = [each for each in unmatched if _is_newer(arrived[each], exporter)]
     return Reconciliation(
         matched=tuple(matched),
         on_the_way=tuple(sorted(left.keys() - arrived.keys())),
-        unlogged=tuple(sorted(arrived.keys() - left.keys())),
+        newer=tuple(newer),
+        unlogged=tuple(each for each in unmatched if each not in newer),
         differences=tuple(differences),
     )
 
@@ -74,6 +78,11 @@ def _by_exchange(audit: Audit, kind: EntryType, other: str) -> Mapping[str, Audi
         for each in audit.entries
         if each.type is kind and each.values.get(FieldName.RECIPIENT) == other.encode()
     }
+
+
+def _is_newer(arrival: AuditedEntry, exporter: Audit) -> bool:
+    peer = arrival.peer
+    return peer is not None and peer.origin == exporter.origin and peer.index >= exporter.size
 
 
 def _difference(origin: str, crossing: AuditedEntry, arrival: AuditedEntry) -> str:

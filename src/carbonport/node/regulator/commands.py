@@ -1,6 +1,7 @@
 """Audit and export of logs, as operations."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from sqlalchemy import insert, select, update
@@ -14,12 +15,15 @@ from carbonport.node.identity.names import Role
 from carbonport.node.log.audit import Audit, AuditFailedError, Auditor, SeenCheckpoint, audit_log
 from carbonport.node.log.audited_entry import AuditedEntry
 from carbonport.node.log.folder import FolderSource, write_log_folder
+from carbonport.node.log.fsck import Finding
 from carbonport.node.log.log_source import LogSource
 from carbonport.node.log.stored_log import StoredEntry
 from carbonport.node.open_node import OpenNode
 from carbonport.node.participant import Participant
 from carbonport.node.regulator.lot_audits import audit_lots
 from carbonport.node.regulator.lot_source import FolderLots, PeerLots, write_lots
+from carbonport.node.regulator.several_logs import HeldLog, compared_logs
+from carbonport.node.regulator.training_audits import training_logs, trainings_json
 from carbonport.node.store.exchange_schema import audited_logs
 from carbonport.node.transport.peers import Peers
 from carbonport.wire.v1 import log_pb2
@@ -53,8 +57,33 @@ class PeerSource:
 
 
 async def audit(node: OpenNode, arguments: Arguments) -> Json:
-    """Audit a participant's log: recompute, open, list what crossed; fails loudly on any change."""
-    participant, target = node.participant, str(arguments["target"])
+    """Audit a participant's log: recompute, open, list what crossed; fails loudly on any change. With further targets,
+    each log is audited and all are held against each other."""
+    targets = [str(arguments["target"]), *(str(each) for each in _listed(arguments.get("others")))]
+    logs = [await _audited(node, target) for target in targets]
+    if len(logs) == 1:
+        return logs[0].shown
+    held = [log.found for log in logs if log.found is not None]
+    compared = compared_logs(held)
+    return {
+        "ok": all(log.shown["ok"] for log in logs) and not compared.findings,
+        "logs": [log.shown for log in logs],
+        "compared": [each.owner for each in held],
+        "reconciled": list[Json](compared.reconciled),
+        "findings": [_finding_json(each) for each in compared.findings],
+    }
+
+
+@dataclass(frozen=True)
+class _AuditedLog:
+    """What is shown of an audited log, and what the comparison with others reads of one that held."""
+
+    shown: dict[str, Json]
+    found: HeldLog | None = None
+
+
+async def _audited(node: OpenNode, target: str) -> _AuditedLog:
+    participant = node.participant
     source: LogSource = (
         FolderSource(Path(target)) if Path(target).is_dir() else PeerSource(node.peers, target)
     )
@@ -73,16 +102,22 @@ async def audit(node: OpenNode, arguments: Arguments) -> Json:
             seen=seen,
         )
     except AuditFailedError as failure:
-        return {"ok": False, "owner": owner, **_audit_json(failure.audit), "lots": []}
+        return _AuditedLog(
+            {"ok": False, "owner": owner, **_audit_json(failure.audit), "lots": [], "trainings": []}
+        )
     _keep_seen(participant, origin, found)
     lots = await _lots(node, target, owner, found)
-    return {
-        "ok": all(lot["ok"] for lot in lots),
+    trainings = training_logs(owner, found.entries)
+    shown: dict[str, Json] = {
+        "ok": all(lot["ok"] for lot in lots) and not trainings.findings,
         "owner": owner,
         "seen_before": seen.size if seen else 0,
         **_audit_json(found),
         "lots": list[Json](lots),
+        "trainings": trainings_json(trainings),
+        "findings": [_finding_json(each) for each in trainings.findings],
     }
+    return _AuditedLog(shown, HeldLog(owner, found, trainings))
 
 
 async def _lots(node: OpenNode, target: str, owner: str, found: Audit) -> list[dict[str, Json]]:
@@ -160,8 +195,16 @@ def _audit_json(found: Audit) -> dict[str, Json]:
         "by_grade": dict(found.by_grade()),
         "entries": [_entry_json(each) for each in found.entries[:MAX_LISTED]],
         "erased": [{"entry": entry, "redaction": redaction} for entry, redaction in found.erased],
-        "findings": [{"id": each.id, "where": each.where, "found": each.found} for each in found.findings],
+        "findings": [_finding_json(each) for each in found.findings],
     }
+
+
+def _finding_json(finding: Finding) -> Json:
+    return {"id": finding.id, "where": finding.where, "found": finding.found}
+
+
+def _listed(value: Json) -> list[Json]:
+    return list(value) if isinstance(value, list | tuple) else []
 
 
 def _entry_json(each: AuditedEntry) -> Json:

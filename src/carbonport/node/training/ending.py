@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from carbonport.attestation.participants import PARTICIPANT_ID, SHA256_HEX
 from carbonport.attestation.strict_fields import StrictFields
 from carbonport.crypto.canonical import Json
+from carbonport.federated.relay import ERROR_ID
 from carbonport.node.sessions.signed_document import DocumentKind, Signed
-from carbonport.node.training.membership import ERROR_ID
 from carbonport.node.training.plan import AREA, MAX_MEMBERS
 
 MAX_ENDING_BYTES = 64 * 1024

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from carbonport.attestation.participants import PARTICIPANT_ID, SHA256_HEX
 from carbonport.attestation.strict_fields import StrictFields
 from carbonport.crypto.canonical import canonical_bytes, parse_canonical
-from carbonport.node.training.membership import ERROR_ID
+from carbonport.federated.relay import ERROR_ID
 
 MAX_RECORD_BYTES = 256 * 1024
 """Longest record: a hash of each member."""

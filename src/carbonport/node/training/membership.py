@@ -7,7 +7,6 @@ It names everyone by what they signed: members by their acceptances, holders by 
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from re import compile as pattern
 
 from carbonport.attestation.participants import PARTICIPANT_ID, SHA256_HEX
 from carbonport.attestation.strict_fields import StrictFields
@@ -15,14 +14,12 @@ from carbonport.classification.cohorts import Undertakings
 from carbonport.crypto.canonical import Json
 from carbonport.crypto.sums.threshold import MAX_HOLDERS
 from carbonport.errors import Refused
+from carbonport.federated.relay import ERROR_ID
 from carbonport.node.sessions.signed_document import DocumentKind, Signed
 from carbonport.node.training.plan import AREA, MAX_MEMBERS, SignedPlan
 
 MAX_MEMBERSHIP_BYTES = 256 * 1024
 """Longest membership as a token."""
-
-ERROR_ID = pattern(r"[a-z0-9-]{1,64}")
-"""The id of an error."""
 
 
 @dataclass(frozen=True, slots=True)
