@@ -62,22 +62,22 @@ def test_honest_logs_agree_and_are_shown() -> None:
     (shown,) = trainings_json(logs[0])
     assert isinstance(shown, dict)
     assert (shown["model"], shown["cohort"]) == ("f" * 64, 5)
-    (exchange,) = shown["exchanges"]  # type: ignore[misc]
-    assert exchange["contributions"] == HASHES  # type: ignore[index, call-overload]
+    (exchange,) = shown["exchanges"]
+    assert exchange["contributions"] == HASHES
 
 
 @pytest.mark.parametrize(
     ("record", "model", "says"),
     [
         *(
-            (replace(RECORD, **{name: value}), MODEL, f"another {name}")
-            for name, value in (
-                ("membership", "0" * 64),
-                ("definition", "0" * 64),
-                ("app", "0" * 64),
-                ("task", "other 1"),
-                ("cohort", 6),
-                ("epsilon", "4"),
+            (record, MODEL, f"another {name}")
+            for name, record in (
+                ("membership", replace(RECORD, membership="0" * 64)),
+                ("definition", replace(RECORD, definition="0" * 64)),
+                ("app", replace(RECORD, app="0" * 64)),
+                ("task", replace(RECORD, task="other 1")),
+                ("cohort", replace(RECORD, cohort=6)),
+                ("epsilon", replace(RECORD, epsilon="4")),
             )
         ),
         (replace(RECORD, asked="0" * 64), MODEL, "another question in exchange 0, attempt 0"),
