@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import Engine, event, select
 from typer.testing import CliRunner
 
 from carbonport.crypto.ambient import system_clock, system_random
@@ -30,7 +30,9 @@ from carbonport.node.aggregation.given_proof import (
     read_given_file,
 )
 from carbonport.node.aggregation.network.coordinator_client import CoordinatorClient
+from carbonport.node.aggregation.network.coordinator_inbox import CoordinatorSession
 from carbonport.node.aggregation.network.given_leaves import given_leaves
+from carbonport.node.aggregation.network.listed_sessions import ListedSessions
 from carbonport.node.aggregation.network.opened_plan import opened_plan
 from carbonport.node.aggregation.network.plan_file import read_plan_file
 from carbonport.node.aggregation.result_check import check_result_file
@@ -73,6 +75,9 @@ class Nodes:
     """Everybody's node, open in this process; coordinator and verifier listen. Each can be closed
     and opened again."""
 
+    listed: ListedSessions
+    """The coordinator's sessions as it tells parties that poll; kept until it is closed."""
+
     later_s = 0
     """How far everybody's clock is ahead."""
 
@@ -91,6 +96,8 @@ class Nodes:
 
         node = await OpenNode.open(Participant.open(home, clock=clock))
         self.opened[part.key] = node
+        if part == COORDINATOR:
+            self.listed = ListedSessions(node)
         if part not in (COORDINATOR, VERIFIER):
             return
         server = self._servers[part.key] = home.server()
@@ -120,7 +127,28 @@ class Nodes:
     async def do(self, part: Part, operation: str, **arguments: Any) -> dict[str, Any]:
         result = await run_operation(self.opened[part.key], f"aggregate-{operation}", arguments)
         assert isinstance(result, dict)
+        if (part, operation) == (COORDINATOR, "run"):
+            self._polled()
         return dict(result)
+
+    def _polled(self) -> None:
+        """What is told of sessions is where they stand, and no content is read again when nothing has happened."""
+        coordinator, holder = self.opened[COORDINATOR.key], self.stage.holders[0].id
+        told = {one.session: one.standing for one in self.listed.of(holder)}
+        assert told == {name: CoordinatorSession(coordinator, name).standing() for name in told}
+        read: list[str] = []
+
+        def remember(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+            if "FROM session_records" in statement:
+                read.append(statement)
+
+        event.listen(Engine, "before_cursor_execute", remember)
+        try:
+            assert {one.session: one.standing for one in self.listed.of(holder)} == told
+        finally:
+            event.remove(Engine, "before_cursor_execute", remember)
+        assert len(read) == 1 + len(told)
+        assert not [statement for statement in read if "content" in statement]
 
     async def hold(self) -> list[dict[str, Any]]:
         return [

@@ -8,11 +8,12 @@ import asyncio
 
 from carbonport.node.aggregation.network.coordinator_inbox import (
     CoordinatorSession,
-    coordinated,
+    Standing,
     not_yours,
     tokens,
     wrong_phase,
 )
+from carbonport.node.aggregation.network.listed_sessions import ListedSessions
 from carbonport.node.open_node import OpenNode
 from carbonport.node.sessions.records import all_of, find
 from carbonport.node.transport.calls import caller
@@ -31,16 +32,14 @@ class AggregationService(aggregation_pb2_grpc.AggregationServiceServicer):
 
     def __init__(self, node: OpenNode) -> None:
         self._node = node
+        self._listed = ListedSessions(node)
 
     async def ListSessions(  # noqa: N802 - the names in the wire contract
         self, request: pb.ListSessionsRequest, context: object
     ) -> pb.ListSessionsResponse:
         """Sessions of the caller."""
-        with self._node.participant.store.reading() as connection:
-            names = coordinated(connection)
-        sessions = [CoordinatorSession(self._node, name) for name in names]
-        mine = [session for session in sessions if session.names(caller().id)]
-        return pb.ListSessionsResponse(sessions=[_state(session) for session in mine])
+        mine = self._listed.of(caller().id)
+        return pb.ListSessionsResponse(sessions=[_told(one.session, one.standing) for one in mine])
 
     async def SubmitHolderKeys(  # noqa: N802
         self, request: pb.SubmitHolderKeysRequest, context: object
@@ -228,5 +227,8 @@ class AggregationService(aggregation_pb2_grpc.AggregationServiceServicer):
 
 
 def _state(session: CoordinatorSession) -> pb.Session:
-    standing = session.standing()
-    return pb.Session(session=session.session, phase=standing.phase, attempt=standing.attempt)
+    return _told(session.session, session.standing())
+
+
+def _told(session: str, standing: Standing) -> pb.Session:
+    return pb.Session(session=session, phase=standing.phase, attempt=standing.attempt)

@@ -4,10 +4,10 @@ Every role derives where it stands from its records alone, so that a process kil
 never contradicts itself. A session is named by the nonce of its plan, in hex.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import ColumnElement, Connection, delete, insert, or_, select
 
 from carbonport.errors import Refused
 from carbonport.node.store.session_schema import session_records as records
@@ -63,6 +63,15 @@ def names_of(connection: Connection, session: str, kind: str) -> frozenset[str]:
     return frozenset(row.name for row in rows)
 
 
+def labels_of(connection: Connection, session: str, kinds: Collection[str]) -> frozenset[tuple[str, str]]:
+    """Kind and name of every record of these kinds and of all their attempts, without the contents."""
+    of_kinds = or_(*(_of_kind(kind) for kind in kinds))
+    rows = connection.execute(
+        select(records.c.kind, records.c.name).where(records.c.session == session, of_kinds)
+    )
+    return frozenset((row.kind, row.name) for row in rows)
+
+
 def sessions_with(connection: Connection, kind: str) -> list[str]:
     """Sessions that have a record of this kind, the oldest first."""
     rows = connection.execute(
@@ -75,8 +84,7 @@ def sessions_with(connection: Connection, kind: str) -> list[str]:
 
 def drop(connection: Connection, session: str, kind: str) -> None:
     """Forget the records of a kind and of all its attempts (`vote`, `vote:0`, ...): what must not outlive its use."""
-    of_kind = (records.c.kind == kind) | records.c.kind.startswith(f"{kind}:", autoescape=True)
-    connection.execute(delete(records).where(records.c.session == session, of_kind))
+    connection.execute(delete(records).where(records.c.session == session, _of_kind(kind)))
 
 
 def kept_at(connection: Connection, session: str, kind: str) -> int | None:
@@ -86,6 +94,10 @@ def kept_at(connection: Connection, session: str, kind: str) -> int | None:
         .where(records.c.session == session, records.c.kind == kind)
         .order_by(records.c.kept_at)
     ).scalar()
+
+
+def _of_kind(kind: str) -> ColumnElement[bool]:
+    return or_(records.c.kind == kind, records.c.kind.startswith(f"{kind}:", autoescape=True))
 
 
 def said_before(record: Record) -> Refused:

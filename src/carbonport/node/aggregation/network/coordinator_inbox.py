@@ -145,9 +145,13 @@ class CoordinatorSession:
             return Standing("closing", attempt)
         return Standing("voting", attempt)
 
+    def parties(self) -> frozenset[str]:
+        """Whose matter the session is."""
+        return frozenset((*self.draft.holders, *self.draft.invited, self.draft.releaser)) - {""}
+
     def names(self, participant: str) -> bool:
         """Whether the session is this participant's matter."""
-        return participant in (*self.draft.holders, *self.draft.invited, self.draft.releaser)
+        return participant in self.parties()
 
     def reading(self) -> AbstractContextManager[Connection]:
         """A snapshot of the store."""
