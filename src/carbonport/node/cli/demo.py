@@ -15,6 +15,7 @@ from rich.table import Column, Table
 from carbonport.errors import Misuse
 from carbonport.node.cli.home_options import JsonOption, print_json, shown
 from carbonport.node.demo.play import Outcome, Play
+from carbonport.node.training_extra import require_extra
 
 DEFAULT_FOLDER = Path("carbonport-demo")
 """Where a demo leaves its files when nobody says otherwise."""
@@ -42,6 +43,12 @@ def demo(
         bool,
         typer.Option("--aggregate", help="A sum of five steelworks that nobody's figure can be read from."),
     ] = False,
+    federate: Annotated[
+        bool,
+        typer.Option(
+            "--federate", help="A training of five exporters that keep their rows, over a SuperLink."
+        ),
+    ] = False,
     holders: Annotated[
         int, typer.Option(min=2, max=7, help="With --aggregate: key holders (n); 5 tolerate one absent.")
     ] = 3,
@@ -51,8 +58,17 @@ def demo(
     as_json: JsonOption = False,
 ) -> None:
     """Watch the whole exchange happen: exporter, verifier, importer and regulator as processes, TLS between them; or,
-    with --aggregate, exporters, key holders and a coordinator.
+    with --aggregate or --federate, exporters, key holders and a coordinator.
     """
+    if aggregate and federate:
+        raise Misuse(
+            "demo-which",
+            found="--aggregate and --federate",
+            expected="one demo",
+            remedy="Leave one of them out.",
+        )
+    if federate:
+        require_extra()
     # Whoever ends the demo politely ends its nodes with it.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED_EXIT_CODE))
     folder = _fresh_folder(directory)
@@ -70,6 +86,14 @@ def demo(
 
         console.print("[bold]Carbonport[/bold]: a sum that anyone can check, of figures that nobody sees.\n")
         show_sum(folder, tell, console, holders=holders, threshold=threshold, as_json=as_json)
+        return
+    if federate:
+        from carbonport.node.cli.demo_of_a_training import show_training
+
+        console.print(
+            "[bold]Carbonport[/bold]: a model of what five exporters know, and nobody's row seen.\n"
+        )
+        show_training(folder, tell, console, as_json=as_json)
         return
     document = workbook or Path(str(files("carbonport") / "examples" / "steelworks.yaml"))
     console.print(

@@ -11,17 +11,11 @@ from decimal import Decimal
 from importlib.resources import files
 from pathlib import Path
 
-from carbonport.attestation.trust_list import WitnessRule
-from carbonport.crypto.ambient import system_clock
-from carbonport.crypto.canonical import Json
-from carbonport.node.config import NodeConfig, NodeSettings, StoreSettings
-from carbonport.node.demo.cast import ACCREDITED_FOR_DAYS, SECONDS_PER_DAY, Part, free_ports
-from carbonport.node.home import NodeHome, make_home, open_home
-from carbonport.node.identity.card import make_card, read_card
-from carbonport.node.identity.key_ring import KeyUse
+from carbonport.node.config import NodeConfig, StoreSettings
+from carbonport.node.demo.cast import Part
+from carbonport.node.demo.homes_with_lists import homes_with_lists
+from carbonport.node.home import NodeHome
 from carbonport.node.identity.names import Role, complete_lei
-from carbonport.node.identity.private_files import write_public
-from carbonport.node.identity.trust_issue import Decisions, issue_next
 from carbonport.node.operations import perform
 
 WORKS = ("Yanhai", "Qingfeng", "Baiyun", "Longmen", "Taihang", "Jinhe", "Donglin")
@@ -145,21 +139,16 @@ def set_aggregate_stage(
     `stores` gives single parts, by key, a database URL other than SQLite in their own folder.
     """
     works, keyed = exporters(exporter_count), holders(holder_count)
+    urls, default = stores or {}, StoreSettings().url
     parts = (COORDINATOR, VERIFIER, CN_KEEPER, EU_KEEPER, *works, *keyed)
-    ports = free_ports(len(parts))
-    for part, port in zip(parts, ports, strict=True):
-        make_home(folder / part.key, _config(part, port, (stores or {}).get(part.key)), passphrase=None)
-    homes = {part.key: open_home(folder / part.key, environ={}) for part in parts}
-    stage = AggregateStage(folder, works, keyed, homes)
-    lists = _issue_lists(stage, parts)
-    keepers = {"CN": stage.home(CN_KEEPER), "EU": stage.home(EU_KEEPER)}
-    for part in parts:
-        home = stage.home(part)
-        for name, keeper in keepers.items():
-            anchor = keeper.identity.record(KeyUse.TRUST_LIST)
-            home.trust.pin(name, anchor.jwk, fingerprint=anchor.kid)
-        home.trust.add(list(lists.values()))
-    return stage
+    homes = homes_with_lists(
+        folder,
+        parts,
+        keepers=(CN_KEEPER, EU_KEEPER),
+        verifier=VERIFIER,
+        configure=lambda part, node: NodeConfig(node, store=StoreSettings(urls.get(part.key, default))),
+    )
+    return AggregateStage(folder, works, keyed, homes)
 
 
 def verify_works(stage: AggregateStage) -> None:
@@ -224,47 +213,4 @@ def plan_file(stage: AggregateStage, threshold: int) -> str:
         'source = "process/*/activity_level"\n'
         '\n[[metrics]]\nname = "electricity"\nunit = "MWh"\ndecimals = 3\nbits = 48\n'
         'source = "process/*/electricity"\n'
-    )
-
-
-def _issue_lists(stage: AggregateStage, parts: tuple[Part, ...]) -> dict[str, str]:
-    now = system_clock()
-    cards = {
-        part.key: read_card(make_card(stage.home(part).identity, stage.home(part).config).encode(), now=now)
-        for part in parts
-    }
-    accreditation: Json = {
-        "body": "Demo Accreditation Body",
-        "certificate": "DEMO V0001",
-        "scheme": "ISO 14065:2020",
-        "activityGroups": ["Iron or steel products"],
-        "validFrom": now - SECONDS_PER_DAY,
-        "validUntil": now + ACCREDITED_FOR_DAYS * SECONDS_PER_DAY,
-        "suspensions": [],
-    }
-    lists = {}
-    for keeper, other in ((CN_KEEPER, EU_KEEPER), (EU_KEEPER, CN_KEEPER)):
-        own = [cards[part.key] for part in parts if part.jurisdiction == keeper.jurisdiction]
-        lists[keeper.jurisdiction] = issue_next(
-            stage.home(keeper).identity,
-            Decisions(
-                cards=own,
-                accreditations={VERIFIER.id: accreditation} if keeper is CN_KEEPER else {},
-                recognised={other.jurisdiction: (stage.home(other).identity.record(KeyUse.TRUST_LIST).jwk,)},
-                witness_rule=WitnessRule(quorum=0, witnesses=()),
-            ),
-        )
-        (stage.folder / "trust").mkdir(exist_ok=True)
-        write_public(
-            stage.folder / "trust" / f"{keeper.jurisdiction}.trust-list.jws",
-            lists[keeper.jurisdiction].encode(),
-        )
-    return lists
-
-
-def _config(part: Part, port: int, store: str | None) -> NodeConfig:
-    address = f"127.0.0.1:{port}"
-    return NodeConfig(
-        node=NodeSettings(part.id, part.name, part.country, (part.role.value,), address, address),
-        store=StoreSettings() if store is None else StoreSettings(store),
     )

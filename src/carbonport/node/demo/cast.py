@@ -31,7 +31,7 @@ SECONDS_PER_DAY = 86_400
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One participant of the play. `serves` says whether it runs as a process."""
+    """One participant of the play. `serves` says whether it runs as a process; `further` are roles beside the first."""
 
     key: str
     name: str
@@ -40,6 +40,12 @@ class Part:
     lei: str
     role: Role
     serves: bool = True
+    further: tuple[Role, ...] = ()
+
+    @property
+    def roles(self) -> tuple[str, ...]:
+        """All its roles, as a configuration names them."""
+        return tuple(role.value for role in (self.role, *self.further))
 
     @property
     def id(self) -> str:
@@ -149,7 +155,7 @@ def _issue_lists(stage: Stage, activity_groups: tuple[str, ...]) -> dict[str, st
 def _config(part: Part, port: int, store: str | None) -> NodeConfig:
     return NodeConfig(
         node=NodeSettings(
-            part.id, part.name, part.country, (part.role.value,), f"127.0.0.1:{port}", f"127.0.0.1:{port}"
+            part.id, part.name, part.country, part.roles, f"127.0.0.1:{port}", f"127.0.0.1:{port}"
         ),
         store=StoreSettings() if store is None else StoreSettings(store),
         exchange=ExchangeSettings(approval="policy"),

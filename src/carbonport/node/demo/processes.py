@@ -7,25 +7,37 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from carbonport.errors import Unavailable
 
-START_SECONDS = 60.0
-"""How long a node may take until it answers."""
-
-STOP_SECONDS = 10.0
-"""How long a node may take to stop before it is killed."""
+STOP_SECONDS = 20.0
+"""How long a process may take to stop before it is killed; what it started has eight seconds of them."""
 
 LAUNCHER: Sequence[str] = (sys.executable, "-m", "carbonport")
 """How a node's process is started; tests put a recorder in between."""
 
 
+@dataclass(frozen=True, slots=True)
+class Service:
+    """What a process does: the command's words, the file in its home folder that takes its errors, and how long it may
+    take until it says that it is ready."""
+
+    words: tuple[str, ...]
+    log: str
+    start_seconds: float
+
+
+SERVE = Service(("serve",), "serve.log", 60.0)
+"""A node."""
+
+
 class NodeProcesses:
-    """`carbonport serve` processes by name; leaving the context stops them all."""
+    """Processes of homes by name, nodes unless said otherwise; leaving the context stops them all."""
 
     def __init__(self, launchers: dict[str, Sequence[str]] | None = None) -> None:
         """`launchers` gives single nodes another way of starting."""
@@ -40,11 +52,11 @@ class NodeProcesses:
     ) -> None:
         self.stop()
 
-    def start(self, homes: dict[str, Path]) -> None:
-        """Start a node per home, at once, and return when all answer."""
+    def start(self, homes: Mapping[str, Path], service: Service = SERVE) -> None:
+        """Start a process per home, at once, and return when all are ready."""
         for name, home in homes.items():
-            command = [*self._launchers.get(name, LAUNCHER), "serve", "--home", str(home), "--json"]
-            output = (home / "serve.log").open("wb")
+            command = [*self._launchers.get(name, LAUNCHER), *service.words, "--home", str(home), "--json"]
+            output = (home / service.log).open("wb")
             # A session of its own: Ctrl-C reaches the demo alone, which then stops its nodes in order.
             self._running[name] = subprocess.Popen(
                 command,
@@ -55,9 +67,9 @@ class NodeProcesses:
                 env={**os.environ, "PYTHONUNBUFFERED": "1"},
             )
             output.close()
-        deadline = time.monotonic() + START_SECONDS
-        for name, process in self._running.items():
-            self._await_ready(name, process, homes[name], deadline)
+        deadline = time.monotonic() + service.start_seconds
+        for name, home in homes.items():
+            self._await_ready(name, home, service, deadline)
 
     def pids(self) -> dict[str, int]:
         """Process ids by name."""
@@ -79,7 +91,8 @@ class NodeProcesses:
                 process.stdout.close()
         self._running.clear()
 
-    def _await_ready(self, name: str, process: subprocess.Popen[bytes], home: Path, deadline: float) -> None:
+    def _await_ready(self, name: str, home: Path, service: Service, deadline: float) -> None:
+        process = self._running[name]
         assert process.stdout is not None, "it was started with a pipe"
         with selectors.DefaultSelector() as selector:
             selector.register(process.stdout, selectors.EVENT_READ)
@@ -90,7 +103,7 @@ class NodeProcesses:
         raise Unavailable(
             "demo-node-not-ready",
             found=f"the {name}'s process did not answer",
-            expected="a node that serves within a minute",
-            remedy="Read serve.log in its home folder.",
+            expected=f"a process that is ready within {service.start_seconds:.0f} s",
+            remedy=f"Read {service.log} in its home folder.",
             where=str(home),
         )

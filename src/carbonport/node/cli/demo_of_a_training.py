@@ -1,0 +1,71 @@
+"""`carbonport demo --federate`: the demo of a training, and how its outcome is shown."""
+
+import sys
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from carbonport.federated.judgement import Scores
+from carbonport.node.cli.home_options import print_json, shown
+from carbonport.node.cli.plausible import print_assessment
+from carbonport.node.demo.aggregate_cast import COORDINATOR
+from carbonport.node.demo.training_cast import HELD_OUT_PLANTS, HOLDERS, MEMBERS, MONTHS
+from carbonport.node.demo.training_judgement import PLANTED
+from carbonport.node.demo.training_play import Tell, TrainingOutcome, TrainingPlay
+
+
+def show_training(folder: Path, tell: Tell, console: Console, *, as_json: bool) -> None:
+    """Play it, show the outcome, and end with 1 unless all of it held."""
+    outcome = TrainingPlay(folder, tell).perform()
+    if as_json:
+        print_json(outcome.as_json())
+    else:
+        _print(outcome, console)
+    if not outcome.ok:
+        sys.exit(1)
+
+
+def _print(outcome: TrainingOutcome, console: Console) -> None:
+    judged = outcome.judged
+    table = Table(
+        "model",
+        "R2",
+        "MAE (tCO2e/t)",
+        "RMSE",
+        "AUROC of claims 20 % too low",
+        title=f"On {HELD_OUT_PLANTS} plants that are in no training, {MONTHS} months each",
+    )
+    for name, scores in judged.results.items():
+        table.add_row(name, *_figures(scores))
+    table.add_section()
+    table.add_row("amounts seen, no model", *_figures(judged.amounts_seen))
+    console.print()
+    console.print(table)
+    console.print(
+        "The demo alone has all rows, and judges. It shows one cohort of invented plants, one seed. Who sees a plant's "
+        "amounts recalculates its claim and needs no model; the model is for an importer, who sees none. The offset "
+        "of that recalculation is not learned here: its median takes 20 participants.\n"
+    )
+    for words, said in (("An honest claim", judged.honest), (f"One of {PLANTED:.0%}", judged.planted)):
+        console.print(f"[bold]{words}[/bold], as `carbonport plausible` would score it without amounts:")
+        print_assessment(dict(said), console)
+        console.print()
+    memory = Table("processes", "number", "largest (MB)", "together (MB)")
+    for kind, resident in outcome.memory.items():
+        memory.add_row(kind, *map(str, (resident.processes, resident.largest_mb, resident.together_mb)))
+    console.print(memory)
+    for check in outcome.checks:
+        mark = "[green]ok[/green]" if check["ok"] else "[bold red]NO[/bold red]"
+        console.print(f"  {mark}  {check['id']}: {shown(check['found'])}")
+    console.print(
+        f"\n{len(MEMBERS)} exporters, {len(HOLDERS)} key holders, {outcome.exchanges} exchanges in "
+        f"{outcome.training_seconds:.1f} s; {outcome.seconds:.1f} s with all that was started. Look further:"
+    )
+    log = outcome.folder / "logs" / COORDINATOR.key
+    console.print(f"  carbonport audit {log} --home {outcome.folder / 'regulator'}", soft_wrap=True)
+    console.print(f"  carbonport requests --all --home {outcome.folder / MEMBERS[0].key}", soft_wrap=True)
+
+
+def _figures(scores: Scores) -> list[str]:
+    return ["-" if value is None else f"{value:.3f}" for value in scores.as_json().values()]
