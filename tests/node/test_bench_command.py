@@ -39,6 +39,7 @@ def test_bench_exchange_prints_fetches_beside_their_echo() -> None:
     ratio = Decimal(fetch["median"]) / Decimal(echo["median"])
     assert abs(Decimal(fetch["ratio"]) - ratio) <= ratio / 100
     assert {"receive", "verify-bundle", "answer-size"} <= set(figures)
+    assert figures["cpu-client"]["yardstick"] == "cpu-client-echo"
     if sys.platform == "linux":
         for name in ("cpu-exporter", "cpu-witness"):
             assert figures[name]["yardstick"] == "cpu-echo"

@@ -9,13 +9,14 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from log_world import LogWorld, crossing
+from log_world import FickleWitness, LogWorld, crossing
 from sqlalchemy import Connection
 
 from carbonport.crypto.log_entry import FieldName
 from carbonport.crypto.merkle import Frontier, inclusion_proof, leaf_hash
 from carbonport.crypto.notes import NoteSigner
 from carbonport.errors import FailedVerification, Misuse, Unavailable
+from carbonport.node.log.add_checkpoint import Outcome
 from carbonport.node.log.batch_proofs import BatchProver
 from carbonport.node.log.draft import Draft
 from carbonport.node.log.exchange_log import ExchangeLog
@@ -146,6 +147,31 @@ async def test_a_draft_out_of_shape_harms_nobody_else(world: LogWorld, store: St
     assert all(isinstance(each, Exception) for each in answers[:-1])
     assert not isinstance(answers[-1], BaseException)
     assert log.size == 1
+    await log.close()
+
+
+async def test_the_next_batch_is_prepared_but_not_committed_while_a_witness_is_slow(
+    world: LogWorld, store: Store
+) -> None:
+    go_on = asyncio.Event()
+
+    class Slow(FickleWitness):
+        async def add_checkpoint(self, request: bytes) -> Outcome:
+            await go_on.wait()
+            return await super().add_checkpoint(request)
+
+    slow = Slow(world.witness, claim=0)
+    log = await world.open(store, cosigners=[slow], settings=LogSettings(max_batch=1))
+    misshapen = replace(crossing(1), request_digest=b"short")
+    first, second, third = (
+        asyncio.create_task(log.append(draft)) for draft in (crossing(0), misshapen, crossing(2))
+    )
+    with pytest.raises(Misuse, match="log-draft"):
+        await second
+    assert log.size == 1
+    assert not first.done()
+    go_on.set()
+    assert [(await each).provisional for each in (first, third)] == [False, False]
     await log.close()
 
 

@@ -73,8 +73,16 @@ def bench_exchange(seconds: float) -> Sequence[Figure]:
         Figure.of("receive", received, "ms"),
         Figure.of("verify-bundle", verified, "ms"),
         Figure.of("answer-size", [counted.answer_bytes], "bytes"),
+        *_client_figures(counted),
         *_processor_figures(counted, {name: spent[name] - spent_before[name] for name in spent}),
     )
+
+
+def _client_figures(counted: Counted) -> Sequence[Figure]:
+    """Microseconds of processor time a call of the process that calls, which shares the machine with those it calls."""
+    echo = Figure.of("cpu-client-echo", [1e6 * counted.echoing_s / counted.echoed], "us/call")
+    fetch = [1e6 * counted.fetching_s / counted.fetched]
+    return echo, Figure.of("cpu-client", fetch, "us/call", yardstick=echo)
 
 
 def _processor_figures(counted: Counted, spent: Mapping[str, float]) -> Sequence[Figure]:

@@ -55,13 +55,15 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """Calls a second of each window; the number of echoes and fetches in all; and answers that were kept, as (fetch id,
-    answer in base64)."""
+    """Calls a second of each window; the number of echoes and fetches in all; seconds of processor time that this
+    process took for each of the two; and answers that were kept, as (fetch id, answer in base64)."""
 
     echoes: list[float]
     fetches: list[float]
     echoed: int
     fetched: int
+    echoing_s: float
+    fetching_s: float
     answer_bytes: int
     kept: list[tuple[str, str]]
 
@@ -110,16 +112,21 @@ async def run_order(order: Order) -> Counted:
 
         echoes: list[float] = []
         fetches: list[float] = []
+        echoing_s = fetching_s = 0.0
         await _window(echo, RAMP_S)
         await _window(fetcher.fetch, RAMP_S)
         for _ in range(order.rounds):
+            begun = time.process_time()
             echoes.append(await _window(echo, order.window_s))
+            between = time.process_time()
             fetches.append(await _window(fetcher.fetch, order.window_s))
+            echoing_s += between - begun
+            fetching_s += time.process_time() - between
     finally:
         await nodes.close()
         await bare.close()
     kept = [(fetch_id, b64_encode(answer)) for fetch_id, answer in fetcher.kept]
-    return Counted(echoes, fetches, echoed, fetcher.count, len(payload), kept)
+    return Counted(echoes, fetches, echoed, fetcher.count, echoing_s, fetching_s, len(payload), kept)
 
 
 async def _window(call: Call, seconds: float) -> float:

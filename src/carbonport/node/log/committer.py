@@ -13,11 +13,10 @@ from typing import TypeAlias
 
 from sqlalchemy import Connection, insert, select
 
-from carbonport.crypto.ambient import Clock
 from carbonport.crypto.merkle import Frontier, full_subtrees
 from carbonport.errors import Misuse
 from carbonport.node.log.draft import Condition, Draft
-from carbonport.node.log.preparation import EntryMaker, PreparedEntry
+from carbonport.node.log.preparation import PreparedEntry
 from carbonport.node.log.tree_rows import (
     Head,
     NodeCache,
@@ -37,6 +36,10 @@ _INSERT_BODIES = insert(log_bodies)
 
 RequestKey: TypeAlias = tuple[str, int, bytes]
 """(exchange id, type, request digest): what finds an entry again."""
+
+
+Made: TypeAlias = tuple[Draft, PreparedEntry]
+"""A draft and the entry that was prepared of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,12 +85,10 @@ class _DraftsFailedError(Exception):
 class Committer:
     """Appends batches; used from one thread at a time."""
 
-    def __init__(self, writer: Writer, origin: str, maker: EntryMaker, clock: Clock) -> None:
+    def __init__(self, writer: Writer, origin: str) -> None:
         """`load` comes before the first batch."""
         self._writer = writer
         self._origin = origin
-        self._maker = maker
-        self._clock = clock
         self._state: _State | None = None
         self._known: DurableHead | None = None
         self.cache = NodeCache()
@@ -118,19 +119,15 @@ class Committer:
                 self._current(connection)
         return self.head
 
-    def commit(self, drafts: Sequence[Draft], note: NoteToKeep | None) -> tuple[list[Outcome], DurableHead]:
+    def commit(self, made: Sequence[Made], note: NoteToKeep | None) -> tuple[list[Outcome], DurableHead]:
         """One outcome per draft, in order, and the new size and root: all durable when this returns.
 
-        A draft that is out of shape, whose condition does not hold or whose companion write fails gets its
-        error, the others go on. A failure of the store itself is raised and concerns the whole batch.
+        A draft whose condition does not hold or whose companion write fails gets its error, the others go on. A
+        failure of the store itself is raised and concerns the whole batch.
         """
         outcomes: dict[int, Outcome] = {}
-        prepared: dict[int, PreparedEntry] = {}
-        for place, made in enumerate(self._maker.prepare_all(drafts, self._clock())):
-            if isinstance(made, PreparedEntry):
-                prepared[place] = made
-            else:
-                outcomes[place] = made
+        drafts = [draft for draft, _ in made]
+        prepared = {place: entry for place, (_, entry) in enumerate(made)}
         known: Mapping[RequestKey, int] = {}
         while True:
             try:

@@ -1,8 +1,8 @@
 """The exchange log of a node: `await append(draft)` gives a durable entry with its receipt.
 
-The way of an entry: queued; committed in one transaction with everything else that was waiting (group commit, no
-lingering); the new head signed, only now; cosigned once for all of the batch; receipts released; then the next batch
-(decision 0055).
+The way of an entry: queued; prepared with everything else that was waiting (no lingering), while the batch before it is
+published (decision 0056); committed with them in one transaction (group commit); the new head signed, only now;
+cosigned once for all of the batch; receipts released; then the next batch is committed (decision 0055).
 
 Promised: no receipt before its entry is durable, no signature over a tree that is not, and no signature at all when a
 witness has seen more of this log than the store holds, or another history. A provisional receipt leaves when the quorum
@@ -14,10 +14,10 @@ may append to the same log: each batch is placed after theirs, under the databas
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar, TypeVarTuple, Unpack
 
 from carbonport.crypto.ambient import Clock, RandomBytes, system_clock, system_random
 from carbonport.crypto.notes import NoteSigner, VerifierKey
@@ -25,13 +25,13 @@ from carbonport.crypto.witness_policy import WitnessPolicy
 from carbonport.errors import CarbonportError, Unavailable
 from carbonport.node.log.add_checkpoint import Cosigner
 from carbonport.node.log.batch_proofs import BatchProver
-from carbonport.node.log.committer import Committed, Committer, DurableHead, NoteToKeep, Outcome
+from carbonport.node.log.committer import Committed, Committer, DurableHead, NoteToKeep
 from carbonport.node.log.cosigners import Cosigners, require_independent
 from carbonport.node.log.draft import Draft, Logged
 from carbonport.node.log.erasure import expired, redaction
 from carbonport.node.log.fsck import Fsck, check_log
 from carbonport.node.log.log_parties import LogParties
-from carbonport.node.log.preparation import EntryMaker
+from carbonport.node.log.preparation import EntryMaker, PreparedEntry
 from carbonport.node.log.publication import Published, Publisher
 from carbonport.node.log.receipts import ReceiptMaker
 from carbonport.node.log.recovery import require_known_note
@@ -41,6 +41,9 @@ from carbonport.node.store import Store, Writer
 
 RETRY_DELAY_MS = 250
 """What a caller is told to wait after `log-queue-full` (RESOURCE_EXHAUSTED on the wire)."""
+
+_Arguments = TypeVarTuple("_Arguments")
+_Result = TypeVar("_Result")
 
 NOTE_STORING_DELAY_S = 0.25
 """A published note is stored with the next batch, or after this long without one; losing it costs one re-signing."""
@@ -53,6 +56,9 @@ class _Waiting:
     draft: Draft
     done: "asyncio.Future[Logged]"
 
+
+_Ready: TypeAlias = tuple[_Waiting, PreparedEntry]
+"""An append whose entry is prepared and can be committed."""
 
 _Durable: TypeAlias = tuple[_Waiting, Committed]
 """An append whose entry is committed and waits for its receipt."""
@@ -149,7 +155,7 @@ class ExchangeLog:
         def recover() -> tuple[Writer, Committer]:
             writer = store.lock_writer()
             try:
-                committer = Committer(writer, origin, maker, clock)
+                committer = Committer(writer, origin)
                 head = committer.load()
                 with store.reading() as connection:
                     require_known_note(connection, head, keys)
@@ -317,53 +323,79 @@ class ExchangeLog:
             # The note is a convenience: without it the next process signs the same head again.
             with contextlib.suppress(CarbonportError):
                 if self._note is not None:
-                    await self._in_commit_thread([], self._note)
+                    await self._in_commit_thread(self._committer.commit, [], self._note)
         finally:
             self._commit_thread.shutdown()
             self._maker.close()
             self._writer.release()
 
     async def _append_batches(self) -> None:
-        """One batch after the other: what waits is prepared, committed, published, and given its receipts."""
+        """One batch after the other: what waits is prepared, committed, published, and given its receipts. While one
+        is published the next is prepared (decision 0056)."""
         while True:
             await self._wake.wait()
             self._wake.clear()
             while self._queue:
-                batch = [
-                    self._queue.popleft() for _ in range(min(len(self._queue), self._settings.max_batch))
-                ]
-                durable = await self._commit(batch)
-                if not durable:
-                    continue
-                try:
-                    await self._publish(durable)
-                except Exception as error:  # noqa: BLE001 - every waiting caller gets it
-                    for each, _ in durable:
-                        self._fail(each, error)
+                ready = await self._prepare()
+                while ready:
+                    durable = await self._commit(ready)
+                    following = asyncio.create_task(self._prepare())
+                    if durable:
+                        await self._answer(durable)
+                    ready = await following
 
-    async def _commit(self, batch: Sequence[_Waiting]) -> Sequence[_Durable]:
+    async def _prepare(self) -> Sequence[_Ready]:
+        """The entries of what waits; a draft out of shape has its error."""
+        batch = [self._queue.popleft() for _ in range(min(len(self._queue), self._settings.max_batch))]
+        if not batch:
+            return ()
+        drafts = [each.draft for each in batch]
+        try:
+            made = await self._in_commit_thread(self._maker.prepare_all, drafts, self._clock())
+        except Exception as error:  # noqa: BLE001 - every waiting caller gets it; the next batch starts afresh
+            for each in batch:
+                self._fail(each, error)
+            return ()
+        ready: list[_Ready] = []
+        for each, entry in zip(batch, made, strict=True):
+            if isinstance(entry, PreparedEntry):
+                ready.append((each, entry))
+            else:
+                self._fail(each, entry)
+        return ready
+
+    async def _commit(self, batch: Sequence[_Ready]) -> Sequence[_Durable]:
         """Commit a batch; those whose entries are durable wait for their receipts, the others have their error."""
         note, self._note = self._note, None
+        made = [(each.draft, entry) for each, entry in batch]
         try:
-            outcomes, head = await self._in_commit_thread([each.draft for each in batch], note)
+            outcomes, head = await self._in_commit_thread(self._committer.commit, made, note)
         except Exception as error:  # noqa: BLE001 - every waiting caller gets it; the next batch starts afresh
             self._note = self._note or note
-            for each in batch:
+            for each, _ in batch:
                 self._fail(each, error)
             return ()
         self._head = max(self._head, head)
         durable: list[_Durable] = []
-        for each, outcome in zip(batch, outcomes, strict=True):
+        for (each, _), outcome in zip(batch, outcomes, strict=True):
             if isinstance(outcome, Committed):
                 durable.append((each, outcome))
             else:
                 self._fail(each, outcome)
         return durable
 
+    async def _answer(self, durable: Sequence[_Durable]) -> None:
+        """Publish, and release the receipts."""
+        try:
+            await self._publish(durable)
+        except Exception as error:  # noqa: BLE001 - every waiting caller gets it
+            for each, _ in durable:
+                self._fail(each, error)
+
     async def _in_commit_thread(
-        self, drafts: Sequence[Draft], note: NoteToKeep | None
-    ) -> tuple[list[Outcome], DurableHead]:
-        return await self._loop.run_in_executor(self._commit_thread, self._committer.commit, drafts, note)
+        self, work: Callable[[Unpack[_Arguments]], _Result], *arguments: *_Arguments
+    ) -> _Result:
+        return await self._loop.run_in_executor(self._commit_thread, work, *arguments)
 
     async def _publish_up_to(self, size: int) -> None:
         """Have a checkpoint with its quorum over at least `size` entries, as far as the log has them."""
@@ -374,7 +406,7 @@ class ExchangeLog:
             await self._publish([])
 
     async def _read_head(self) -> DurableHead:
-        return await self._loop.run_in_executor(self._commit_thread, self._committer.current)
+        return await self._in_commit_thread(self._committer.current)
 
     async def _publish(self, batch: Sequence[_Durable]) -> None:
         """Sign the durable head, have it cosigned, release the receipts of `batch`."""
