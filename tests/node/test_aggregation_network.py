@@ -214,11 +214,15 @@ async def _expiring(stage: AggregateStage, tmp_path: Path) -> None:
             await nodes.do(part, "hold", coordinator=COORDINATOR.id)
 
         Nodes.later_s += 3 * 86_400
-        assert (await nodes.do(COORDINATOR, "run", session=session))["phase"] == "expired"
+        ended = await nodes.do(COORDINATOR, "run", session=session)
+        assert (ended["phase"], ended["aborted_by"]) == ("expired", [])
+        assert "the plan ran until 20" in ended["why"]
+        assert ended["why"].endswith("UTC; no votes")
         waiting = await nodes.do(early, "join", **arguments)
         assert (waiting["phase"], waiting["freed_attempts"]) == ("expired", 0), "no certificate yet"
         assert [state["said"] for state in await nodes.hold()] == ["keys destroyed"] * HOLDERS
         assert not list(stage.folder.glob("holder-*/aggregation/*.secret"))
+        await _told_why(nodes, stage, session, ended["why"])
         for part in stage.holders:
             await nodes.restart(part)
         assert [state["said"] for state in await nodes.hold()] == ["last word"] * HOLDERS, (
@@ -237,6 +241,22 @@ async def _expiring(stage: AggregateStage, tmp_path: Path) -> None:
         assert given["said"] == "contribution"
         await _withdrawn_meanwhile(nodes, stage, again)
         await _restored_meanwhile(nodes, stage, tmp_path, (session, again))
+
+
+async def _told_why(nodes: Nodes, stage: AggregateStage, session: str, why: str) -> None:
+    """One that was invited and never looked is told how the session ended; agreeing comes too late and leaves nothing
+    behind. Who is not named in the plan learns no more than that there is no result."""
+    late, out = stage.exporters[1], str(stage.folder / "none.json")
+    for agree in (False, True):
+        told = await nodes.do(late, "join", coordinator=COORDINATOR.id, session=session, agree=agree)
+        assert (told["phase"], told["done"], told["why"]) == ("expired", True, why)
+    assert (await nodes.do(COORDINATOR, "run", session=session))["counts"]["consent"] == 1
+    for part, named in ((COORDINATOR, ""), (late, COORDINATOR.id), (stage.holders[2], "")):
+        with pytest.raises(Refused, match="aggregation-expired") as refused:
+            await nodes.do(part, "result", session=session, coordinator=named, out=out)
+        assert refused.value.found == why
+    with pytest.raises(Refused, match="aggregation-phase"):
+        await nodes.do(VERIFIER, "result", session=session, coordinator=COORDINATOR.id, out=out)
 
 
 async def _withdrawn_meanwhile(nodes: Nodes, stage: AggregateStage, session: str) -> None:

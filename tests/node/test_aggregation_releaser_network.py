@@ -22,13 +22,16 @@ from carbonport.crypto.log_entry import Entry, EntryType
 from carbonport.crypto.sums.bfv_worker import BfvWorker
 from carbonport.crypto.sums.contributing import make_contribution
 from carbonport.errors import CarbonportError, FailedVerification, Refused
+from carbonport.node.aggregation.ballots import ABORT, VOTE, Vote
 from carbonport.node.aggregation.contributor import Contributor
+from carbonport.node.aggregation.ending import shown_ending
 from carbonport.node.aggregation.network.contributor_steps import contributor_step
 from carbonport.node.aggregation.network.coordinator_client import CoordinatorClient
 from carbonport.node.aggregation.network.given_leaves import given_leaves
-from carbonport.node.aggregation.network.opened_plan import opened_plan
+from carbonport.node.aggregation.network.opened_plan import known_plan, opened_plan
 from carbonport.node.aggregation.network.plan_file import read_plan_file
 from carbonport.node.aggregation.network.register_rows import read_register
+from carbonport.node.aggregation.plan import MAX_ATTEMPTS
 from carbonport.node.aggregation.releaser import sealed_opening
 from carbonport.node.aggregation.result_check import check_result_file
 from carbonport.node.aggregation.result_statement import exact_sums
@@ -46,6 +49,7 @@ from carbonport.node.demo.aggregate_cast import (
 )
 from carbonport.node.demo.cast import Part
 from carbonport.node.identity.key_ring import KeyUse
+from carbonport.node.sessions.parties import current_keys
 from carbonport.node.sessions.records import Record, find, names_of
 from carbonport.node.sessions.session_log import keep_logged
 from carbonport.node.store.backup import RESTORED_AT
@@ -357,6 +361,69 @@ def _no_value_is_kept(nodes: Nodes, session: str) -> None:
             assert not any(form.encode() in place for place in places), figure
 
 
+def test_three_attempts_without_an_answer_are_told_to_everyone(stage: AggregateStage, tmp_path: Path) -> None:
+    asyncio.run(_failed_session(stage, tmp_path))
+
+
+async def _failed_session(stage: AggregateStage, tmp_path: Path) -> None:
+    """A holder votes abort each time. Afterwards everybody learns so, what was given is free again, and a coordinator
+    that says so too early, or of a session that was refused, is not believed."""
+    async with with_releaser(stage) as nodes:
+        text = ruled_plan(stage, "output", "p-percent-10")
+        for named in ('rule = "p-percent-10"', f'releaser = "{RELEASER.id}"'):
+            text = text.replace(named, "")
+        session = await planned(nodes, text)
+        holder = nodes.opened[stage.holders[0].key]
+        client = CoordinatorClient(holder.peers, COORDINATOR.id)
+        agreed = {
+            "coordinator": COORDINATOR.id,
+            "session": session,
+            "agree": True,
+            "small_cohorts": ["total"],
+        }
+        early = stage.exporters[0]
+        for attempt in range(MAX_ATTEMPTS):
+            for part in stage.exporters:
+                assert (await nodes.do(part, "join", **agreed))["said"] == "contribution"
+            assert (await nodes.do(COORDINATOR, "run", session=session))["phase"] == "voting"
+            plan = await known_plan(holder, client, session)
+            with pytest.raises(FailedVerification, match="aggregation-not-closed"):
+                shown_ending(plan, "failed", [await client.ballot(session, 0)], current_keys(holder))
+            with pytest.raises(Refused, match="in the phase voting"):
+                await nodes.do(early, "result", session=session, out=str(tmp_path / "none.json"))
+            vote = VOTE.sign(
+                Vote(plan.digest, attempt, ABORT),
+                holder.participant.id,
+                holder.participant.signing_key(KeyUse.SEAL),
+            )
+            await client.submit_words(session, attempt, vote=vote.token)
+            assert [one["said"] for one in await nodes.hold()] == ["last word"] * HOLDERS
+            ended = await nodes.do(COORDINATOR, "run", session=session)
+        assert (ended["phase"], ended["aborted_by"]) == ("failed", [holder.participant.id])
+        assert ended["why"].endswith(f"attempt 3: abort by {holder.participant.id}")
+        await _everyone_is_told(nodes, stage, session, "aggregation-failed", ended["why"])
+        for part in stage.exporters:
+            told = await nodes.do(part, "join", **agreed)
+            assert (told["said"], told["freed_attempts"], told["why"]) == ("freed", 3, ended["why"])
+        with pytest.raises(FailedVerification, match="aggregation-verdict"):
+            shown_ending(plan, "refused", [await client.ballot(session, 0)], current_keys(holder))
+
+
+async def _everyone_is_told(nodes: Nodes, stage: AggregateStage, session: str, error: str, why: str) -> None:
+    """Whoever asks for the result is told why there is none: the coordinator, an exporter that did not look since, a
+    holder and a releaser; and whoever steps once more."""
+    parts = [COORDINATOR, stage.exporters[-1], stage.holders[0]]
+    if error == "aggregation-dominant":
+        parts.append(RELEASER)
+    for part in parts:
+        with pytest.raises(Refused, match=error) as refused:
+            await nodes.do(part, "result", session=session, out=str(stage.folder / "none.json"))
+        assert refused.value.found == why
+    assert [one["why"] for one in await nodes.hold()] == [why] * HOLDERS
+    if error == "aggregation-dominant":
+        assert (await released(nodes))["why"] == why
+
+
 def test_a_refusal_ends_the_session_and_uses_the_contributions_up(stage: AggregateStage) -> None:
     asyncio.run(_refused_session(stage))
 
@@ -370,8 +437,9 @@ async def _refused_session(stage: AggregateStage) -> None:
         assert (await released(nodes))["said"] == "refusal"
         await nodes.restart(COORDINATOR)
         ended = await nodes.do(COORDINATOR, "run", session=session)
-        assert (ended["phase"], ended["done"]) == ("refused", True)
+        assert (ended["phase"], ended["done"], ended["refused_by"]) == ("refused", True, RELEASER.id)
         assert [one["said"] for one in await nodes.hold()] == ["keys destroyed"] * HOLDERS
+        await _everyone_is_told(nodes, stage, session, "aggregation-dominant", ended["why"])
         for part in stage.exporters:
             told = await nodes.do(part, "join", coordinator=COORDINATOR.id, session=session, agree=True)
             assert (told["phase"], told["done"], told["said"]) == ("refused", True, "refusal")

@@ -6,6 +6,7 @@
     contribution                    a contributor's signed head with the leaves it rests on
     roster, examination, totals     who takes part in an attempt, what is checked of it, and sums of ciphertexts
     ballots, closing, answers       votes, when an attempt is over for good, and what holders say
+    verdict, ending                 a releaser's word, and why a session gave no result
     findings                        whose single shares were false, and which holders may look
     result_statement, result_file   what is published
     result_check, statistics        its offline check, and what follows from it

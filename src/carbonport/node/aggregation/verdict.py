@@ -49,8 +49,8 @@ def check_verdict(plan: SignedPlan, roster: SignedRoster, token: str, keys: Seal
 
 def check_refusal(plan: SignedPlan, token: str, keys: SealKeys) -> SignedVerdict:
     """The refusal of a roster of this plan by its releaser; raises `FailedVerification` for anything else."""
-    refusal = VERDICT.open(token, plan.content.rule.releaser, keys)
-    if refusal.content.plan != plan.digest or refusal.content.passes:
+    refusal = VERDICT.open(token, plan.content.rule.releaser, keys) if token else None
+    if refusal is None or refusal.content.plan != plan.digest or refusal.content.passes:
         raise FailedVerification(
             "aggregation-verdict",
             found="no refusal of this plan by its releaser",
@@ -64,17 +64,17 @@ def check_refusal(plan: SignedPlan, token: str, keys: SealKeys) -> SignedVerdict
 def require_pass(plan: SignedPlan, verdict: SignedVerdict) -> None:
     """Raise `Refused` (`aggregation-dominant`) when the releaser refuses."""
     if not verdict.content.passes:
-        raise dominant(plan, verdict)
+        raise dominant(verdict.issuer, plan.content.rule.kind)
 
 
-def dominant(plan: SignedPlan, refusal: SignedVerdict) -> Refused:
-    """What a releaser's refusal means; nothing is said about whose value, or why."""
+def dominant(releaser: str, rule: str) -> Refused:
+    """What a releaser's refusal by a rule means; nothing is said about whose value, or why."""
     return Refused(
         "aggregation-dominant",
         found="a roster in which one sum, or the rest of one, is too much that of one or two contributors",
-        expected=f"sums that pass the plan's rule {plan.content.rule.kind} on the true values",
+        expected=f"sums that pass the plan's rule {rule} on the true values",
         remedy="The plan ends here, and the contributions are used up. Plan wider cohorts for another period.",
-        where=refusal.issuer,
+        where=releaser,
     )
 
 

@@ -17,6 +17,7 @@ from rich.table import Table
 
 from carbonport.crypto.canonical import Json
 from carbonport.errors import Unavailable
+from carbonport.node.aggregation.ending import WITHOUT_RESULT
 from carbonport.node.cli.home_options import (
     HomeOption,
     JsonOption,
@@ -31,9 +32,6 @@ from carbonport.node.operations import perform
 
 STEP_EVERY_S = 1.0
 """Pause between two steps while others are waited for."""
-
-FAILED_PHASES = frozenset({"refused", "failed", "expired"})
-"""A session that ended without a result; exit code 3."""
 
 CoordinatorArgument = Annotated[str, typer.Argument(help="The coordinator: <jurisdiction>/<LEI>.")]
 SessionArgument = Annotated[
@@ -122,6 +120,7 @@ def run_session(
                 for contributor, holders in state["named"].items()
                 if contributor not in (*left_out, *kept)
             )
+            + "".join(f"; {ended}" for ended in _ending(state))
         )
 
     final = _until_over(opened, "aggregate-run", arguments, words, once=once, as_json=as_json)
@@ -164,8 +163,7 @@ def join(
             f"{cohort}: " + ", ".join(f"{metric} {value}" for metric, value in one.items())
             for cohort, one in state.get("released", {}).items()
         ]
-        why = [f"{state['refused_by']} refused it: {state['why']}"] if "refused_by" in state else []
-        return "; ".join((f"{state['phase']}, attempt {state['attempt'] + 1} of 3", *sums, *why))
+        return "; ".join((f"{state['phase']}, attempt {state['attempt'] + 1} of 3", *sums, *_ending(state)))
 
     looked = perform(opened, "aggregate-join", arguments)
     assert isinstance(looked, dict), "operations give objects"
@@ -216,10 +214,10 @@ def _in_every_session(
 
     def words(state: Mapping[str, Any]) -> str:
         return "; ".join(
-            f"{one['session'][:8]}... {one['phase']} {one.get('said', '')} {one.get('why', '')}".strip()
+            " ".join((f"{one['session'][:8]}...", one["phase"], one.get("said", ""), *_ending(one))).strip()
             + (f" ({one['problem']['id']} {one['problem'].get('where', '')})" if "problem" in one else "")
             for one in state["sessions"]
-            if not one["done"] or one.get("said")
+            if not one["done"] or one.get("said") or one.get("why")
         )
 
     final = _until_over(
@@ -291,13 +289,19 @@ def _until_over(
             time.sleep(STEP_EVERY_S)
 
 
+def _ending(state: Mapping[str, Any]) -> list[str]:
+    """Why a session ended without a result, or why a holder votes abort; nothing else has a reason."""
+    who = f"{state['refused_by']} refused it: " if "refused_by" in state else ""
+    return [f"{who}{state['why']}"] if state.get("why") else []
+
+
 def _end(state: Mapping[str, Any], words: str, as_json: bool) -> None:
     """Show the last state; a session that ended without a result is a refusal."""
     if as_json:
-        print_json({"ok": state["phase"] not in FAILED_PHASES, **state})
+        print_json({"ok": state["phase"] not in WITHOUT_RESULT, **state})
     else:
         Console(highlight=False).print(shown(words))
-    if state["phase"] in FAILED_PHASES:
+    if state["phase"] in WITHOUT_RESULT:
         sys.exit(3)
 
 

@@ -183,17 +183,10 @@ class AggregationService(aggregation_pb2_grpc.AggregationServiceServicer):
         self, request: pb.GetBallotRequest, context: object
     ) -> pb.GetBallotResponse:
         """What holders and the releaser said."""
-        session = self._session(request.session)
-        with session.reading() as connection:
-            votes = tokens(all_of(connection, request.session, f"vote:{request.attempt}"))
-            certificate = find(connection, request.session, "certificate", str(request.attempt))
-        documents = [pb.Document(id=name, token=token) for name, token in votes.items()]
-        verdict = session.verdict(request.attempt)
-        return pb.GetBallotResponse(
-            votes=documents,
-            certificate=certificate or b"",
-            verdict="" if verdict is None else verdict.token,
-        )
+        ballot = self._session(request.session).ballot(request.attempt)
+        documents = [pb.Document(id=name, token=token) for name, token in ballot.votes.items()]
+        certificate = b"" if ballot.certificate is None else ballot.certificate.encode()
+        return pb.GetBallotResponse(votes=documents, certificate=certificate, verdict=ballot.verdict)
 
     async def GetContribution(  # noqa: N802
         self, request: pb.GetContributionRequest, context: object

@@ -110,7 +110,7 @@ def _aggregation_rules() -> Mapping[str, MethodRule]:
     """A coordinator's methods: what contributors, holders and releasers may bring and ask for."""
     exporter, holder = frozenset({Role.EXPORTER}), frozenset({Role.KEY_HOLDER})
     releaser = frozenset({Role.REGULATOR})
-    pb, both, named = aggregation_pb2, exporter | holder, exporter | holder | releaser
+    pb, named = aggregation_pb2, exporter | holder | releaser
     of_attempt: dict[str, Check] = {"session": _session, "attempt": _attempt}
     context = data(min_bytes=1, max_bytes=MAX_PUBLIC_CONTEXT_BYTES)
     ciphertext = data(min_bytes=MIN_CIPHERTEXT_BYTES, max_bytes=MAX_CIPHERTEXT_BYTES)
@@ -149,7 +149,7 @@ def _aggregation_rules() -> Mapping[str, MethodRule]:
         ("GetShare", holder, pb.GetShareRequest, {**of_attempt, "contributor": _participant}),
         ("SubmitWords", holder, pb.SubmitWordsRequest, {**of_attempt, **words}),
         ("SubmitVerdict", releaser, pb.SubmitVerdictRequest, {**of_attempt, "verdict": _token}),
-        ("GetBallot", both, pb.GetBallotRequest, of_attempt),
+        ("GetBallot", named, pb.GetBallotRequest, of_attempt),
         ("GetContribution", exporter, pb.GetContributionRequest, of_attempt),
         (
             "GetResult",

@@ -7,24 +7,33 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from carbonport.crypto.canonical import Json
+from carbonport.errors import Refused
+from carbonport.node.aggregation.ending import WITHOUT_RESULT, Ending
 from carbonport.node.aggregation.network.contributor_steps import contributor_step
-from carbonport.node.aggregation.network.coordinator_client import CoordinatorClient
-from carbonport.node.aggregation.network.coordinator_inbox import coordinated, wrong_phase
+from carbonport.node.aggregation.network.coordinator_client import CoordinatorClient, SessionState
+from carbonport.node.aggregation.network.coordinator_inbox import (
+    CoordinatorSession,
+    Standing,
+    coordinated,
+    wrong_phase,
+)
 from carbonport.node.aggregation.network.coordinator_steps import begin, coordinator_step
 from carbonport.node.aggregation.network.holder_steps import holder_step
+from carbonport.node.aggregation.network.opened_plan import known_plan
 from carbonport.node.aggregation.network.plan_file import MAX_PLAN_FILE_BYTES, read_plan_file
 from carbonport.node.aggregation.network.releaser_steps import releaser_step
-from carbonport.node.aggregation.plan import MAX_ATTEMPTS, PLAN
-from carbonport.node.aggregation.verdict import VERDICT, require_pass
+from carbonport.node.aggregation.network.told_ending import ENDING_KEPT, told_ending
 from carbonport.node.bounded_file import read_bounded
 from carbonport.node.file_problem import require_place
 from carbonport.node.identity.names import Role
 from carbonport.node.identity.private_files import write_public
 from carbonport.node.open_node import OpenNode
-from carbonport.node.sessions.parties import current_keys
 from carbonport.node.sessions.records import find
 
 Arguments = Mapping[str, Json]
+
+PLANNED_ROLES = frozenset({Role.EXPORTER, Role.KEY_HOLDER, Role.REGULATOR})
+"""Roles in which a session can name a node."""
 
 
 async def plan(node: OpenNode, arguments: Arguments) -> Json:
@@ -95,34 +104,58 @@ async def release(node: OpenNode, arguments: Arguments) -> Json:
 async def result(node: OpenNode, arguments: Arguments) -> Json:
     """Write a session's result file: of this coordinator's own session, or fetched from another.
 
-    Raises `Refused`: `aggregation-dominant` when the releaser refused it, `aggregation-phase` when there is none yet.
+    The coordinator of a session that this node looked at is known; `coordinator` names it for another's. Raises
+    `Refused`: `aggregation-dominant` when the releaser refused the result, `aggregation-failed` or
+    `aggregation-expired` when the session ended without one otherwise, `aggregation-phase` when there is none yet.
     """
     out, session = Path(str(arguments["out"])), str(arguments["session"])
-    coordinator = str(arguments.get("coordinator") or "")
     require_place(out)
     with node.participant.store.reading() as connection:
         data = find(connection, session, "result")
-    if data is None:
-        _require_not_refused(node, session)
-    if data is None and coordinator:
-        data = await CoordinatorClient(node.peers, coordinator).result(session)
-    if data is None:
+        own = find(connection, session, "draft") is not None
+        known = find(connection, session, "coordinator") or b""
+    coordinator = str(arguments.get("coordinator") or "") or known.decode()
+    if data is None and own:
+        raise _no_result(CoordinatorSession(node, session))
+    if data is None and not coordinator:
         raise wrong_phase("no result here", "a session that is done, or --coordinator with whom it is")
+    if data is None:
+        data = await _fetched_result(node, CoordinatorClient(node.peers, coordinator), session)
     write_public(out, data)
     return {"result": str(out), "bytes": len(data)}
 
 
-def _require_not_refused(node: OpenNode, session: str) -> None:
-    """Raise when a refusal was kept here, as the session's coordinator or contributor."""
-    own, keys = node.participant.id, current_keys(node)
+def _no_result(session: CoordinatorSession) -> Refused:
+    """Why this coordinator's session has no result."""
+    ending = session.ending()
+    return _not_yet(session.standing()) if ending is None else ending.error()
+
+
+async def _fetched_result(node: OpenNode, client: CoordinatorClient, session: str) -> bytes:
+    """The result as its coordinator has it. Where there is none, those whom the session names are told why."""
     with node.participant.store.reading() as connection:
-        token = find(connection, session, "plan")
-        if token is None:
-            return
-        coordinator = (find(connection, session, "coordinator") or own.encode()).decode()
-        plan = PLAN.open(token.decode(), coordinator, keys)
-        releaser = plan.content.rule.releaser
-        kept = [find(connection, session, f"verdict:{attempt}", releaser) for attempt in range(MAX_ATTEMPTS)]
-    for verdict in kept:
-        if verdict is not None:
-            require_pass(plan, VERDICT.open(verdict.decode(), releaser, keys))
+        kept = find(connection, session, ENDING_KEPT)
+    if kept is not None:
+        raise Ending.decode(kept).error()
+    try:
+        return await client.result(session)
+    except Refused as none_yet:
+        states = [state for state in await _named_in(node, client) if state.session == session]
+        if none_yet.id != "aggregation-phase" or not states:
+            raise
+        if states[0].phase not in WITHOUT_RESULT:
+            raise _not_yet(states[0]) from None
+    plan = await known_plan(node, client, session)
+    raise (await told_ending(node, client, states[0], plan)).error()
+
+
+async def _named_in(node: OpenNode, client: CoordinatorClient) -> list[SessionState]:
+    """The sessions that name this node, if it has a role in which one can."""
+    return await client.sessions() if PLANNED_ROLES & set(node.participant.config.roles) else []
+
+
+def _not_yet(standing: Standing | SessionState) -> Refused:
+    return wrong_phase(
+        f"no result yet: the session is in the phase {standing.phase}, attempt {standing.attempt + 1}",
+        "a session that is done",
+    )

@@ -96,7 +96,7 @@ async def prepare(session: ContributorSession, attempt: int) -> PreparedContribu
 
     def make() -> tuple[PreparedContribution, dict[int, bytes]]:
         with BfvWorker() as worker:
-            for index, context in session.opened.contexts.items():
+            for index, context in session.contexts.items():
                 worker.open_context(index, context)
             made, openings = make_contribution(
                 plan.content.parameters(plan.digest),

@@ -1,4 +1,4 @@
-"""How a session ends for a contributor: with a result, with its releaser's refusal, or with what is free again.
+"""How a session ends for a contributor: with a result, or with why there is none and what is free again.
 
 Each is fetched from the coordinator, checked with this node's own trust lists, and kept.
 """
@@ -10,11 +10,12 @@ from carbonport.crypto.log_entry import EntryType
 from carbonport.errors import FailedVerification
 from carbonport.node.aggregation.closing import check_closed
 from carbonport.node.aggregation.network.contributor_session import ContributorSession
+from carbonport.node.aggregation.network.coordinator_client import SessionState
 from carbonport.node.aggregation.network.register_rows import close_attempt
+from carbonport.node.aggregation.network.told_ending import told_ending
 from carbonport.node.aggregation.plan import MAX_ATTEMPTS
 from carbonport.node.aggregation.result_check import check_result_file
 from carbonport.node.aggregation.result_statement import exact_sums
-from carbonport.node.aggregation.verdict import check_refusal, dominant
 from carbonport.node.sessions.records import Record, drop
 
 
@@ -42,18 +43,16 @@ async def take_result(session: ContributorSession) -> dict[str, Json]:
         cohort: {metric: format(value, "f") for metric, value in one.items()}
         for cohort, one in exact_sums(plan, result).items()
     }
-    return {"released": sums}
+    return {"said": "result", "released": sums}
 
 
-async def take_refusal(session: ContributorSession, attempt: int) -> dict[str, Json]:
-    """The releaser's refusal, fetched, checked and kept: what a coordinator says of it alone is not believed."""
-    plan, releaser, kind = session.plan, session.plan.content.rule.releaser, f"verdict:{attempt}"
-    kept = session.find(kind, releaser)
-    token = (await session.client.ballot(session.name, attempt)).verdict if kept is None else kept.decode()
-    refusal = check_refusal(plan, token, session.keys)
-    if kept is None:
-        await session.logged(EntryType.SESSION, Record(kind, releaser, token.encode()), sender=releaser)
-    return {"refused_by": releaser, "why": dominant(plan, refusal).found, "rule": plan.content.rule.kind}
+async def take_ending(session: ContributorSession, state: SessionState) -> dict[str, Json]:
+    """Why there is no result, and unless the releaser refused it, how many attempts are free again."""
+    ending = await told_ending(session.node, session.client, state, session.plan)
+    if state.phase == "refused":
+        return {"said": "refusal", **ending.as_json()}
+    freed = await free_closed(session)
+    return {"said": "freed" if freed else "", "freed_attempts": freed, **ending.as_json()}
 
 
 async def free_closed(session: ContributorSession) -> int:

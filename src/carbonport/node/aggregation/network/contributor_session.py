@@ -1,6 +1,7 @@
 """A contributor in one session: what it knows of it, what it may give, and how a document of it is kept and logged."""
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -9,7 +10,6 @@ from carbonport.crypto.log_entry import EXCHANGE_ID_CHARACTERS, EntryType
 from carbonport.node.aggregation.contributor import Contributor
 from carbonport.node.aggregation.network.coordinator_client import CoordinatorClient
 from carbonport.node.aggregation.network.given_leaves import GivenLeaves, given_leaves
-from carbonport.node.aggregation.network.opened_plan import OpenedPlan
 from carbonport.node.aggregation.network.register_rows import MayContribute
 from carbonport.node.aggregation.plan import SignedPlan
 from carbonport.node.exporter.log_fields import refusal_fields
@@ -25,22 +25,19 @@ from carbonport.node.sessions.signed_document import SealKeys
 
 @dataclass(frozen=True)
 class ContributorSession:
-    """`name` is the session's; `opened` its plan, as this node opened it."""
+    """`name` is the session's, `plan` its plan; `contexts` are the holders' public contexts by index, none of a session
+    that is over."""
 
     node: OpenNode
     client: CoordinatorClient
     name: str
-    opened: OpenedPlan
+    plan: SignedPlan
+    contexts: Mapping[int, bytes]
 
     @property
     def participant(self) -> Participant:
         """This node's own."""
         return self.node.participant
-
-    @property
-    def plan(self) -> SignedPlan:
-        """The plan."""
-        return self.opened.plan
 
     @property
     def keys(self) -> SealKeys:

@@ -9,11 +9,12 @@ from collections.abc import Sequence
 
 from carbonport.crypto.canonical import Json
 from carbonport.crypto.log_entry import EntryType
+from carbonport.node.aggregation.ending import OVER, WITHOUT_RESULT
 from carbonport.node.aggregation.network.contribution_making import PreparedContribution, prepare
-from carbonport.node.aggregation.network.contributor_ending import free_closed, take_refusal, take_result
+from carbonport.node.aggregation.network.contributor_ending import take_ending, take_result
 from carbonport.node.aggregation.network.contributor_session import ContributorSession
 from carbonport.node.aggregation.network.coordinator_client import CoordinatorClient
-from carbonport.node.aggregation.network.opened_plan import opened_plan
+from carbonport.node.aggregation.network.opened_plan import known_plan, opened_plan
 from carbonport.node.aggregation.plan import SignedPlan
 from carbonport.node.open_node import OpenNode
 from carbonport.node.sessions.records import Record, all_of
@@ -30,30 +31,31 @@ async def contributor_step(
 ) -> dict[str, Json]:
     """One step. Without `agree`, or a consent given before, it only looks and tells what the plan is.
 
-    `releaser` is who the owner agreed may see its values; a plan with another one is refused.
+    `releaser` is who the owner agreed may see its values; a plan with another one is refused. A session that is over
+    is told to everyone who was invited, and nothing is consented to any more.
     """
     client = CoordinatorClient(node.peers, coordinator)
     state = (await client.plan(session)).state
-    one = ContributorSession(node, client, session, await opened_plan(node, client, session))
-    own, phase = one.contributor.id, state.phase
     said: dict[str, Json] = {}
-    if agree or one.find("consent", own) is not None:
-        await _consent(one, small_cohorts, releaser)
-        if phase == "contributing":
-            await _contribute(one, state.attempt)
-            said = {"said": "contribution"}
-        elif phase == "done":
-            said = {"said": "result", **await take_result(one)}
-        elif phase == "refused":
-            said = {"said": "refusal", **await take_refusal(one, state.attempt)}
-        elif phase in ("failed", "expired"):
-            freed = await free_closed(one)
-            said = {"said": "freed" if freed else "", "freed_attempts": freed}
+    if state.phase in OVER:
+        one = ContributorSession(node, client, session, await known_plan(node, client, session), {})
+        phase = state.phase
+        said = await take_ending(one, state) if phase in WITHOUT_RESULT else await take_result(one)
+    else:
+        opened = await opened_plan(node, client, session)
+        one = ContributorSession(node, client, session, opened.plan, opened.contexts)
+        phase = "invited"
+        if agree or one.find("consent", one.contributor.id) is not None:
+            phase = state.phase
+            await _consent(one, small_cohorts, releaser)
+            if phase == "contributing":
+                await _contribute(one, state.attempt)
+                said = {"said": "contribution"}
     return {
         "session": session,
-        "phase": phase if one.find("consent", own) is not None else "invited",
+        "phase": phase,
         "attempt": state.attempt,
-        "done": phase in ("done", "refused", "failed", "expired"),
+        "done": phase in OVER,
         "plan": plan_json(one.plan),
         **said,
     }

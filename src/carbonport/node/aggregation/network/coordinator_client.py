@@ -7,7 +7,8 @@ from typing import TypeVar
 from google.protobuf.message import Message
 
 from carbonport.errors import Malformed
-from carbonport.node.aggregation.closing import ClosingCertificate, read_certificate
+from carbonport.node.aggregation.closing import read_certificate
+from carbonport.node.aggregation.ending import Ballot
 from carbonport.node.aggregation.examination import Proposal
 from carbonport.node.aggregation.result_file_form import MAX_RESULT_FILE_BYTES
 from carbonport.node.transport.peers import Peers
@@ -46,16 +47,6 @@ class ProposalParcel:
     proposal: Proposal
     statements: Mapping[str, str]
     opening_receipts: Mapping[str, bytes]
-
-
-@dataclass(frozen=True, slots=True)
-class Ballot:
-    """The votes of an attempt by holder, its closing certificate if there is one, and the releaser's word, empty
-    without one."""
-
-    votes: Mapping[str, str]
-    certificate: ClosingCertificate | None
-    verdict: str
 
 
 class CoordinatorClient:

@@ -21,6 +21,7 @@ from carbonport.node.aggregation.ballots import CLOSING_STATEMENT, VOTE
 from carbonport.node.aggregation.closing import ClosingCertificate, read_certificate
 from carbonport.node.aggregation.consent import CONSENT, check_consent
 from carbonport.node.aggregation.contribution import CONTRIBUTION, check_contribution
+from carbonport.node.aggregation.ending import WITHOUT_RESULT, Ballot, Ending, shown_ending
 from carbonport.node.aggregation.findings import FINDING, check_finding, searchers
 from carbonport.node.aggregation.holder_keys import HOLDER_KEYS
 from carbonport.node.aggregation.network.plan_file import PlanDraft, read_draft
@@ -144,6 +145,21 @@ class CoordinatorSession:
         if len(plan.content.holders) - lost < needed:
             return Standing("closing", attempt)
         return Standing("voting", attempt)
+
+    def ballot(self, attempt: int) -> Ballot:
+        """What was said in an attempt, as everyone in the plan is shown it."""
+        with self.reading() as connection:
+            votes = tokens(all_of(connection, self.session, f"vote:{attempt}"))
+        verdict = self.verdict(attempt)
+        return Ballot(votes, self.certificate(attempt), "" if verdict is None else verdict.token)
+
+    def ending(self) -> Ending | None:
+        """How the session ended without a result, if it did."""
+        standing = self.standing()
+        if standing.phase not in WITHOUT_RESULT:
+            return None
+        ballots = [self.ballot(attempt) for attempt in range(standing.attempt + 1)]
+        return shown_ending(self.planned(), standing.phase, ballots, self.keys)
 
     def parties(self) -> frozenset[str]:
         """Whose matter the session is."""

@@ -17,6 +17,7 @@ from carbonport.node.aggregation.closing import ClosingCertificate, check_closed
 from carbonport.node.aggregation.consent import CONSENT
 from carbonport.node.aggregation.contribution import CONTRIBUTION
 from carbonport.node.aggregation.coordinator import Coordinator
+from carbonport.node.aggregation.ending import OVER
 from carbonport.node.aggregation.examination import Examined, Proposal, examine
 from carbonport.node.aggregation.findings import FINDING, searchers
 from carbonport.node.aggregation.network.coordinator_inbox import CoordinatorSession, tokens
@@ -36,9 +37,6 @@ from carbonport.node.sessions.signed_document import document_digest
 
 EVERYONE = "everyone in the plan"
 """The counterparty of what a coordinator publishes."""
-
-FINAL_PHASES = frozenset({"done", "refused", "failed", "expired"})
-"""Nothing follows any more."""
 
 
 def begin(node: OpenNode, draft: PlanDraft) -> str:
@@ -73,7 +71,7 @@ async def coordinator_step(
         await steps.publish(standing.attempt)
     elif standing.phase in ("closing", "expired"):
         steps.close(standing.attempt)
-    if standing.phase in FINAL_PHASES:
+    if standing.phase in OVER:
         steps.forget_ciphertexts()
     return steps.status()
 
@@ -206,6 +204,7 @@ class _Steps:
         """Where the session stands, and how many have done what."""
         standing, name = self.session.standing(), self.session.session
         attempt, draft, plan = standing.attempt, self.session.draft, self.session.plan()
+        ending = self.session.ending()
         with self.session.reading() as connection:
             counts: dict[str, Json] = {
                 kind: len(
@@ -218,13 +217,14 @@ class _Steps:
             "phase": standing.phase,
             "attempt": attempt,
             "plan": "" if plan is None else plan.digest,
-            "done": standing.phase in FINAL_PHASES,
+            "done": standing.phase in OVER,
             "counts": counts,
             "named": {contributor: list(holders) for contributor, holders in self.named().items()},
             "awaited": sorted(self._awaited(attempt)) if standing.phase == "contributing" else [],
             "invited": len(draft.invited),
             "holders": len(draft.holders),
             "votes_needed": 0 if plan is None else plan.content.holder_threshold.votes_needed,
+            **({} if ending is None else ending.as_json()),
         }
 
     def _releaser_key(self, now: int) -> str:

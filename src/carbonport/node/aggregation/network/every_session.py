@@ -5,10 +5,8 @@ from typing import TypeAlias
 
 from carbonport.crypto.canonical import Json
 from carbonport.errors import CarbonportError, Unavailable
+from carbonport.node.aggregation.ending import OVER
 from carbonport.node.aggregation.network.coordinator_client import CoordinatorClient, SessionState
-
-OVER = frozenset({"done", "refused", "failed", "expired"})
-"""Phases after which neither a holder nor a releaser has anything to say."""
 
 Step: TypeAlias = Callable[[SessionState], Awaitable[Mapping[str, Json]]]
 """Does what can be done now in a session, and says what was."""

@@ -17,14 +17,16 @@ from carbonport.crypto.sums.share_search import check_single_share
 from carbonport.errors import CarbonportError, FailedVerification, Malformed, Refused, Unavailable
 from carbonport.node.aggregation.answers import ANSWER
 from carbonport.node.aggregation.ballots import ABORT, CLOSING_STATEMENT, VOTE
+from carbonport.node.aggregation.ending import OVER, WITHOUT_RESULT
 from carbonport.node.aggregation.examination import Examined, Proposal, decrypt_totals, examine
 from carbonport.node.aggregation.findings import FINDING, Finding, searchers
 from carbonport.node.aggregation.holder import Holder, HolderAttempt, HolderState, require_not_restored
 from carbonport.node.aggregation.holder_keys import HOLDER_KEYS, HolderKeys
 from carbonport.node.aggregation.network.coordinator_client import CoordinatorClient, SessionState
-from carbonport.node.aggregation.network.every_session import OVER, step_every_session
+from carbonport.node.aggregation.network.every_session import step_every_session
 from carbonport.node.aggregation.network.opened_plan import OpenedPlan, opened_plan
 from carbonport.node.aggregation.network.statement_standing import require_standing
+from carbonport.node.aggregation.network.told_ending import told_ending
 from carbonport.node.aggregation.plan import MAX_ATTEMPTS, PLAN, SignedPlan
 from carbonport.node.aggregation.roster import ROSTER
 from carbonport.node.aggregation.totals import TOTALS, check_totals
@@ -77,7 +79,8 @@ class HolderSteps:
         return {}
 
     async def _end(self, plan: SignedPlan | None, state: SessionState) -> dict[str, Json]:
-        """The keys' end; if there was no result, first the last words, with which contributors are free again.
+        """The keys' end; if there was no result, first the last words, with which contributors are free again, and then
+        why there is none.
 
         What was said is kept before the keys go, and brought as often as it takes.
         """
@@ -93,7 +96,10 @@ class HolderSteps:
             with self._participant.store.writing() as connection:
                 drop(connection, self._session, "share")
             destroyed = self._secret.destroy()
-        return {"said": "keys destroyed" if destroyed else said}
+        ended: dict[str, Json] = {}
+        if plan is not None and state.phase in WITHOUT_RESULT:
+            ended = (await told_ending(self._node, self._client, state, plan)).as_json()
+        return {"said": "keys destroyed" if destroyed else said, **ended}
 
     def _kept_plan(self) -> SignedPlan | None:
         """The plan that this holder accepted, if it did; its coordinator's seal was checked then and is again."""

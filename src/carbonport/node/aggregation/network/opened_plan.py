@@ -1,4 +1,4 @@
-"""Fetching a plan and looking at it, as contributors and holders both do; the first plan of a session stands."""
+"""Fetching a plan and looking at it, as everyone whom it names does; the first plan of a session stands."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -46,8 +46,7 @@ async def opened_plan(node: OpenNode, client: CoordinatorClient, session: str) -
     plan, undertakings = open_plan(
         parcel.plan, client.coordinator, contexts=fetched, keys=keys, directory=parties
     )
-    if plan.content.nonce.hex() != session:
-        raise plan_malformed("the plan of another session")
+    _require_of(plan, session)
     now = participant.clock()
     with participant.store.writing() as connection:
         for name, (_, context) in fetched.items():
@@ -62,6 +61,23 @@ async def opened_plan(node: OpenNode, client: CoordinatorClient, session: str) -
         counterparty=client.coordinator,
     )
     return OpenedPlan(plan, undertakings, _by_index(plan, {name: one[1] for name, one in fetched.items()}))
+
+
+async def known_plan(node: OpenNode, client: CoordinatorClient, session: str) -> SignedPlan:
+    """The plan of a session that is over, of which nothing more is needed than what it said: out of this node's
+    records, or as its coordinator has it. Nothing is kept, and whether its parties may still play their parts is not
+    asked."""
+    with node.participant.store.reading() as connection:
+        kept = find(connection, session, "plan")
+    token = (await client.plan(session)).plan if kept is None else kept.decode()
+    plan = PLAN.open(token, client.coordinator, current_keys(node))
+    _require_of(plan, session)
+    return plan
+
+
+def _require_of(plan: SignedPlan, session: str) -> None:
+    if plan.content.nonce.hex() != session:
+        raise plan_malformed("the plan of another session")
 
 
 def _by_index(plan: SignedPlan, contexts: Mapping[str, bytes]) -> dict[int, bytes]:

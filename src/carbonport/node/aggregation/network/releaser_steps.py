@@ -12,14 +12,16 @@ from carbonport.crypto.canonical import Json, b64url_decode
 from carbonport.crypto.log_entry import EntryType, FieldName
 from carbonport.errors import Refused
 from carbonport.node.aggregation.contribution import CONTRIBUTION, SignedContribution
+from carbonport.node.aggregation.ending import OVER, WITHOUT_RESULT
 from carbonport.node.aggregation.examination import Examined, examine
 from carbonport.node.aggregation.network.coordinator_client import (
     CoordinatorClient,
     ProposalParcel,
     SessionState,
 )
-from carbonport.node.aggregation.network.every_session import OVER, step_every_session
-from carbonport.node.aggregation.network.opened_plan import OpenedPlan, opened_plan
+from carbonport.node.aggregation.network.every_session import step_every_session
+from carbonport.node.aggregation.network.opened_plan import OpenedPlan, known_plan, opened_plan
+from carbonport.node.aggregation.network.told_ending import told_ending
 from carbonport.node.aggregation.plan import MAX_ATTEMPTS, SignedPlan
 from carbonport.node.aggregation.releaser import Releaser, ReleaserState
 from carbonport.node.aggregation.trust_lookups import listed_statements
@@ -51,6 +53,9 @@ class _Steps:
             return await self._release(opened, state.attempt)
         if state.phase in OVER:
             self._forget()
+        if state.phase in WITHOUT_RESULT:
+            plan = await known_plan(self._node, self._client, self._session)
+            return (await told_ending(self._node, self._client, state, plan)).as_json()
         return {}
 
     async def _release(self, opened: OpenedPlan, attempt: int) -> dict[str, Json]:
