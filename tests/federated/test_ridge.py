@@ -163,3 +163,20 @@ def test_a_contribution_of_another_form_does_not_leave(vector: list[int]) -> Non
         Question("gram", {}, 3, 10).checked(vector)
     assert caught.value.id == "training-contribution"
     assert "11" not in str(caught.value), "a private value must not stand in an error"
+
+
+def test_without_any_cell_nothing_is_asked_and_the_model_has_no_opinion() -> None:
+    parts = {
+        f"exporter-{number}": plants(number, 12, (fuel,)) for number, fuel in enumerate(("coal", "gas") * 2)
+    }
+    members, asked = Participants(ridge_task(), parts), list[str]()
+
+    def sum_of(question: Question) -> Sums:
+        asked.append(question.name)
+        return members.sum_of(question)
+
+    everything = {**parts, "exporter-5": plants(5, 12, ("peat",))}
+    model = train(ridge_task(minimum_cohort=6).training(), sum_of)
+    assert set(asked) == {"presence"}
+    assert model.rows == 0
+    assert np.isnan(model.predict(together(everything))).all()

@@ -3,14 +3,21 @@
 import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
-from training_world import LyingRelay, World, all_open, new_stage
+from training_world import MONTHS, LyingRelay, World, all_open, log_of, member_rows, new_stage, refusals
 
 from carbonport.crypto.jws import SigningKey
 from carbonport.crypto.sums.fast_sum import MODULUS, open_share
 from carbonport.crypto.sums.polynomials import lagrange_weights
 from carbonport.errors import CarbonportError
+from carbonport.federated.course import Course
+from carbonport.federated.features import Rows
+from carbonport.federated.packaged_tasks import INDEPENDENT, PLAUSIBILITY
+from carbonport.federated.ridge import RidgeModel
 from carbonport.node.demo.aggregate_cast import COORDINATOR
 from carbonport.node.identity.key_ring import KeyUse
 from carbonport.node.sessions.holder_secret import HolderSecret
@@ -25,16 +32,20 @@ from carbonport.node.training.contribution import (
 )
 from carbonport.node.training.membership import MEMBERSHIP, Membership
 from carbonport.node.training.parcel import pack, read_tokens, unpack
-from carbonport.node.training.session import TrainingSession
+from carbonport.node.training.session import SUMS_KEPT, TrainingSession, read_sums
 
 MEMBERS = 6
 
 
 class Running:
-    """One world for all lies; every test has a session of its own in it."""
+    """One world for all lies; every test has a session of its own in it. Logs are exported to `folder`."""
 
-    def __init__(self, runner: asyncio.Runner, world: World) -> None:
-        self._runner, self.world = runner, world
+    def __init__(self, runner: asyncio.Runner, world: World, folder: Path) -> None:
+        self._runner, self.world, self.folder = runner, world, folder
+
+    async def log(self, name: str) -> dict[str, Any]:
+        """One log as the regulator of its country reads it now."""
+        return await log_of(self.world, name, self.folder)
 
     def __call__(self, test: Callable[[World], Awaitable[None]]) -> None:
         async def run() -> None:
@@ -48,7 +59,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     stage = new_stage(tmp_path_factory.mktemp("lies"), MEMBERS)
     with asyncio.Runner() as runner:
         opening = all_open(stage)
-        yield Running(runner, runner.run(opening.__aenter__()))
+        yield Running(runner, runner.run(opening.__aenter__()), tmp_path_factory.mktemp("logs"))
         runner.run(opening.__aexit__(None, None, None))
 
 
@@ -111,6 +122,11 @@ def test_a_holder_that_shifts_its_answer_is_noticed_and_the_same_integers_are_sh
         assert (status["phase"], status["named"], status["exchanges"]) == ("done", [], 4)
         assert given[0] == given[1], "the same integers"
         assert len(sealed) == 2, "of fresh polynomials"
+        (told,) = [one for one in (await running.log(COORDINATOR.id))["trainings"] if one["model"]]
+        assert [(one["exchange"], one["attempt"], one["failed"]) for one in told["exchanges"][:2]] == [
+            (0, 0, "fast-sum-contradiction"),
+            (0, 1, ""),
+        ]
 
     running(lie)
 
@@ -125,6 +141,9 @@ def test_a_holder_that_always_shifts_ends_the_training_and_nobody_is_named(runni
         status = await world.run(session, LyingRelay(world, replies=replies))
         assert (status["phase"], status["reason"]) == ("ended", "fast-sum-contradiction")
         assert (status["named"], status["exchanges"]) == ([], 0)
+        for name in (COORDINATOR.id, world.members[0], world.holders[0]):
+            reasons = [one["reason"] for one in (await running.log(name))["entries"]]
+            assert reasons[-1] == "fast-sum-contradiction", name
         for name in (*world.members, *world.holders):
             with pytest.raises(CarbonportError, match="training-over"):
                 TrainingSession(world.nodes[name], session).current_plan()
@@ -204,6 +223,8 @@ def test_another_membership_shown_to_two_holders_gets_no_quorum_and_no_second_vo
         )
         with pytest.raises(CarbonportError, match="training-membership"):
             await world.desks[world.holders[0]].answer("vote", other)
+        for holder in world.holders[:2]:
+            assert refusals(await running.log(holder))[-1] == "vote: training-membership"
 
     running(lie)
 
@@ -227,8 +248,41 @@ def test_a_member_that_leaves_after_the_vote_ends_the_training(running: Running)
         with pytest.raises(CarbonportError, match="training-over"):
             await world.desks[world.holders[0]].answer("vote", vote)
         assert (await world.run(session))["phase"] == "ended", "it does not go on without it either"
+        log = await running.log(world.members[0])
+        assert log["entries"][-1]["reason"] == f"training-member-left {leaver}", "all logs say who left"
 
     running(leave)
+
+
+def test_a_cell_that_one_exporter_alone_fills_is_in_no_sum_and_no_model(running: Running) -> None:
+    """One kiln has an arc furnace besides: whoever sees all sums learns that there is one, and nothing of it."""
+
+    async def fill(world: World) -> None:
+        alone = world.members[0]
+        usual = world.owners[alone].given
+        world.owners[alone].given = Rows.together([usual, member_rows(7, ("EAF",))])
+        session = await world.begin()
+        status = await world.run(session)
+        world.owners[alone].given = usual
+        assert (status["phase"], status["refused"]) == ("done", {})
+        begun = TrainingSession(world.nodes[COORDINATOR.id], session)
+        course, asked = Course(PLAUSIBILITY, list(begun.begun.membership.content.members)), list[str]()
+        for exchange in range(status["exchanges"]):
+            (one,) = course.asked
+            if "cells" in one.question.parameters:
+                asked.append(str(one.question.parameters["cells"]))
+            kept = begun.find(f"{SUMS_KEPT}:{exchange}")
+            assert kept is not None
+            course.take(read_sums(kept))
+        assert asked
+        assert not any("EAF" in one for one in asked), "no sum is asked for it"
+        independent = course.models[INDEPENDENT]
+        assert isinstance(independent, RidgeModel)
+        assert independent.rows == MEMBERS * MONTHS, "nor are its rows in any other"
+        assert np.isnan(independent.predict(member_rows(7, ("EAF",)))).all()
+        assert np.isfinite(independent.predict(usual)).all()
+
+    running(fill)
 
 
 def test_members_answer_only_what_the_task_asks_now_and_the_same_letter_alike(running: Running) -> None:
@@ -365,6 +419,7 @@ def test_a_plan_that_this_node_has_no_business_with_is_refused(running: Running)
             letter = relay.seen[0][2]
             with pytest.raises(CarbonportError, match=error):
                 await world.desks[member].answer("plan", letter)
+            assert refusals(await running.log(member))[-1] == f"plan: {error}"
         with pytest.raises(CarbonportError, match="training-unknown"):
             await world.desks[member].answer("question", pack({"session": "00" * 32}))
         with pytest.raises(CarbonportError, match="training-parcel"):

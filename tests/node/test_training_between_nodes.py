@@ -6,19 +6,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from training_world import APP, POLICY, World, all_open, new_stage
+from training_world import APP, POLICY, World, all_open, audited, new_stage
 
 from carbonport.federated.packaged_tasks import PLAUSIBILITY
 from carbonport.federated.plausibility_model import verify_model
 from carbonport.federated.plausibility_tasks import INDEPENDENT_TASK
 from carbonport.federated.training import Participants, train
 from carbonport.node.demo.aggregate_cast import CN_KEEPER, COORDINATOR, EU_KEEPER, AggregateStage
-from carbonport.node.demo.cast import Part
-from carbonport.node.home import open_home
 from carbonport.node.identity.key_ring import KeyUse
-from carbonport.node.open_node import OpenNode
 from carbonport.node.operations import run_operation
-from carbonport.node.participant import Participant
 from carbonport.node.training.session import MODEL_KEPT, TrainingSession
 
 MEMBERS = 6
@@ -69,7 +65,7 @@ async def _on_record(world: World, tmp_path: Path, status: dict[str, Any]) -> No
     for name in (*world.members[:2], COORDINATOR.id, world.holders[0]):
         await run_operation(world.nodes[name], "log-export", {"out": str(folder_of(name, tmp_path))})
     chinese = [folder_of(name, tmp_path) for name in (COORDINATOR.id, *world.members[:2])]
-    told = await _audited(world, CN_KEEPER, *chinese)
+    told = await audited(world, CN_KEEPER, *chinese)
     exchanges, digest = status["exchanges"], status["model"]
     assert told["ok"]
     assert told["findings"] == []
@@ -79,7 +75,7 @@ async def _on_record(world: World, tmp_path: Path, status: dict[str, Any]) -> No
     coordinator, *members = told["logs"]
     arrived = [one for one in coordinator["entries"] if one["type"] == "arrival"]
     assert len(arrived) == exchanges * MEMBERS
-    holder = await _audited(world, EU_KEEPER, folder_of(world.holders[0], tmp_path))
+    holder = await audited(world, EU_KEEPER, folder_of(world.holders[0], tmp_path))
     for log in (coordinator, *members, holder):
         (training,) = log["trainings"]
         assert (training["task"], training["cohort"], training["model"]) == (
@@ -103,16 +99,3 @@ async def _on_record(world: World, tmp_path: Path, status: dict[str, Any]) -> No
 
 def folder_of(name: str, tmp_path: Path) -> Path:
     return tmp_path / name.replace("/", "-")
-
-
-async def _audited(world: World, keeper: Part, first: Path, *others: Path) -> dict[str, Any]:
-    """Exported logs as a regulator reads them."""
-    node = await OpenNode.open(Participant.open(open_home(world.stage.folder / keeper.key, environ={})))
-    try:
-        shown = await run_operation(
-            node, "audit", {"target": str(first), "others": [str(each) for each in others]}
-        )
-    finally:
-        await node.close()
-    assert isinstance(shown, dict)
-    return dict(shown)

@@ -5,19 +5,14 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pytest
-from training_world import World, new_stage
+from training_world import World, new_stage, write_ledgers
 
 from carbonport.crypto.log_entry import FieldName
 from carbonport.errors import CarbonportError, Refused
-from carbonport.examples.plants.ledgers import EmissionsEngine, ledger_text
-from carbonport.examples.plants.routes import CLINKER
-from carbonport.examples.plants.table import draw_cohort, plant_rows
 from carbonport.federated.packaged_tasks import GAPS, PLAUSIBILITY_FOR_NOISE
-from carbonport.node.config import TrainingSettings, load_config, write_config
 from carbonport.node.demo.aggregate_cast import COORDINATOR, AggregateStage
 from carbonport.node.identity.key_ring import KeyUse
 from carbonport.node.operations import run_operation
@@ -35,18 +30,8 @@ STATISTICS = "cd" * 32
 def stage(tmp_path_factory: pytest.TempPathFactory) -> AggregateStage:
     """Five exporters; the first has a year of a clinker kiln's ledgers."""
     made = new_stage(tmp_path_factory.mktemp("permission"), 5)
-    home = made.folder / made.exporters[0].key
-    write_ledgers(home / "ledgers", MONTHS)
-    write_config(home, replace(load_config(home), training=TrainingSettings(ledgers="ledgers")))
+    write_ledgers(made.folder / made.exporters[0].key, MONTHS)
     return made
-
-
-def write_ledgers(folder: Path, months: int) -> None:
-    engine = EmissionsEngine()
-    (plant,) = draw_cohort("permission", ((CLINKER, 1),))
-    folder.mkdir(parents=True)
-    for row in plant_rows("permission", plant, engine, months=months):
-        (folder / f"{row.month.number:02}.yaml").write_text(ledger_text(row.month))
 
 
 class Member:

@@ -5,7 +5,7 @@ Tests take the honest parts and put one lie in their place.
 
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,18 +16,30 @@ from carbonport.classification.policy import Policy
 from carbonport.crypto.ambient import system_clock, system_random
 from carbonport.crypto.log_entry import FieldName
 from carbonport.errors import Refused
+from carbonport.examples.plants.ledgers import EmissionsEngine, ledger_text
+from carbonport.examples.plants.routes import CLINKER
+from carbonport.examples.plants.table import draw_cohort, plant_rows
 from carbonport.federated.features import Rows
 from carbonport.federated.packaged_tasks import PLAUSIBILITY
 from carbonport.federated.plausibility_tasks import RECALCULATED, ROUTE, SEE_INDIRECT
 from carbonport.federated.relay import Desk, InProcessRelay, Relay, Reply
-from carbonport.node.demo.aggregate_cast import COORDINATOR, AggregateStage, set_aggregate_stage
+from carbonport.node.config import TrainingSettings, load_config, write_config
+from carbonport.node.demo.aggregate_cast import (
+    CN_KEEPER,
+    COORDINATOR,
+    EU_KEEPER,
+    AggregateStage,
+    set_aggregate_stage,
+)
 from carbonport.node.demo.cast import Part
 from carbonport.node.home import open_home
 from carbonport.node.open_node import OpenNode
+from carbonport.node.operations import run_operation
 from carbonport.node.participant import Participant
 from carbonport.node.training.coordinator import TrainingCoordinator, begin_training
 from carbonport.node.training.desk import TrainingDesk
 from carbonport.node.training.membership import SignedMembership
+from carbonport.node.training.owner_permission import OwnerPermission
 from carbonport.node.training.permission import Claim, Permit
 from carbonport.node.training.plan import SignedPlan, TrainingPlan
 
@@ -90,6 +102,8 @@ class World:
         self.nodes: dict[str, OpenNode] = {}
         self.desks: dict[str, Desk] = {}
         self.owners = {part.id: Agreeing(rows(number)) for number, part in enumerate(stage.exporters)}
+        self.deciding: set[str] = set()
+        """Members whose own ledgers, gate, people and registers decide, in place of an owner who agrees."""
         self.parts: Mapping[str, Part] = {
             part.id: part for part in (COORDINATOR, *stage.exporters, *stage.holders)
         }
@@ -108,7 +122,8 @@ class World:
         self.nodes[name] = node
         if name != COORDINATOR.id:
             owner = self.owners.get(name) or Agreeing(member_rows(0))
-            self.desks[name] = TrainingDesk(node, owner, [APP])
+            permission = OwnerPermission(node) if name in self.deciding else owner
+            self.desks[name] = TrainingDesk(node, permission, [APP])
 
     async def close(self, name: str) -> None:
         self.desks.pop(name, None)
@@ -154,6 +169,16 @@ def new_stage(
     return set_aggregate_stage(folder, exporter_count=members, holder_count=holders, stores=stores)
 
 
+def write_ledgers(home: Path, months: int = MONTHS) -> None:
+    """A clinker kiln's monthly ledgers in a node's home, for trainings to read."""
+    engine, folder = EmissionsEngine(), home / "ledgers"
+    (plant,) = draw_cohort("permission", ((CLINKER, 1),))
+    folder.mkdir(parents=True)
+    for row in plant_rows("permission", plant, engine, months=months):
+        (folder / f"{row.month.number:02}.yaml").write_text(ledger_text(row.month))
+    write_config(home, replace(load_config(home), training=TrainingSettings(ledgers="ledgers")))
+
+
 @asynccontextmanager
 async def all_open(stage: AggregateStage, rows: Callable[[int], Rows] = member_rows) -> AsyncIterator[World]:
     """Everybody's node of the stage."""
@@ -193,3 +218,30 @@ class LyingRelay:
                 reply if reply.letter is None else Reply(letter=self.replies(kind, name, reply.letter))
             )
         return answered
+
+
+async def audited(world: World, keeper: Part, first: Path, *others: Path) -> dict[str, Any]:
+    """Exported logs as a regulator reads them."""
+    node = await OpenNode.open(Participant.open(open_home(world.stage.folder / keeper.key, environ={})))
+    try:
+        shown = await run_operation(
+            node, "audit", {"target": str(first), "others": [str(each) for each in others]}
+        )
+    finally:
+        await node.close()
+    assert isinstance(shown, dict)
+    return dict(shown)
+
+
+async def log_of(world: World, name: str, folder: Path) -> dict[str, Any]:
+    """One log as the regulator of its country reads it today, without a finding."""
+    out = folder / f"{name.replace('/', '-')}-{len(list(folder.iterdir()))}"
+    await run_operation(world.nodes[name], "log-export", {"out": str(out)})
+    told = await audited(world, CN_KEEPER if name.startswith("CN/") else EU_KEEPER, out)
+    assert told["ok"], told["findings"]
+    return told
+
+
+def refusals(log: Mapping[str, Any]) -> list[str]:
+    """Why a node refused, by its log."""
+    return [entry["reason"] for entry in log["entries"] if entry["type"] == "refusal"]

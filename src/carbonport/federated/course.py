@@ -130,7 +130,8 @@ class Course:
         )
 
     def take(self, sums: Sequence[Sums]) -> None:
-        """Go on with the sums of an exchange, in the order of `asked`."""
+        """Go on with the sums of an exchange, in the order of `asked`. FailedVerification (`training-counts`) for sums
+        that members who follow the rules do not have together; of buckets a spoiled one is survived."""
         asked = self.asked
         if len(sums) != len(asked) or any(
             len(one) != each.question.length for one, each in zip(sums, asked, strict=True)
@@ -142,6 +143,8 @@ class Course:
                 remedy="Go on with the sums of the exchange that was asked last.",
             )
         self.taken += 1
+        if len(asked) == 1:
+            _require_possible(asked[0], sums[0])
         if self._part == ERRORS:
             self._score(sums[0])
             self._part = ""
@@ -215,15 +218,28 @@ class Course:
     def _score(self, sums: Sums) -> None:
         self.rows, *squared = sums
         if self.rows <= 0 or min(squared) < 0:
-            raise FailedVerification(
-                "training-counts",
-                found="errors of no rows, or a sum of squares below 0",
-                expected="rows, and sums of squares",
-                remedy="End this training: a participant or a holder did not follow the rules.",
-            )
+            raise _impossible("errors of no rows, or a sum of squares below 0", "rows, and sums of squares")
         for name, total in zip(("default", *self._speaking), squared, strict=True):
             error = math.sqrt(total / self.rows) / ONE * self.task.scale.half_width
             self.scores[f"{name}_error_in_sample"] = f"{error:.4f}"
+
+
+def _require_possible(asked: Asked, sums: Sums) -> None:
+    """What a single member may answer bounds what all of them may sum up to."""
+    most = len(asked.members) * asked.question.bound
+    if any(abs(value) > most for value in sums):
+        raise _impossible(
+            f"a sum beyond what {len(asked.members)} members may have together", f"at most {most}"
+        )
+
+
+def _impossible(found: str, expected: str) -> FailedVerification:
+    return FailedVerification(
+        "training-counts",
+        found=found,
+        expected=expected,
+        remedy="End this training: a participant or a holder did not follow the rules.",
+    )
 
 
 def _speaks(model: Model) -> bool:

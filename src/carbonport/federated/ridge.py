@@ -44,6 +44,9 @@ MAX_ROWS = 1 << 20
 WEIGHT_BITS = 24
 """Fraction bits of a weight."""
 
+WIDEST = 2 << WEIGHT_BITS
+"""The whole range of a target: no rows scatter further."""
+
 
 @dataclass(frozen=True, slots=True)
 class RidgeTask(Task["RidgeModel"]):
@@ -100,6 +103,9 @@ class RidgeTask(Task["RidgeModel"]):
             else:
                 cells[name] = yield from chosen_cells(category, name, self.minimum_cohort)
         size = self._width(cells) + 1
+        if self.private is None and not all(chosen.groups for chosen in cells.values()):
+            # No row has a cell in every category: nothing is asked, and the model has no opinion on anything.
+            return RidgeModel(self, cells, (0,) * (size - 1), 0)
         stated: dict[str, Json] = {name: chosen.groups for name, chosen in cells.items()}
         triangle = size * (size + 1) // 2
         slopes = 0 if self.slopes_by is None else len(cells[self.slopes_by].groups)
@@ -128,7 +134,8 @@ class RidgeTask(Task["RidgeModel"]):
             for place in range(slopes)
         )
         means = tuple(self._cell_means(gram, place, slopes) for place in range(slopes))
-        return RidgeModel(self, cells, weights, int(gram[0, 0]) // (ONE * ONE), deviations, means)
+        rows = max(0, int(gram[0, 0])) // (ONE * ONE)
+        return RidgeModel(self, cells, weights, rows, deviations, means)
 
     def contribution(self, question: Question, rows: Rows) -> Integers:
         """Presence of values, or the upper triangle of [X y]'[X y]."""
@@ -198,10 +205,14 @@ class RidgeTask(Task["RidgeModel"]):
         return [1 + place, *range(first, first + len(self.numbers))]
 
     def _cell_means(self, gram: NDArray[np.object_], place: int, cell_count: int) -> tuple[int, ...]:
-        """The mean of each number over a cell's rows, in fixed point: what is usual there."""
+        """The mean of each number over a cell's rows, in fixed point: what is usual there.
+
+        Kept inside the range, where sums of real rows have it: those of a poisoned bucket must stay readable.
+        """
         own = self.cell_columns(place, cell_count)
         weight = int(gram[own[0], own[0]])
-        return tuple(int(gram[own[0], column]) * ONE // weight if weight else 0 for column in own[1:])
+        found = [int(gram[own[0], column]) * ONE // weight if weight else 0 for column in own[1:]]
+        return tuple(min(max(mean, -ONE), ONE) for mean in found)
 
     def _cell_deviation(
         self,
@@ -229,9 +240,10 @@ class RidgeTask(Task["RidgeModel"]):
         linear = sum(slope * product for slope, product in zip(slopes, products, strict=True))
         squared_residuals = (square << 2 * WEIGHT_BITS) - (linear << WEIGHT_BITS + 1) + quadratic
         rows, freedom = int(gram[own[0], own[0]]) // (ONE * ONE), members - len(own)
-        if freedom <= 0 or rows == 0:
+        if freedom <= 0 or rows <= 0:
             return 0
-        return isqrt(max(0, squared_residuals) * members // (rows * freedom)) // ONE
+        found = isqrt(max(0, squared_residuals) * members // (rows * freedom)) // ONE
+        return min(found, WIDEST)
 
     def _first_cell(self, cells: Mapping[str, Cells]) -> int:
         """The column of the first indicator of a private task's own category."""

@@ -111,6 +111,7 @@ def _exchange_json(logged: LoggedExchange) -> Json:
         "asked": record.asked,
         "contributions": dict(record.contributions),
         "sums": record.sums,
+        "failed": entry.text(FieldName.REASON),
         "policy": entry.text(FieldName.POLICY),
         "decision": entry.text(FieldName.DECISION),
     }

@@ -11,6 +11,7 @@ import hashlib
 from collections.abc import Iterable
 
 from carbonport.crypto.canonical import Json
+from carbonport.errors import CarbonportError
 from carbonport.federated.relay import Relay
 from carbonport.node.identity.key_ring import KeyUse
 from carbonport.node.identity.names import Role
@@ -20,6 +21,7 @@ from carbonport.node.training.correspondence import AnswersAwaitedError, Corresp
 from carbonport.node.training.ending import ENDING, Ending
 from carbonport.node.training.exchanges import Exchanges
 from carbonport.node.training.gathering import MEMBERSHIP_KEPT, Gathering
+from carbonport.node.training.membership import MEMBERSHIP
 from carbonport.node.training.model_file import Issue, sign_models
 from carbonport.node.training.plan import PLAN, SignedPlan, TrainingPlan
 from carbonport.node.training.session import (
@@ -35,6 +37,10 @@ DELIVERED = "training-delivered"
 
 GIVEN_UP = "training-given-up"
 """The reason of a training that its coordinator ended."""
+
+SPOILED = frozenset({"training-counts", "training-singular", "model-malformed"})
+"""Errors of sums that no rows give, or of a model that nobody could read: somebody did not follow the rules, and
+nothing tells who. They end a training."""
 
 TIMEOUT_S = 60.0
 """How long an exchange of letters may take unless the caller says otherwise."""
@@ -78,6 +84,10 @@ class TrainingCoordinator:
             pass
         except TrainingEndedError as ended:
             await self._end(ended)
+        except CarbonportError as problem:
+            if problem.id not in SPOILED:
+                raise
+            await self._end(TrainingEndedError(problem.id))
         return self.status()
 
     async def give_up(self) -> dict[str, Json]:
@@ -97,23 +107,26 @@ class TrainingCoordinator:
     def status(self) -> dict[str, Json]:
         """Where the training stands, and who is waited for."""
         plan, model, ending = self._session.plan.content, self.model(), self._session.find(ENDING_KEPT)
-        begun = None if self._session.find(BEGUN_KEPT) is None else self._session.begun
-        ended = None
+        membership, ended = self._session.find(MEMBERSHIP_KEPT), None
+        members = len(plan.members)
+        if membership is not None:
+            token = membership.decode()
+            members = len(MEMBERSHIP.open(token, self._letters.id, self._session.keys).content.members)
         if ending is not None:
             ended = ENDING.open(ending.decode(), self._letters.id, self._session.keys).content
-        phase = "accepting" if self._session.find(MEMBERSHIP_KEPT) is None else "voting"
+        phase = "accepting" if membership is None else "voting"
         if ended is not None:
             phase = "ended"
         elif model is not None:
             phase = "done"
-        elif begun is not None:
+        elif self._session.find(BEGUN_KEPT) is not None:
             phase = "training"
         return {
             "session": self._session.session,
             "phase": phase,
             "done": phase in ("ended", "done"),
-            "exchanges": 0 if begun is None else begun.course.taken,
-            "members": len(plan.members if begun is None else begun.membership.content.members),
+            "exchanges": self._session.exchanges,
+            "members": members,
             "holders": len(plan.holders),
             "unanswered": sorted(self._letters.unanswered),
             "refused": dict(sorted(self._letters.refused.items())),

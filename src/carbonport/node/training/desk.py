@@ -5,6 +5,7 @@ vote      the membership with everyone's acceptance; answered with the holder's 
 open      everyone's votes; answered with the holder's bucket value
 begin     the endorsed membership, keys, votes and values; from then on it is fixed
 question  what the task asks now, with the answers to what it asked before; answered with a contribution
+follow    the same to a member who is not asked now, its bucket being done: so that it knows the model in the end
 shares    everyone's contributions for one holder; answered with sums
 model     the signed model, with the last answers
 end       the end without a model
@@ -15,7 +16,7 @@ from collections.abc import Collection
 
 from carbonport.attestation.strict_fields import StrictFields
 from carbonport.crypto.jws import peek_header
-from carbonport.errors import Misuse, Refused
+from carbonport.errors import CarbonportError, Misuse, Refused
 from carbonport.federated.plausibility_model import MAX_MODEL_BYTES
 from carbonport.node.open_node import OpenNode
 from carbonport.node.training.ending import MAX_ENDING_BYTES
@@ -25,7 +26,11 @@ from carbonport.node.training.model_file import check_models
 from carbonport.node.training.parcel import pack, unpack
 from carbonport.node.training.permission import Permission
 from carbonport.node.training.plan import MAX_PLAN_BYTES, PLAN, SignedPlan, plan_malformed
+from carbonport.node.training.refusals import log_refusal
 from carbonport.node.training.session import MODEL_KEPT, PLAN_KEPT, TrainingSession, check_plan_parties
+
+KINDS = frozenset({"plan", "vote", "open", "begin", "question", "follow", "shares", "model", "end"})
+"""Kinds of letters."""
 
 
 class TrainingDesk:
@@ -46,27 +51,46 @@ class TrainingDesk:
             if kind == "plan":
                 return await self._plan(name, fields)
             session = self._session(name)
-            if kind == "begin":
-                session.current_plan()
-                await session.begin(letter)
-                return pack({})
-            if kind == "model":
-                return await self._model(session, fields, parts)
-            if kind == "end":
-                token = fields.text("ending", max_chars=MAX_ENDING_BYTES)
-                fields.finish()
-                await session.end(token)
-                self._over(session)
-                return pack({})
-            desk = self._desk(session, session.plan)
-            if isinstance(desk, MemberDesk) and kind == "question":
-                return await desk.contribute(fields, parts)
-            if isinstance(desk, HolderDesk) and kind == "vote":
-                return await desk.vote(fields)
-            if isinstance(desk, HolderDesk) and kind == "open":
-                return await desk.open(fields)
-            if isinstance(desk, HolderDesk) and kind == "shares":
-                return await desk.add(fields, parts)
+            plan = session.plan
+            try:
+                return await self._in_session(session, kind, letter, fields, parts)
+            except CarbonportError as problem:
+                await log_refusal(self._node, plan, kind if kind in KINDS else "another", problem)
+                raise
+
+    async def _in_session(
+        self,
+        session: TrainingSession,
+        kind: str,
+        letter: bytes,
+        fields: StrictFields,
+        parts: tuple[bytes, ...],
+    ) -> bytes:
+        """The answer to a letter about a plan that is known here."""
+        if kind == "begin":
+            session.current_plan()
+            await session.begin(letter)
+            return pack({})
+        if kind == "model":
+            return await self._model(session, fields, parts)
+        if kind == "end":
+            token = fields.text("ending", max_chars=MAX_ENDING_BYTES)
+            fields.finish()
+            await session.end(token)
+            self._over(session)
+            return pack({})
+        desk = self._desk(session, session.plan)
+        if isinstance(desk, MemberDesk) and kind == "question":
+            return await desk.contribute(fields, parts)
+        if isinstance(desk, MemberDesk) and kind == "follow":
+            await session.arrive(fields, parts)
+            return pack({})
+        if isinstance(desk, HolderDesk) and kind == "vote":
+            return await desk.vote(fields)
+        if isinstance(desk, HolderDesk) and kind == "open":
+            return await desk.open(fields)
+        if isinstance(desk, HolderDesk) and kind == "shares":
+            return await desk.add(fields, parts)
         raise Misuse(
             "training-letter-kind",
             found=f"a letter of the kind {kind[:40]!r}",
@@ -82,7 +106,11 @@ class TrainingDesk:
         session = self._session(name)
         if session.find(PLAN_KEPT) is None:
             plan = PLAN.open(token, coordinator, session.keys)
-            self._check(name, plan)
+            try:
+                self._check(name, plan)
+            except CarbonportError as problem:
+                await log_refusal(self._node, plan, "plan", problem)
+                raise
             await session.keep_plan(plan)
             self._sessions[name] = session
         plan = session.current_plan()

@@ -7,7 +7,7 @@ from carbonport.crypto.canonical import Json
 from carbonport.crypto.log_entry import EntryType, FieldName, payload_digest
 from carbonport.errors import CarbonportError, FailedVerification, Misuse
 from carbonport.federated.relay import Reply
-from carbonport.node.sessions.records import Record, names_of
+from carbonport.node.sessions.records import Record, labels_of
 from carbonport.node.sessions.session_log import crossed_receipt, exchange_id
 from carbonport.node.training.answers import MAX_ANSWER_BYTES, open_answer, released_sums
 from carbonport.node.training.contribution import Place, check_share, open_head, read_contribution
@@ -38,12 +38,15 @@ class Exchanges:
         asked = self._letters.session.begun.course.asked
         exchange = self._letters.session.begun.course.taken
         with self._letters.node.participant.store.reading() as connection:
-            attempt = len(names_of(connection, self._letters.session.session, f"{FAILED}:{exchange}"))
+            attempt = len(labels_of(connection, self._letters.session.session, [f"{FAILED}:{exchange}"]))
         place = self._letters.session.place(plan, attempt)
         released, sums = self.last_released()
         head = {"place": place.as_json(), "released": released}
         members = [member for one in asked for member in one.members]
         question = self._letters.letter(head, sums)
+        everyone = self._letters.session.begun.membership.content.members
+        followers = dict.fromkeys((name for name in everyone if name not in members), question)
+        self._letters.require_all(plan.content.members, await self._letters.ask("follow", followers))
         replies = await self._letters.ask("question", dict.fromkeys(members, question))
         self._letters.require_all(plan.content.members, replies)
         given: dict[str, tuple[str, tuple[bytes, ...]]] = {}
@@ -63,7 +66,7 @@ class Exchanges:
         except Misuse:
             raise AnswersAwaitedError from None  # too few answers; holders keep theirs
         except FailedVerification as problem:
-            self._letters.keep(Record(f"{FAILED}:{exchange}", str(attempt), problem.id.encode()))
+            await self._failed(plan, place, given, problem.id)
             if attempt >= plan.content.retries:
                 raise TrainingEndedError(problem.id) from None
             return
@@ -129,6 +132,29 @@ class Exchanges:
                 self._letters.refused[holder] = "training-answer"
         return answers
 
+    async def _failed(
+        self, plan: SignedPlan, place: Place, given: Mapping[str, tuple[str, tuple[bytes, ...]]], reason: str
+    ) -> None:
+        """Keep that an attempt failed, and whose contributions were in it, with its log entry."""
+        entry = self._letters.session.record(
+            plan, place.attempt, contributions=self._sealed(plan, place, given)
+        )
+        await self._letters.published(
+            EntryType.TRAINING,
+            Record(f"{FAILED}:{place.exchange}:{place.attempt}", "", reason.encode()),
+            fields={FieldName.TRAINING: entry.encode(), FieldName.REASON: reason.encode()},
+        )
+
+    def _sealed(
+        self, plan: SignedPlan, place: Place, given: Mapping[str, tuple[str, tuple[bytes, ...]]]
+    ) -> dict[str, str]:
+        """The hash of each member's sealed contribution."""
+        holders, keys = len(plan.content.holders), self._letters.session.keys
+        return {
+            member: open_head(token, member, place, holders, keys).content.sealed
+            for member, (token, _) in given.items()
+        }
+
     async def _release(
         self,
         plan: SignedPlan,
@@ -140,14 +166,10 @@ class Exchanges:
         """Keep the sums of an exchange with its log entry, then go on with them."""
         tokens: dict[str, Json] = {holder: token for holder, (token, _) in sorted(answers.items())}
         data = sums_bytes(found)
-        holders = len(plan.content.holders)
         entry = self._letters.session.record(
             plan,
             place.attempt,
-            contributions={
-                member: open_head(token, member, place, holders, self._letters.session.keys).content.sealed
-                for member, (token, _) in given.items()
-            },
+            contributions=self._sealed(plan, place, given),
             sums=hashlib.sha256(data).hexdigest(),
         )
         parcel = pack(

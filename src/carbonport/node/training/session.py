@@ -23,7 +23,7 @@ from carbonport.node.log.draft import CompanionWrite, Condition, Logged
 from carbonport.node.open_node import OpenNode
 from carbonport.node.restored import read_restore
 from carbonport.node.sessions.parties import current_keys, directory, require_independent, require_role
-from carbonport.node.sessions.records import Record, find, keep, kept_at
+from carbonport.node.sessions.records import Record, find, keep, kept_at, labels_of
 from carbonport.node.sessions.session_log import keep_logged
 from carbonport.node.sessions.signed_document import SealKeys
 from carbonport.node.training.answers import MAX_ANSWER_BYTES, released_sums
@@ -151,6 +151,12 @@ class TrainingSession:
             self._begun = begun
         return self._begun
 
+    @property
+    def exchanges(self) -> int:
+        """Exchanges whose sums are kept, whatever they were worth."""
+        with self.node.participant.store.reading() as connection:
+            return len(labels_of(connection, self.session, [SUMS_KEPT]))
+
     def place(self, plan: SignedPlan, attempt: int) -> Place:
         """Where the training stands."""
         begun = self.begun
@@ -271,12 +277,17 @@ class TrainingSession:
         )
 
     async def end(self, token: str) -> None:
-        """Keep the ending of a training without a model."""
+        """Keep the ending of a training without a model, and log why."""
         plan = self.plan
-        ending = ENDING.open(token, plan.issuer, self.keys)
-        if ending.content.plan != plan.digest:
+        ending = ENDING.open(token, plan.issuer, self.keys).content
+        if ending.plan != plan.digest:
             raise out_of_order("the end of another training")
-        await self.logged(EntryType.SESSION, [Record(ENDING_KEPT, "", token.encode())], plan.issuer)
+        await self.logged(
+            EntryType.SESSION,
+            [Record(ENDING_KEPT, "", token.encode())],
+            plan.issuer,
+            fields={FieldName.REASON: " ".join([ending.reason, *ending.named]).encode()},
+        )
 
     def _read_begun(self, letter: bytes) -> Begun:
         """A begin letter, checked whole: membership, votes, holders' keys, buckets."""
