@@ -30,7 +30,7 @@ from carbonport.node.aggregation.given_proof import (
     read_given_file,
 )
 from carbonport.node.aggregation.network.coordinator_client import CoordinatorClient
-from carbonport.node.aggregation.network.coordinator_inbox import CoordinatorSession
+from carbonport.node.aggregation.network.coordinator_session import CoordinatorSession
 from carbonport.node.aggregation.network.given_leaves import given_leaves
 from carbonport.node.aggregation.network.listed_sessions import ListedSessions
 from carbonport.node.aggregation.network.opened_plan import opened_plan

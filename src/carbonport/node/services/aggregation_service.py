@@ -6,11 +6,12 @@ every listed participant.
 
 import asyncio
 
-from carbonport.node.aggregation.network.coordinator_inbox import (
+from carbonport.node.aggregation.network.coordinator_inbox import CoordinatorInbox
+from carbonport.node.aggregation.network.coordinator_session import (
     CoordinatorSession,
     Standing,
-    not_yours,
     tokens,
+    unknown_session,
     wrong_phase,
 )
 from carbonport.node.aggregation.network.listed_sessions import ListedSessions
@@ -212,10 +213,10 @@ class AggregationService(aggregation_pb2_grpc.AggregationServiceServicer):
         part = data[request.offset : request.offset + BYTES_PER_ANSWER]
         return pb.GetResultResponse(data=part, total_bytes=len(data))
 
-    def _session(self, name: str) -> CoordinatorSession:
-        session = CoordinatorSession(self._node, name)
-        if not session.names(caller().id):
-            raise not_yours()
+    def _session(self, name: str) -> CoordinatorInbox:
+        session = CoordinatorInbox(self._node, name)
+        if caller().id not in session.parties():
+            raise unknown_session()
         return session
 
 

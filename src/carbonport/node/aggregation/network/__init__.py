@@ -1,8 +1,10 @@
 """Sessions between nodes: the roles' pure steps, driven over the wire with durable records and log entries.
 
 plan_file            the coordinator's plan as a person writes it
-coordinator_inbox    what contributors and holders bring to a coordinator
-coordinator_steps    how a coordinator takes a session further
+coordinator_session  a session at its coordinator, and where it stands
+coordinator_inbox    what contributors and holders bring to it
+coordinator_documents    what the coordinator signs in it
+coordinator_steps    how the coordinator takes it further
 listed_sessions      which sessions a coordinator tells parties that poll
 statement_standing   whether the statements behind contributions still hold
 coordinator_client   how the others reach it

@@ -11,7 +11,7 @@ from carbonport.errors import Refused
 from carbonport.node.aggregation.ending import WITHOUT_RESULT, Ending
 from carbonport.node.aggregation.network.contributor_steps import contributor_step
 from carbonport.node.aggregation.network.coordinator_client import CoordinatorClient, SessionState
-from carbonport.node.aggregation.network.coordinator_inbox import (
+from carbonport.node.aggregation.network.coordinator_session import (
     CoordinatorSession,
     Standing,
     coordinated,

@@ -6,34 +6,20 @@ A step may be repeated at any time, also after the process was killed in the mid
 import asyncio
 from collections.abc import Collection
 
-from carbonport.classification.cohorts import Undertakings
 from carbonport.crypto.canonical import Json
 from carbonport.crypto.log_entry import EntryType
-from carbonport.crypto.sums.bfv_worker import BfvWorker
 from carbonport.errors import FailedVerification
-from carbonport.node.aggregation.answers import ANSWER
 from carbonport.node.aggregation.ballots import ABORT, CLOSING_STATEMENT, VOTE
-from carbonport.node.aggregation.closing import ClosingCertificate, check_closed, read_certificate
-from carbonport.node.aggregation.consent import CONSENT
-from carbonport.node.aggregation.contribution import CONTRIBUTION
-from carbonport.node.aggregation.coordinator import Coordinator
+from carbonport.node.aggregation.closing import ClosingCertificate, check_closed
 from carbonport.node.aggregation.ending import OVER
-from carbonport.node.aggregation.examination import Examined, Proposal, examine
 from carbonport.node.aggregation.findings import FINDING, searchers
-from carbonport.node.aggregation.network.coordinator_inbox import CoordinatorSession, tokens
+from carbonport.node.aggregation.network.coordinator_documents import CoordinatorDocuments
+from carbonport.node.aggregation.network.coordinator_session import CoordinatorSession, tokens
 from carbonport.node.aggregation.network.plan_file import PlanDraft, draft_bytes
-from carbonport.node.aggregation.parties import check_parties
-from carbonport.node.aggregation.plan import MAX_ATTEMPTS, PLAN_NONCE_BYTES, SignedPlan
-from carbonport.node.aggregation.result_file import ResultFile
-from carbonport.node.aggregation.roster import SignedRoster
-from carbonport.node.aggregation.totals import add_up
-from carbonport.node.aggregation.trust_lookups import listed_statements
-from carbonport.node.identity.key_ring import KeyUse
+from carbonport.node.aggregation.plan import MAX_ATTEMPTS, PLAN_NONCE_BYTES
 from carbonport.node.open_node import OpenNode
-from carbonport.node.sessions.parties import directory
-from carbonport.node.sessions.records import Record, all_of, drop, find, keep, names_of
+from carbonport.node.sessions.records import Record, all_of, drop, keep, names_of
 from carbonport.node.sessions.session_log import keep_logged
-from carbonport.node.sessions.signed_document import document_digest
 
 EVERYONE = "everyone in the plan"
 """The counterparty of what a coordinator publishes."""
@@ -79,23 +65,15 @@ async def coordinator_step(
 class _Steps:
     def __init__(self, session: CoordinatorSession) -> None:
         self.session = session
-        participant = session.node.participant
-        self._coordinator = Coordinator(participant.id, participant.signing_key(KeyUse.SEAL))
+        self._documents = CoordinatorDocuments(session)
 
     async def sign_plan(self) -> None:
         """Once every holder announced its keys."""
         with self.session.reading() as connection:
             announced = tokens(all_of(connection, self.session.session, "keys"))
-        holders = self.session.draft.holders
-        if set(announced) != set(holders):
+        if set(announced) != set(self.session.draft.holders):
             return
-        digests = [document_digest(announced[name]) for name in holders]
-        now = self.session.node.participant.clock()
-        content = self.session.draft.plan(
-            bytes.fromhex(self.session.session), digests, now=now, releaser_key=self._releaser_key(now)
-        )
-        plan = self._coordinator.plan(content)
-        self._undertakings(plan)
+        plan = self._documents.plan(announced)
         await self._issued(Record("plan", "", plan.token.encode()))
 
     async def propose(
@@ -119,7 +97,7 @@ class _Steps:
             return
         if self.named().keys() & members - set(kept):
             return
-        roster, records = await asyncio.to_thread(self._proposal, plan, attempt, members)
+        roster, records = await asyncio.to_thread(self._documents.proposal, plan, attempt, members)
         with self.session.writing() as connection:
             # Sums that were made before a kill belong to a roster that nobody has seen, perhaps of others.
             for kind in ("note", "total"):
@@ -144,7 +122,9 @@ class _Steps:
             }
         if len(said["answer"]) < plan.content.threshold:
             return
-        data = await asyncio.to_thread(self._result_file, plan, attempt, said["vote"], said["answer"])
+        data = await asyncio.to_thread(
+            self._documents.result_file, plan, attempt, said["vote"], said["answer"]
+        )
         await self._issued(Record("result", "", data))
         self.forget_ciphertexts()
 
@@ -226,145 +206,6 @@ class _Steps:
             "votes_needed": 0 if plan is None else plan.content.holder_threshold.votes_needed,
             **({} if ending is None else ending.as_json()),
         }
-
-    def _releaser_key(self, now: int) -> str:
-        """The newest key of the releaser's that the trust list has, for the openings."""
-        name = self.session.draft.releaser
-        if not name:
-            return ""
-        listed = self.session.node.participant.trust.participant(name, now=now).keys
-        keys = [key for key in listed if key.usage == "hpke" and key.valid_at(now)]
-        # Without one the plan cannot be made: it names what is missing.
-        return max(keys, key=lambda key: key.valid_from).text if keys else ""
-
-    def _undertakings(self, plan: SignedPlan) -> Undertakings:
-        participant = self.session.node.participant
-        return check_parties(plan, directory(participant.trust, now=participant.clock()))
-
-    def _closed(self) -> list[ClosingCertificate]:
-        with self.session.reading() as connection:
-            kept = all_of(connection, self.session.session, "certificate")
-        return [read_certificate(kept[number]) for number in sorted(kept, key=int)]
-
-    def _documents(self, attempt: int, members: Collection[str]) -> dict[str, dict[str, str]]:
-        with self.session.reading() as connection:
-            found = {
-                kind: tokens(all_of(connection, self.session.session, stored))
-                for kind, stored in (
-                    ("consent", "consent"),
-                    ("contribution", f"contribution:{attempt}"),
-                    ("statement", f"statement:{attempt}"),
-                )
-            }
-        return {
-            kind: {who: token for who, token in documents.items() if who in members}
-            for kind, documents in found.items()
-        }
-
-    def _examined(
-        self,
-        plan: SignedPlan,
-        roster: SignedRoster,
-        documents: dict[str, dict[str, str]],
-        *,
-        before_verdict: bool = False,
-    ) -> Examined:
-        participant = self.session.node.participant
-        now = participant.clock()
-        return examine(
-            plan,
-            Proposal(
-                roster.token,
-                documents["consent"],
-                documents["contribution"],
-                self._closed(),
-                self._verdict(roster.content.attempt),
-            ),
-            undertakings=self._undertakings(plan),
-            keys=self.session.keys,
-            statement_of=listed_statements(documents["statement"], participant.trust, at=now, now=now),
-            random_bytes=participant.random_bytes,
-            as_releaser=before_verdict,
-        )
-
-    def _verdict(self, attempt: int) -> str:
-        verdict = self.session.verdict(attempt)
-        return "" if verdict is None else verdict.token
-
-    def _proposal(
-        self, plan: SignedPlan, attempt: int, members: Collection[str]
-    ) -> tuple[SignedRoster, list[Record]]:
-        """The signed roster with every holder's totals, checked as holders will."""
-        keys, documents = self.session.keys, self._documents(attempt, members)
-        roster = self._coordinator.propose(
-            plan,
-            attempt,
-            {who: CONSENT.open(token, who, keys) for who, token in documents["consent"].items()},
-            {who: CONTRIBUTION.open(token, who, keys) for who, token in documents["contribution"].items()},
-            self._undertakings(plan),
-            self._closed(),
-        )
-        examined = self._examined(plan, roster, documents, before_verdict=True)
-        records = []
-        with BfvWorker() as worker:
-            for index, holder in enumerate(plan.content.holders, start=1):
-                with self.session.reading() as connection:
-                    context = all_of(connection, self.session.session, "context")[holder.id]
-                worker.open_context(index, context)
-                totals = add_up(
-                    plan,
-                    roster,
-                    examined.heads,
-                    index,
-                    lambda who, j: self._ciphertext(attempt, who, j),
-                    worker,
-                )
-                note = self._coordinator.note(plan, roster, holder.id, totals)
-                records.append(Record(f"note:{attempt}", holder.id, note.token.encode()))
-                records += [
-                    Record(f"total:{attempt}:{holder.id}", cohort, data) for cohort, data in totals.items()
-                ]
-        return roster, records
-
-    def _ciphertext(self, attempt: int, contributor: str, holder: int) -> bytes:
-
-        with self.session.reading() as connection:
-            found = find(connection, self.session.session, f"ciphertext:{attempt}:{holder}", contributor)
-        assert found is not None, "only those whose ciphertexts are complete are on the roster"
-        return found
-
-    def _result_file(
-        self, plan: SignedPlan, attempt: int, votes: dict[str, str], answers: dict[str, str]
-    ) -> bytes:
-        keys, participant = self.session.keys, self.session.node.participant
-        roster = self.session.roster(attempt)
-        assert roster is not None, "there were votes for it"
-        members = [entry.id for entry in roster.content.entries]
-        documents = self._documents(attempt, members)
-        result = self._coordinator.publish(
-            plan,
-            self._examined(plan, roster, documents),
-            [VOTE.open(token, holder, keys) for holder, token in votes.items()],
-            [ANSWER.open(token, holder, keys) for holder, token in answers.items()],
-            now=participant.clock(),
-        )
-        store = participant.trust
-        return ResultFile(
-            coordinator=participant.id,
-            issued_at=result.content.issued_at,
-            plan=plan.token,
-            consents=documents["consent"],
-            contributions=documents["contribution"],
-            statements=documents["statement"],
-            roster=roster.token,
-            closed=tuple(self._closed()),
-            votes=votes,
-            answers=answers,
-            result=result.token,
-            anchors={name: tuple(jwks) for name, jwks in store.anchors.items()},
-            trust_lists=tuple(held.token for held in store.held_lists()),
-            verdict=self._verdict(attempt),
-        ).encode()
 
     async def _issued(self, record: Record) -> None:
         """Publish a document of the coordinator's own."""

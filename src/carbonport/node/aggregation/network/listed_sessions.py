@@ -7,7 +7,7 @@ run out; what it was worked out from is not opened again. What parties bring is 
 
 from dataclasses import dataclass
 
-from carbonport.node.aggregation.network.coordinator_inbox import CoordinatorSession, Standing, coordinated
+from carbonport.node.aggregation.network.coordinator_session import CoordinatorSession, Standing, coordinated
 from carbonport.node.open_node import OpenNode
 from carbonport.node.sessions.records import labels_of
 

@@ -22,7 +22,7 @@ from carbonport.node.aggregation.given_proof import (
     read_given_file,
 )
 from carbonport.node.aggregation.network.coordinator_client import CoordinatorClient
-from carbonport.node.aggregation.network.coordinator_inbox import coordinated
+from carbonport.node.aggregation.network.coordinator_session import coordinated
 from carbonport.node.aggregation.network.register_rows import bring_back, declare_complete, read_register
 from carbonport.node.aggregation.plan import MAX_ATTEMPTS
 from carbonport.node.aggregation.result_file_form import MAX_RESULT_FILE_BYTES
