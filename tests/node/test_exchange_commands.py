@@ -282,7 +282,7 @@ def test_two_installations_in_one_period(country: Country, tmp_path: Path) -> No
     exporter, importer = country.exporter, country.importer
     text = STEELWORKS.read_text(encoding="utf-8").replace("Yanhai Integrated Steelworks", "Second Works")
     second = tmp_path / "second.yaml"
-    second.write_text(text.replace('"72083900"', '"72091500"').replace('"72142000"', '"72131000"'), "utf-8")
+    second.write_text(text.replace('"72083900"', '"72091500"'), "utf-8")
     taken = exporter.do("intake", second)
     # The other site's data come in before the verifier arrives: what is verified is what was committed to.
     exporter.do("intake", STEELWORKS)
@@ -293,6 +293,23 @@ def test_two_installations_in_one_period(country: Country, tmp_path: Path) -> No
         options = (*asking(country, f"SITES-{number}"), "--cn", cn)
         request = importer.do(*options)["request"]
         assert exporter.do("approve", request, "--by", "Lin")["state"] == "issued"
+        fetched(importer, request)
+        assert importer.do("verify", importer.file(f"{request}.json"))["ok"]
+
+    # Of what both make the importer says whose it is, by a name that one alone has.
+    both = ("--cn", "72142000")
+    for options, reason in (
+        ((), "request-installation-open"),
+        (("--installation", "CN-91130200EXAMPLE01X"), "request-installation"),
+        (("--installation", "Third Works"), "request-installation"),
+    ):
+        assert importer.do(*asking(country, "SITES-3", *both, *options), code=3)["reason"] == reason
+    for name in ("Second Works", "Yanhai Integrated Steelworks"):
+        options = asking(country, "SITES-3", *both, "--installation", name)
+        request = importer.do(*options)["request"]
+        assert {item["installation"] for item in exporter.do("requests")["requests"]} >= {name}
+        assert exporter.do("approve", request, "--by", "Lin")["state"] == "issued"
+        # Each from a lot of its own, under a key of its own: the second is no fork of the first.
         fetched(importer, request)
         assert importer.do("verify", importer.file(f"{request}.json"))["ok"]
 

@@ -47,7 +47,9 @@ Lie = Callable[["Liar", exchange_pb2.FetchAttestationRequest, Answer], Awaitable
 
 
 class Liar(ExchangeService):
-    """The exporter's service; `lie` changes the honest answer to a fetch, `tale` that to a request."""
+    """The exporter's service; `lie` changes the honest answer to a fetch, `tale` that to a request. One that is `deaf`
+    sells the goods of whatever installation it likes.
+    """
 
     def __init__(self, node: OpenNode) -> None:
         super().__init__(node)
@@ -56,6 +58,7 @@ class Liar(ExchangeService):
         self.tale: Callable[[exchange_pb2.Request], None] | None = None
         self.earlier: Receipt | None = None
         self.other_attestation = ""
+        self.deaf = False
 
     async def FetchAttestation(  # noqa: N802 - the name in the wire contract
         self, request: exchange_pb2.FetchAttestationRequest, context: object
@@ -66,6 +69,8 @@ class Liar(ExchangeService):
     async def RequestAttestation(  # noqa: N802
         self, request: exchange_pb2.RequestAttestationRequest, context: object
     ) -> exchange_pb2.RequestAttestationResponse:
+        if self.deaf:
+            request.installation = ""
         answer = await super().RequestAttestation(request, context)
         if self.tale is not None:
             self.tale(answer.request)
@@ -381,4 +386,12 @@ async def test_a_true_attestation_of_the_wrong_kind_is_refused(tmp_path: Path) -
             await do(scene.importer, "fetch", request=asked["request"], out=str(tmp_path / "b.json"))
         assert problem.value.id == "answer-not-asked"
         assert "consignment" in str(problem.value)
+        assert scene.kept() == before
+
+        scene.liar.tale, scene.liar.deaf = None, True
+        named = {**question(consignment="LIES-8"), "installation": "Second Works"}
+        asked = await do(scene.importer, "query", **named)
+        with pytest.raises(FailedVerification) as problem:
+            await do(scene.importer, "fetch", request=asked["request"], out=str(tmp_path / "b.json"))
+        assert "with another installation" in str(problem.value)
         assert scene.kept() == before

@@ -184,7 +184,7 @@ def requests(
                 item["request"],
                 item["state"],
                 shown(item["importer"]),
-                item["cn"],
+                item["cn"] + (f" of {shown(item['installation'])}" if item["installation"] else ""),
                 f"at most {item['threshold']}" if item["threshold"] else shown(item["consignment"]),
                 item["net_mass_t"],
                 item["attestation"] or item["reason"],

@@ -58,6 +58,13 @@ def query(
     net_mass_t: Annotated[
         str, typer.Option("--net-mass-t", help="Net mass of the consignment in tonnes.")
     ] = "",
+    installation: Annotated[
+        str,
+        typer.Option(
+            help="Which of the exporter's installations made the good, where several do: name, registration code or "
+            "UN/LOCODE."
+        ),
+    ] = "",
     claim_at_most: Annotated[
         PublishedTable | None,
         typer.Option(
@@ -104,11 +111,12 @@ def query(
         "purpose": purpose,
         "request_id": request_id,
     }
-    _require_one_question(claim_at_most, consignment, net_mass_t, item, committed=committed)
+    beyond = bool(installation or item or committed)
+    _require_one_question(claim_at_most, consignment, net_mass_t, beyond=beyond)
     if claim_at_most is None:
         operation = "query"
         arguments |= {"consignment": consignment, "net_mass_t": net_mass_t, "items": list(item or [])}
-        arguments["committed"] = committed
+        arguments |= {"committed": committed, "installation": installation}
     else:
         operation = "query-threshold"
         arguments["table"] = str(claim_at_most)
@@ -121,10 +129,10 @@ def _require_one_question(
     claim_at_most: PublishedTable | None,
     consignment: str,
     net_mass_t: str,
-    items: list[str] | None,
     *,
-    committed: bool,
+    beyond: bool,
 ) -> None:
+    """`beyond` says whether something was given that only an attestation has."""
     if claim_at_most is None and not (consignment and net_mass_t):
         raise Misuse(
             "query-consignment",
@@ -132,12 +140,12 @@ def _require_one_question(
             expected="--consignment and --net-mass-t, or --claim-at-most with neither",
             remedy="Name the consignment and its mass in tonnes.",
         )
-    if claim_at_most is not None and (consignment or net_mass_t or items or committed):
+    if claim_at_most is not None and (consignment or net_mass_t or beyond):
         raise Misuse(
             "query-claim",
-            found="a consignment, a mass, an item or commitments beside --claim-at-most",
+            found="a consignment, a mass, an installation, an item or commitments beside --claim-at-most",
             expected="a claim about the good alone",
-            remedy="Leave --consignment, --net-mass-t, --item and --committed out.",
+            remedy="Leave --consignment, --net-mass-t, --installation, --item and --committed out.",
         )
 
 

@@ -197,6 +197,7 @@ async def list_requests(node: OpenNode, arguments: Arguments) -> Json:
                 "request": entry.request.id,
                 "importer": entry.request.importer,
                 "cn": entry.request.cn,
+                "installation": entry.request.installation,
                 "consignment": entry.request.consignment,
                 "net_mass_t": entry.request.net_mass_t,
                 "purpose": entry.request.purpose,

@@ -126,7 +126,8 @@ class Composer:
         return Composition(gate, egress, prepared)
 
     async def _good_of(self, request: AttestationRequest) -> tuple[PreparedStatement, str]:
-        """The one good of this CN code among the installations verified for the period: its statement and process."""
+        """The one good of this CN code among the installations verified for the period, or in the one that is named:
+        its statement and process."""
         with self._participant.store.reading() as connection:
             versions = current_versions(connection, request.period_start, request.period_end)
         statements = [await self.prepared(version) for version in versions]
@@ -137,7 +138,23 @@ class Composer:
                 expected="a reporting period that a verifier has signed",
                 remedy="Ask for the period of the exporter's verified statement.",
             )
+        if request.installation:
+            statements = [one for one in statements if one.is_called(request.installation)]
+            if len(statements) != 1:
+                raise Refused(
+                    "request-installation",
+                    found=f"{len(statements)} installations of the name that the request gives",
+                    expected="the name, registration code or UN/LOCODE of one installation verified for the period",
+                    remedy="Name the installation as the exporter's attestations show it.",
+                )
         found = [(one, process) for one in statements for process in one.processes_making(request.cn)]
+        if len({one.version.id for one, _ in found}) > 1:
+            raise Refused(
+                "request-installation-open",
+                found=f"several verified installations that make CN {request.cn}, and none named",
+                expected="the name of the installation that made the goods",
+                remedy="Ask again with `carbonport query --installation`.",
+            )
         if len(found) != 1:
             raise Refused(
                 "request-good",

@@ -39,6 +39,7 @@ class AttestationRequest:
     With `threshold` (the name of a published table) it asks for a claim that the good's emissions do not exceed that
     table's value: a claim is about no consignment, and the fields of one are empty. `form` is empty for values, and
     `commitment` for an attestation that commits to the results and seals what opens them to the importer.
+    `installation` says which of the exporter's installations is meant, where several make the good.
     """
 
     id: str
@@ -53,6 +54,7 @@ class AttestationRequest:
     consignment_key: str = ""
     threshold: str = ""
     form: str = ""
+    installation: str = ""
 
     def to_json(self) -> Json:
         """The request as the store keeps it."""
@@ -68,14 +70,14 @@ class AttestationRequest:
             "items": list(self.items),
             "consignment_key": self.consignment_key,
         }
-        # Requests from before there were claims and forms keep the digest they had.
-        later = {"threshold": self.threshold, "form": self.form}
+        # Requests from before these could be asked keep the digest they had.
+        later = {"threshold": self.threshold, "form": self.form, "installation": self.installation}
         return {**content, **{name: text for name, text in later.items() if text}}
 
     @property
-    def subject(self) -> tuple[str, str, str, str]:
-        """What it is about: good, period and consignment."""
-        return (self.cn, self.period_start, self.period_end, self.consignment)
+    def subject(self) -> tuple[str, ...]:
+        """What it is about: good, installation, period and consignment."""
+        return (self.cn, self.installation, self.period_start, self.period_end, self.consignment)
 
     @property
     def digest(self) -> bytes:

@@ -35,6 +35,10 @@ NONCE_HEDGE_BYTES = 32
 """Its length."""
 
 
+INSTALLATION_NAMES = frozenset({"installation_name", "registration_code", "unlocode"})
+"""The facts by which an importer can know an installation: free to every recipient of a declaration."""
+
+
 @dataclass(frozen=True, repr=False)
 class PreparedStatement:
     """What requests about one statement version are answered from. Secret: openings, names of figures, and what
@@ -50,6 +54,11 @@ class PreparedStatement:
     tree: StatementTree
     nonce_secret: bytes
     suppliers: tuple[OpenedSupplier, ...] = ()
+
+    def is_called(self, name: str) -> bool:
+        """Whether the installation's name, registration code or UN/LOCODE is exactly this."""
+        facts = self.stored.ledger.facts.values()
+        return any(fact.field in INSTALLATION_NAMES and fact.text == name for fact in facts)
 
     def processes_making(self, cn: str) -> list[str]:
         """The processes whose good has this CN code."""

@@ -57,6 +57,8 @@ async def query(node: OpenNode, arguments: Arguments) -> Json:
     }
     if arguments.get("committed"):
         content["form"] = COMMITMENT
+    if arguments.get("installation"):
+        content["installation"] = str(arguments["installation"])
     with participant.store.writing() as connection:
         key = obtain_key(
             connection,
@@ -66,6 +68,7 @@ async def query(node: OpenNode, arguments: Arguments) -> Json:
                 str(content["period_start"]),
                 str(content["period_end"]),
                 str(content["consignment"]),
+                str(content.get("installation", "")),
             ),
             random_bytes=participant.random_bytes,
             now=participant.clock(),

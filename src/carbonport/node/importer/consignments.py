@@ -34,13 +34,20 @@ class Consignment:
 
 @dataclass(frozen=True, slots=True)
 class ConsignmentName:
-    """What tells one consignment from another."""
+    """What tells one consignment from another. Goods that two installations made are two consignments, whatever the
+    importer calls them: each is sold from a lot of its own."""
 
     exporter: str
     cn: str
     period_start: str
     period_end: str
     consignment: str
+    installation: str = ""
+
+    @property
+    def in_column(self) -> str:
+        """What the store keeps in its column: on a second line the installation, which no name of the wire has."""
+        return f"{self.consignment}\n{self.installation}" if self.installation else self.consignment
 
 
 def obtain_key(
@@ -53,7 +60,7 @@ def obtain_key(
             consignment_keys.c.cn == name.cn,
             consignment_keys.c.period_start == name.period_start,
             consignment_keys.c.period_end == name.period_end,
-            consignment_keys.c.consignment == name.consignment,
+            consignment_keys.c.consignment == name.in_column,
             consignment_keys.c.returned_at == 0,
         )
     ).first()
@@ -68,7 +75,7 @@ def obtain_key(
             cn=name.cn,
             period_start=name.period_start,
             period_end=name.period_end,
-            consignment=name.consignment,
+            consignment=name.in_column,
             seen=b"",
             made_at=now,
             returned_at=0,

@@ -63,6 +63,9 @@ LOT_STANDING = "lot-standing"
 INCOMPLETE = frozenset({"lot-provisional", "lot-unwitnessed"})
 """Error ids of that check with which a consignment is kept."""
 
+INSTALLATION_ITEMS = ("installation_name", "registration_code", "unlocode")
+"""Items of an attestation by which a query names an installation."""
+
 NOT_CHECKED = "not checked"
 """How a report begins the finding of a check that could not be made because another failed."""
 
@@ -343,6 +346,9 @@ def _require_asked(asked: Query, attestation: Attestation) -> None:
         "form": "commitment" if attestation.committed else "",
     }
     other = [name for name, value in expected.items() if found[name] != value]
+    installation = content.get("installation", "")
+    if installation and installation not in [attestation.items.get(name) for name in INSTALLATION_ITEMS]:
+        other.append("installation")
     if other:
         raise FailedVerification(
             "answer-not-asked",

@@ -36,6 +36,7 @@ class ExchangeService(exchange_pb2_grpc.ExchangeServiceServicer):
             items=tuple(request.items),
             consignment_key=request.consignment_key.hex(),
             form=request.form,
+            installation=request.installation,
         )
         entry = await self._node.answers.answer(asked)
         return exchange_pb2.RequestAttestationResponse(request=_message(entry))

@@ -57,6 +57,9 @@ ECHO_BYTES = 4 * 2**20
 ADD_CHECKPOINT_BYTES = 96 * 1024
 """An add-checkpoint body: 63 proof lines and a note of at most 64 KiB."""
 
+MAX_INSTALLATION_CHARACTERS = 256
+"""Longest name of an installation in a request."""
+
 MAX_ITEMS = 200
 """Most items one request may name."""
 
@@ -191,6 +194,7 @@ METHODS: Mapping[str, MethodRule] = {
                 "items": repeated(_item, max_items=MAX_ITEMS),
                 "consignment_key": data(min_bytes=KEY_BYTES, max_bytes=KEY_BYTES),
                 "form": one_of("", "commitment"),
+                "installation": text(max_characters=MAX_INSTALLATION_CHARACTERS, min_characters=0),
             },
         ),
         exchange_pb2.RequestAttestationRequest,

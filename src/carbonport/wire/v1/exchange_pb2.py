@@ -24,33 +24,33 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!carbonport/wire/v1/exchange.proto\x12\x12\x63\x61rbonport.wire.v1\"\xd5\x01\n\x19RequestAttestationRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x0f\n\x07purpose\x18\x02 \x01(\t\x12\n\n\x02\x63n\x18\x03 \x01(\t\x12\x14\n\x0cperiod_start\x18\x04 \x01(\t\x12\x12\n\nperiod_end\x18\x05 \x01(\t\x12\x13\n\x0b\x63onsignment\x18\x06 \x01(\t\x12\x12\n\nnet_mass_t\x18\x07 \x01(\t\x12\r\n\x05items\x18\x08 \x03(\t\x12\x17\n\x0f\x63onsignment_key\x18\t \x01(\x0c\x12\x0c\n\x04\x66orm\x18\n \x01(\t\"J\n\x1aRequestAttestationResponse\x12,\n\x07request\x18\x01 \x01(\x0b\x32\x1b.carbonport.wire.v1.Request\"\x83\x01\n\x17RequestThresholdRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x0f\n\x07purpose\x18\x02 \x01(\t\x12\n\n\x02\x63n\x18\x03 \x01(\t\x12\x14\n\x0cperiod_start\x18\x04 \x01(\t\x12\x12\n\nperiod_end\x18\x05 \x01(\t\x12\r\n\x05table\x18\x06 \x01(\t\"H\n\x18RequestThresholdResponse\x12,\n\x07request\x18\x01 \x01(\x0b\x32\x1b.carbonport.wire.v1.Request\"\'\n\x11GetRequestRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\"B\n\x12GetRequestResponse\x12,\n\x07request\x18\x01 \x01(\x0b\x32\x1b.carbonport.wire.v1.Request\"\x8b\x01\n\x07Request\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12/\n\x05state\x18\x02 \x01(\x0e\x32 .carbonport.wire.v1.RequestState\x12\x16\n\x0e\x61ttestation_id\x18\x03 \x01(\t\x12\x13\n\x0b\x64\x65\x63ision_id\x18\x04 \x01(\t\x12\x0e\n\x06reason\x18\x05 \x01(\t\"E\n\x17\x46\x65tchAttestationRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x16\n\x0e\x61ttestation_id\x18\x02 \x01(\t\"?\n\x18\x46\x65tchAttestationResponse\x12\x12\n\ndisclosure\x18\x01 \x01(\x0c\x12\x0f\n\x07receipt\x18\x02 \x01(\x0c*}\n\x0cRequestState\x12\x1d\n\x19REQUEST_STATE_UNSPECIFIED\x10\x00\x12\x19\n\x15REQUEST_STATE_PENDING\x10\x01\x12\x18\n\x14REQUEST_STATE_ISSUED\x10\x02\x12\x19\n\x15REQUEST_STATE_REFUSED\x10\x03\x32\xc1\x03\n\x0f\x45xchangeService\x12s\n\x12RequestAttestation\x12-.carbonport.wire.v1.RequestAttestationRequest\x1a..carbonport.wire.v1.RequestAttestationResponse\x12m\n\x10RequestThreshold\x12+.carbonport.wire.v1.RequestThresholdRequest\x1a,.carbonport.wire.v1.RequestThresholdResponse\x12[\n\nGetRequest\x12%.carbonport.wire.v1.GetRequestRequest\x1a&.carbonport.wire.v1.GetRequestResponse\x12m\n\x10\x46\x65tchAttestation\x12+.carbonport.wire.v1.FetchAttestationRequest\x1a,.carbonport.wire.v1.FetchAttestationResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!carbonport/wire/v1/exchange.proto\x12\x12\x63\x61rbonport.wire.v1\"\xeb\x01\n\x19RequestAttestationRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x0f\n\x07purpose\x18\x02 \x01(\t\x12\n\n\x02\x63n\x18\x03 \x01(\t\x12\x14\n\x0cperiod_start\x18\x04 \x01(\t\x12\x12\n\nperiod_end\x18\x05 \x01(\t\x12\x13\n\x0b\x63onsignment\x18\x06 \x01(\t\x12\x12\n\nnet_mass_t\x18\x07 \x01(\t\x12\r\n\x05items\x18\x08 \x03(\t\x12\x17\n\x0f\x63onsignment_key\x18\t \x01(\x0c\x12\x0c\n\x04\x66orm\x18\n \x01(\t\x12\x14\n\x0cinstallation\x18\x0b \x01(\t\"J\n\x1aRequestAttestationResponse\x12,\n\x07request\x18\x01 \x01(\x0b\x32\x1b.carbonport.wire.v1.Request\"\x83\x01\n\x17RequestThresholdRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x0f\n\x07purpose\x18\x02 \x01(\t\x12\n\n\x02\x63n\x18\x03 \x01(\t\x12\x14\n\x0cperiod_start\x18\x04 \x01(\t\x12\x12\n\nperiod_end\x18\x05 \x01(\t\x12\r\n\x05table\x18\x06 \x01(\t\"H\n\x18RequestThresholdResponse\x12,\n\x07request\x18\x01 \x01(\x0b\x32\x1b.carbonport.wire.v1.Request\"\'\n\x11GetRequestRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\"B\n\x12GetRequestResponse\x12,\n\x07request\x18\x01 \x01(\x0b\x32\x1b.carbonport.wire.v1.Request\"\x8b\x01\n\x07Request\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12/\n\x05state\x18\x02 \x01(\x0e\x32 .carbonport.wire.v1.RequestState\x12\x16\n\x0e\x61ttestation_id\x18\x03 \x01(\t\x12\x13\n\x0b\x64\x65\x63ision_id\x18\x04 \x01(\t\x12\x0e\n\x06reason\x18\x05 \x01(\t\"E\n\x17\x46\x65tchAttestationRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x16\n\x0e\x61ttestation_id\x18\x02 \x01(\t\"?\n\x18\x46\x65tchAttestationResponse\x12\x12\n\ndisclosure\x18\x01 \x01(\x0c\x12\x0f\n\x07receipt\x18\x02 \x01(\x0c*}\n\x0cRequestState\x12\x1d\n\x19REQUEST_STATE_UNSPECIFIED\x10\x00\x12\x19\n\x15REQUEST_STATE_PENDING\x10\x01\x12\x18\n\x14REQUEST_STATE_ISSUED\x10\x02\x12\x19\n\x15REQUEST_STATE_REFUSED\x10\x03\x32\xc1\x03\n\x0f\x45xchangeService\x12s\n\x12RequestAttestation\x12-.carbonport.wire.v1.RequestAttestationRequest\x1a..carbonport.wire.v1.RequestAttestationResponse\x12m\n\x10RequestThreshold\x12+.carbonport.wire.v1.RequestThresholdRequest\x1a,.carbonport.wire.v1.RequestThresholdResponse\x12[\n\nGetRequest\x12%.carbonport.wire.v1.GetRequestRequest\x1a&.carbonport.wire.v1.GetRequestResponse\x12m\n\x10\x46\x65tchAttestation\x12+.carbonport.wire.v1.FetchAttestationRequest\x1a,.carbonport.wire.v1.FetchAttestationResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'carbonport.wire.v1.exchange_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_REQUESTSTATE']._serialized_start=944
-  _globals['_REQUESTSTATE']._serialized_end=1069
+  _globals['_REQUESTSTATE']._serialized_start=966
+  _globals['_REQUESTSTATE']._serialized_end=1091
   _globals['_REQUESTATTESTATIONREQUEST']._serialized_start=58
-  _globals['_REQUESTATTESTATIONREQUEST']._serialized_end=271
-  _globals['_REQUESTATTESTATIONRESPONSE']._serialized_start=273
-  _globals['_REQUESTATTESTATIONRESPONSE']._serialized_end=347
-  _globals['_REQUESTTHRESHOLDREQUEST']._serialized_start=350
-  _globals['_REQUESTTHRESHOLDREQUEST']._serialized_end=481
-  _globals['_REQUESTTHRESHOLDRESPONSE']._serialized_start=483
-  _globals['_REQUESTTHRESHOLDRESPONSE']._serialized_end=555
-  _globals['_GETREQUESTREQUEST']._serialized_start=557
-  _globals['_GETREQUESTREQUEST']._serialized_end=596
-  _globals['_GETREQUESTRESPONSE']._serialized_start=598
-  _globals['_GETREQUESTRESPONSE']._serialized_end=664
-  _globals['_REQUEST']._serialized_start=667
-  _globals['_REQUEST']._serialized_end=806
-  _globals['_FETCHATTESTATIONREQUEST']._serialized_start=808
-  _globals['_FETCHATTESTATIONREQUEST']._serialized_end=877
-  _globals['_FETCHATTESTATIONRESPONSE']._serialized_start=879
-  _globals['_FETCHATTESTATIONRESPONSE']._serialized_end=942
-  _globals['_EXCHANGESERVICE']._serialized_start=1072
-  _globals['_EXCHANGESERVICE']._serialized_end=1521
+  _globals['_REQUESTATTESTATIONREQUEST']._serialized_end=293
+  _globals['_REQUESTATTESTATIONRESPONSE']._serialized_start=295
+  _globals['_REQUESTATTESTATIONRESPONSE']._serialized_end=369
+  _globals['_REQUESTTHRESHOLDREQUEST']._serialized_start=372
+  _globals['_REQUESTTHRESHOLDREQUEST']._serialized_end=503
+  _globals['_REQUESTTHRESHOLDRESPONSE']._serialized_start=505
+  _globals['_REQUESTTHRESHOLDRESPONSE']._serialized_end=577
+  _globals['_GETREQUESTREQUEST']._serialized_start=579
+  _globals['_GETREQUESTREQUEST']._serialized_end=618
+  _globals['_GETREQUESTRESPONSE']._serialized_start=620
+  _globals['_GETREQUESTRESPONSE']._serialized_end=686
+  _globals['_REQUEST']._serialized_start=689
+  _globals['_REQUEST']._serialized_end=828
+  _globals['_FETCHATTESTATIONREQUEST']._serialized_start=830
+  _globals['_FETCHATTESTATIONREQUEST']._serialized_end=899
+  _globals['_FETCHATTESTATIONRESPONSE']._serialized_start=901
+  _globals['_FETCHATTESTATIONRESPONSE']._serialized_end=964
+  _globals['_EXCHANGESERVICE']._serialized_start=1094
+  _globals['_EXCHANGESERVICE']._serialized_end=1543
 # @@protoc_insertion_point(module_scope)

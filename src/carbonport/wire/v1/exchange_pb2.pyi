@@ -58,6 +58,7 @@ class RequestAttestationRequest(_message.Message):
     ITEMS_FIELD_NUMBER: _builtins.int
     CONSIGNMENT_KEY_FIELD_NUMBER: _builtins.int
     FORM_FIELD_NUMBER: _builtins.int
+    INSTALLATION_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """16 bytes in lowercase hex, drawn by the client."""
     purpose: _builtins.str
@@ -79,6 +80,10 @@ class RequestAttestationRequest(_message.Message):
     """In which form the results are wanted: empty for values; `commitment` for the verifier's commitments to them, with
     what opens them sealed to the client.
     """
+    installation: _builtins.str
+    """Which of the exporter's installations made the good, where several do: its name, registration code or UN/LOCODE,
+    exactly as attestations show it. Empty where one installation alone makes it.
+    """
     @_builtins.property
     def items(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Items wanted beyond the minimal disclosure set; usually empty."""
@@ -96,10 +101,11 @@ class RequestAttestationRequest(_message.Message):
         items: _abc.Iterable[_builtins.str] | None = ...,
         consignment_key: _builtins.bytes = ...,
         form: _builtins.str = ...,
+        installation: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cn", b"cn", "consignment", b"consignment", "consignment_key", b"consignment_key", "form", b"form", "items", b"items", "net_mass_t", b"net_mass_t", "period_end", b"period_end", "period_start", b"period_start", "purpose", b"purpose", "request_id", b"request_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cn", b"cn", "consignment", b"consignment", "consignment_key", b"consignment_key", "form", b"form", "installation", b"installation", "items", b"items", "net_mass_t", b"net_mass_t", "period_end", b"period_end", "period_start", b"period_start", "purpose", b"purpose", "request_id", b"request_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
