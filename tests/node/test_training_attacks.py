@@ -32,7 +32,8 @@ from carbonport.node.training.contribution import (
 )
 from carbonport.node.training.membership import MEMBERSHIP, Membership
 from carbonport.node.training.parcel import pack, read_tokens, unpack
-from carbonport.node.training.session import SUMS_KEPT, TrainingSession, read_sums
+from carbonport.node.training.record_kinds import SUMS_KEPT
+from carbonport.node.training.session import TrainingSession, read_sums
 
 MEMBERS = 6
 

@@ -15,7 +15,8 @@ from carbonport.federated.training import Participants, train
 from carbonport.node.demo.aggregate_cast import CN_KEEPER, COORDINATOR, EU_KEEPER, AggregateStage
 from carbonport.node.identity.key_ring import KeyUse
 from carbonport.node.operations import run_operation
-from carbonport.node.training.session import MODEL_KEPT, TrainingSession
+from carbonport.node.training.record_kinds import MODEL_KEPT
+from carbonport.node.training.session import TrainingSession
 
 MEMBERS = 6
 

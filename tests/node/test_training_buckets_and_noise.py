@@ -35,9 +35,10 @@ from carbonport.node.plausibility.model_files import read_listed_model
 from carbonport.node.training.contribution import Place
 from carbonport.node.training.desk import TrainingDesk
 from carbonport.node.training.holder_desk import HolderDesk
-from carbonport.node.training.member_desk import VECTOR, MemberDesk
+from carbonport.node.training.member_desk import MemberDesk
 from carbonport.node.training.plan import Privacy, SignedPlan
-from carbonport.node.training.session import ENDING_KEPT, TrainingSession
+from carbonport.node.training.record_kinds import ENDING_KEPT, VECTOR
+from carbonport.node.training.session import TrainingSession
 
 MEMBERS = 21
 """Twenty for the quartiles of a recalculation, and one more."""

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from training_world import World, all_open, new_stage
+from training_world import LyingRelay, World, all_open, log_of, new_stage
 
 from carbonport.crypto.canonical import Json
 from carbonport.errors import Refused
@@ -26,8 +26,12 @@ from carbonport.node.federation.desk_door import open_desk
 from carbonport.node.federation.folder import link_files, member_files
 from carbonport.node.identity.key_ring import KeyUse
 from carbonport.node.operations import run_operation
-from carbonport.node.training.expired_keys import erase_expired_keys
-from carbonport.node.training.session import ENDING_KEPT, TrainingSession
+from carbonport.node.sessions.records import labels_of
+from carbonport.node.training.expired_secrets import erase_expired_secrets
+from carbonport.node.training.member_desk import CLAIMED
+from carbonport.node.training.record_kinds import CONTRIBUTED, ENDING_KEPT, VECTOR
+from carbonport.node.training.retelling import untold_sessions
+from carbonport.node.training.session import TrainingSession
 
 MEMBERS, MONTHS = 5, 10
 
@@ -47,9 +51,13 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> AggregateStage:
 
 
 @contextmanager
-def carrying(relay: Path, desks: Mapping[str, DeskSocket]) -> Iterator[None]:
-    """A carrier that brings letters from the coordinator's socket to the members', as Flower's processes do."""
-    over = threading.Event()
+def carrying(relay: Path, desks: Mapping[str, DeskSocket]) -> Iterator[list[str]]:
+    """A carrier that brings letters from the coordinator's socket to the members', as Flower's processes do.
+
+    Of each kind of letter the first exchange is lost with the SuperLink: everybody has answered, and nothing comes
+    back. Another carrier is there at once and is handed what is open. Gives the kinds that were lost.
+    """
+    over, lost = threading.Event(), list[str]()
 
     def carry() -> None:
         while not over.is_set():
@@ -60,13 +68,17 @@ def carrying(relay: Path, desks: Mapping[str, DeskSocket]) -> Iterator[None]:
                 continue
             with socket:
                 for one in socket.exchanges():
-                    socket.hand_back(
-                        {name: desks[name].answer(one.kind, letter) for name, letter in one.letters.items()}
-                    )
+                    answers = {
+                        name: desks[name].answer(one.kind, letter) for name, letter in one.letters.items()
+                    }
+                    if one.kind not in lost:
+                        lost.append(one.kind)
+                        break
+                    socket.hand_back(answers)
 
     thread = threading.Thread(target=carry, daemon=True)
     thread.start()
-    yield
+    yield lost
     over.set()
     thread.join(10)
 
@@ -90,13 +102,19 @@ def test_a_plan_file_becomes_a_signed_model_once_persons_have_approved(
                 name: DeskSocket(member_files(stage.folder / world.parts[name].key).desk)
                 for name in (*world.members, *world.holders)
             }
-            stack.enter_context(carrying(link_files(stage.folder / COORDINATOR.key).relay, desks))
-            await _from_plan_to_model(world, tmp_path)
+            lost = stack.enter_context(carrying(link_files(stage.folder / COORDINATOR.key).relay, desks))
+            exchanges = await _from_plan_to_model(world, tmp_path)
+            assert lost == ["plan", "vote", "begin", "question", "shares", "model"]
+            for name in world.members:
+                log = await log_of(world, name, tmp_path)
+                crossed = [entry for entry in log["entries"] if entry["type"] == "crossing"]
+                assert len(crossed) == exchanges, "each contribution left once"
 
     asyncio.run(play())
 
 
-async def _from_plan_to_model(world: World, folder: Path) -> None:
+async def _from_plan_to_model(world: World, folder: Path) -> int:
+    """Gives how many exchanges it took."""
     coordinator = world.nodes[COORDINATOR.id]
     file, out = folder / "plan.toml", folder / "made.model"
     file.write_text(plan_text(world.stage))
@@ -131,6 +149,7 @@ async def _from_plan_to_model(world: World, folder: Path) -> None:
     jwk = coordinator.participant.signing_key(KeyUse.SEAL).public_jwk
     assert verify_model(out.read_text(), jwk).card.rows == MEMBERS * MONTHS
     assert secrets(world) == []
+    return int(state["exchanges"])
 
 
 def secrets(world: World) -> list[Path]:
@@ -170,14 +189,15 @@ def test_an_ending_that_was_not_heard_is_told_again_after_a_restart(stage: Aggre
             assert (state["phase"], state["unanswered"]) == ("ended", [holder])
             assert [path.parts[-3] for path in secrets(world)] == [world.parts[holder].key]
             await world.restart(COORDINATOR.id)
-            relay.asked, relay.missing = [], ""
-            state = await world.run(session, relay)
-            assert (state["phase"], state["reason"], state["unanswered"]) == (
-                "ended",
-                "training-given-up",
-                [],
-            )
-            assert relay.asked == [("end", holder)], "the others have heard of it"
+            coordinator = world.nodes[COORDINATOR.id]
+            assert untold_sessions(coordinator) == [session]
+            desks = {holder: DeskSocket(member_files(stage.folder / world.parts[holder].key).desk)}
+            with carrying(link_files(stage.folder / COORDINATOR.key).relay, desks) as lost:
+                # As serving nodes do it, when they start.
+                async with open_desk(world.nodes[holder]), open_desk(coordinator):
+                    while untold_sessions(coordinator):
+                        await asyncio.sleep(0.01)
+            assert lost == ["end"], "the first time on the way; the others have heard of it"
             assert TrainingSession(world.nodes[holder], session).find(ENDING_KEPT) is not None
             assert secrets(world) == []
             relay.asked = []
@@ -187,25 +207,39 @@ def test_an_ending_that_was_not_heard_is_told_again_after_a_restart(stage: Aggre
     asyncio.run(play())
 
 
-def test_keys_of_a_holder_that_hears_nothing_go_when_the_plan_expires(stage: AggregateStage) -> None:
+def test_keys_and_integers_of_who_hears_nothing_go_when_the_plan_expires(stage: AggregateStage) -> None:
     async def play() -> None:
         async with all_open(stage) as world:
-            for owner in world.owners.values():
-                owner.refuses = "training-awaits-approval"
             session = await world.begin()
-            await world.run(session)
-            holders = [world.nodes[name].participant for name in world.holders]
-            assert [erase_expired_keys(holder) for holder in holders] == [[], [], []]
-            assert len(secrets(world)) == len(holders)
+            # Holders' answers never arrive, so that everybody has what is secret until the end of the plan.
+            relay = LyingRelay(world, replies=lambda kind, _, reply: b"lost" if kind == "shares" else reply)
+            await world.run(session, relay)
+            member, holder = world.members[0], world.holders[0]
+            everybody = (*world.members, *world.holders)
+            vector = TrainingSession(world.nodes[member], session).find(f"{VECTOR}:0")
+            assert vector is not None
+            assert len(secrets(world)) == len(world.holders)
+            for name in everybody:
+                assert erase_expired_secrets(world.nodes[name].participant) == []
             world.later_s = 3601
-            for name in world.holders:
+            for name in everybody:
                 await world.restart(name)
-            # As a serving node does it, when it starts.
-            async with open_desk(world.nodes[world.holders[0]]):
-                while len(secrets(world)) == len(holders):
+            # As serving nodes do it, when they start.
+            async with open_desk(world.nodes[holder]), open_desk(world.nodes[member]):
+                while len(secrets(world)) == len(world.holders) or kept(world, member, session):
                     await asyncio.sleep(0.01)
-            holders = [world.nodes[name].participant for name in world.holders]
-            assert [erase_expired_keys(holder) for holder in holders] == [[], [session], [session]]
+            for name in everybody:
+                erased = erase_expired_secrets(world.nodes[name].participant)
+                assert erased == ([] if name in (member, holder) else [session])
+                assert not kept(world, name, session)
             assert secrets(world) == []
+            assert TrainingSession(world.nodes[member], session).find(CLAIMED) is not None, (
+                "what was given stays so"
+            )
 
     asyncio.run(play())
+
+
+def kept(world: World, name: str, session: str) -> frozenset[tuple[str, str]]:
+    with world.nodes[name].participant.store.reading() as connection:
+        return labels_of(connection, session, [VECTOR, CONTRIBUTED])

@@ -9,7 +9,8 @@ from carbonport.federated.relay import Desk
 from carbonport.node.federation.folder import member_files
 from carbonport.node.identity.names import Role
 from carbonport.node.open_node import OpenNode
-from carbonport.node.training.expired_keys import keep_erasing
+from carbonport.node.training.expired_secrets import keep_erasing
+from carbonport.node.training.retelling import keep_telling
 
 
 class _LateDesk:
@@ -41,17 +42,21 @@ def _training_desk(node: OpenNode) -> Desk:
 
 @contextlib.asynccontextmanager
 async def open_desk(node: OpenNode) -> AsyncIterator[None]:
-    """Answer letters while the context is open, and erase keys of plans that expire, on a node that can be named in a
-    plan; nothing on others."""
-    if not {Role.EXPORTER, Role.KEY_HOLDER} & set(node.participant.config.roles):
+    """Answer letters while the context is open, and erase secrets of plans that expire, on a node that can be named in
+    a plan; tell who has not heard of it how a training ended, on a coordinator's; nothing on others."""
+    roles = set(node.participant.config.roles)
+    async with contextlib.AsyncExitStack() as stack:
+        if {Role.EXPORTER, Role.KEY_HOLDER} & roles:
+            path = member_files(node.participant.home).desk
+            server = await serve_desk(path, _LateDesk(node))
+            stack.callback(path.unlink, missing_ok=True)
+            stack.callback(server.close)
+            stack.push_async_callback(_ended, asyncio.create_task(keep_erasing(node.participant)))
+        if Role.COORDINATOR in roles:
+            stack.push_async_callback(_ended, asyncio.create_task(keep_telling(node)))
         yield
-        return
-    path = member_files(node.participant.home).desk
-    server = await serve_desk(path, _LateDesk(node))
-    erasing = asyncio.create_task(keep_erasing(node.participant))
-    try:
-        yield
-    finally:
-        erasing.cancel()
-        server.close()
-        path.unlink(missing_ok=True)
+
+
+async def _ended(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.wait([task])

@@ -73,10 +73,10 @@ def labels_of(connection: Connection, session: str, kinds: Collection[str]) -> f
 
 
 def sessions_with(connection: Connection, kind: str) -> list[str]:
-    """Sessions that have a record of this kind, the oldest first."""
+    """Sessions that have a record of this kind or of an attempt of it, the oldest first."""
     rows = connection.execute(
         select(records.c.session, records.c.kept_at)
-        .where(records.c.kind == kind)
+        .where(_of_kind(kind))
         .order_by(records.c.kept_at, records.c.session)
     )
     return list(dict.fromkeys(row.session for row in rows))

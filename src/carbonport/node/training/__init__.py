@@ -12,6 +12,10 @@ contribution, answers what members and holders sign in an exchange
 ending                a training that ends without a model
 exchange_record       what the logs of all parties say of an exchange
 parcel                documents and byte strings as one letter
+expired_secrets       keys and integers that must not outlive their plan
+retelling             endings and models that not everybody has heard of
+refusals              what a node refused, on its record
+record_kinds          kinds of records that several steps know
 session               what all know alike of one training: plan, membership, and its course so far
 desk                  the door of a node: letters to member_desk or holder_desk, as the plan names it
 coordinator           the coordinator's half: gathering, exchanges, and the model

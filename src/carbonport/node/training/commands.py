@@ -1,9 +1,11 @@
 """What a coordinator's operator can have the node do in trainings: begin one from a plan file, take it further, end it.
 
 Letters travel through the node's relay socket, for which `carbonport federate serve` has a carrier. A run takes a
-training as far as it goes now and may be ended at any time; the next goes on from there.
+training as far as it goes now and may be ended at any time; the next goes on from there. What is over and not everybody
+has heard of is told again by the node itself (`retelling`), which makes way for a run.
 """
 
+import asyncio
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
@@ -23,7 +25,10 @@ NONCE_BYTES: Final = 32
 """Length of the random bytes that name a session."""
 
 _running: set[Path] = set()
-"""Homes whose relay is open in this process."""
+"""Homes whose relay is open in this process for an operator's run."""
+
+_telling: dict[Path, asyncio.Task[Json]] = {}
+"""Homes whose relay is open for what is told again."""
 
 
 async def plan(node: OpenNode, arguments: Mapping[str, Json]) -> Json:
@@ -49,8 +54,6 @@ async def plan(node: OpenNode, arguments: Mapping[str, Json]) -> Json:
 async def run(node: OpenNode, arguments: Mapping[str, Json]) -> Json:
     """Take a training as far as it goes now; with `out`, write its model file once there is one."""
     require_extra()
-    from carbonport.node.training.coordinator import TrainingCoordinator
-
     participant = node.participant
     participant.require_role(Role.COORDINATOR)
     home = participant.home.resolve()
@@ -63,14 +66,42 @@ async def run(node: OpenNode, arguments: Mapping[str, Json]) -> Json:
         )
     _running.add(home)
     try:
-        async with RelaySocket(link_files(home).relay) as relay:
-            training = TrainingCoordinator(node, str(arguments["session"]), relay)
-            if arguments.get("give_up"):
-                status = await training.give_up()
-            else:
-                status = await training.run(without_absent=bool(arguments.get("without_absent")))
+        telling = _telling.get(home)
+        if telling is not None:
+            telling.cancel()
+            await asyncio.wait([telling])
+        return await _carried(node, arguments)
     finally:
         _running.discard(home)
+
+
+async def tell_again(node: OpenNode, session: str) -> None:
+    """Tell a training's end to who has not heard of it, unless an operator's run is there or comes; a
+    `CarbonportError` when nothing carries it."""
+    home = node.participant.home.resolve()
+    if home in _running or home in _telling:
+        return
+    _telling[home] = task = asyncio.create_task(_carried(node, {"session": session}))
+    try:
+        await asyncio.wait([task])
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+        del _telling[home]
+    if not task.cancelled():
+        task.result()
+
+
+async def _carried(node: OpenNode, arguments: Mapping[str, Json]) -> Json:
+    """One run over the node's relay socket."""
+    from carbonport.node.training.coordinator import TrainingCoordinator
+
+    async with RelaySocket(link_files(node.participant.home.resolve()).relay) as relay:
+        training = TrainingCoordinator(node, str(arguments["session"]), relay)
+        if arguments.get("give_up"):
+            status = await training.give_up()
+        else:
+            status = await training.run(without_absent=bool(arguments.get("without_absent")))
     model, out = training.model(), str(arguments.get("out") or "")
     if model is not None and out:
         write_public(Path(out), model)

@@ -24,16 +24,8 @@ from carbonport.node.training.gathering import MEMBERSHIP_KEPT, Gathering
 from carbonport.node.training.membership import MEMBERSHIP
 from carbonport.node.training.model_file import Issue, sign_models
 from carbonport.node.training.plan import PLAN, SignedPlan, TrainingPlan
-from carbonport.node.training.session import (
-    BEGUN_KEPT,
-    ENDING_KEPT,
-    MODEL_KEPT,
-    TrainingSession,
-    check_plan_parties,
-)
-
-DELIVERED = "training-delivered"
-"""Kind of records: who has the model, or has heard of the ending."""
+from carbonport.node.training.record_kinds import BEGUN_KEPT, DELIVERED, ENDING_KEPT, MODEL_KEPT
+from carbonport.node.training.session import TrainingSession, check_plan_parties
 
 GIVEN_UP = "training-given-up"
 """The reason of a training that its coordinator ended."""

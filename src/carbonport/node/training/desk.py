@@ -26,8 +26,9 @@ from carbonport.node.training.model_file import check_models
 from carbonport.node.training.parcel import pack, unpack
 from carbonport.node.training.permission import Permission
 from carbonport.node.training.plan import MAX_PLAN_BYTES, PLAN, SignedPlan, plan_malformed
+from carbonport.node.training.record_kinds import MODEL_KEPT, PLAN_KEPT
 from carbonport.node.training.refusals import log_refusal
-from carbonport.node.training.session import MODEL_KEPT, PLAN_KEPT, TrainingSession, check_plan_parties
+from carbonport.node.training.session import TrainingSession, check_plan_parties
 
 KINDS = frozenset({"plan", "vote", "open", "begin", "question", "follow", "shares", "model", "end"})
 """Kinds of letters."""

@@ -18,10 +18,10 @@ from carbonport.node.training.correspondence import (
     wrong_reply,
 )
 from carbonport.node.training.gathering import VOTED
-from carbonport.node.training.member_desk import CONTRIBUTED
 from carbonport.node.training.parcel import pack, unpack
 from carbonport.node.training.plan import SignedPlan
-from carbonport.node.training.session import SUMS_KEPT, sums_bytes
+from carbonport.node.training.record_kinds import CONTRIBUTED, SUMS_KEPT
+from carbonport.node.training.session import sums_bytes
 
 RELEASED, FAILED = "training-released", "training-failed"
 """Kinds of records: released answers, by exchange, and failed attempts of one."""

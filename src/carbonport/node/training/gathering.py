@@ -16,7 +16,7 @@ from carbonport.node.training.correspondence import (
 from carbonport.node.training.joining import ACCEPTANCE, HOLDER_KEY, MAX_JOINING_BYTES
 from carbonport.node.training.membership import MEMBERSHIP, Membership, SignedMembership
 from carbonport.node.training.plan import SignedPlan
-from carbonport.node.training.session import BEGUN_KEPT
+from carbonport.node.training.record_kinds import BEGUN_KEPT
 from carbonport.node.training.votes import OPENING, VOTE, endorsed
 
 ACCEPTED, KEY, MEMBERSHIP_KEPT, VOTED, OPENED = (

@@ -28,12 +28,12 @@ from carbonport.node.training.joining import ACCEPTANCE, Acceptance
 from carbonport.node.training.parcel import pack
 from carbonport.node.training.permission import Claim, Permission, Permit
 from carbonport.node.training.plan import SignedPlan
+from carbonport.node.training.record_kinds import CONTRIBUTED, VECTOR
 from carbonport.node.training.session import TrainingSession, out_of_order
 
 ACCEPTED = "training-accepted"
-CONTRIBUTED, VECTOR = "training-contribution", "training-vector"
 CLAIMED = "training-claimed"
-"""Kinds of records: the acceptance; what crossed and the integers in it, by exchange; the hash of the rows."""
+"""Kinds of records: the acceptance, and the hash of the rows."""
 
 
 class MemberDesk:

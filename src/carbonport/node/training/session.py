@@ -34,14 +34,18 @@ from carbonport.node.training.joining import HOLDER_KEY, MAX_JOINING_BYTES
 from carbonport.node.training.membership import MEMBERSHIP, SignedMembership, check_membership
 from carbonport.node.training.parcel import read_tokens, unpack
 from carbonport.node.training.plan import MAX_RETRIES, PLAN, SignedPlan, plan_malformed
+from carbonport.node.training.record_kinds import (
+    BEGUN_KEPT,
+    COORDINATOR_KEPT,
+    ENDING_KEPT,
+    MODEL_KEPT,
+    PLAN_KEPT,
+    SUMS_KEPT,
+)
 from carbonport.node.training.votes import MAX_VOTE_BYTES, buckets, endorsed
 
 PURPOSE = b"federated training"
 """The purpose of every entry of a training."""
-
-PLAN_KEPT, COORDINATOR_KEPT, BEGUN_KEPT = "training-plan", "training-coordinator", "training-begun"
-SUMS_KEPT, MODEL_KEPT, ENDING_KEPT = "training-sums", "training-model", "training-ending"
-"""Kinds of records."""
 
 
 @dataclass(frozen=True)
