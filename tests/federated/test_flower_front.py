@@ -15,6 +15,8 @@ from carbonport.federated.flower.tls import ServerCertificate, member_key, servi
 NOW = 1_790_000_000
 LISTED, UNLISTED = member_key()[1], member_key()[1]
 PULL = "/v1/fleet/pull-messages"
+LEAVES = b"leaves"
+"""The body of a request whose sender does not wait for the answer."""
 
 
 class Upstream:
@@ -56,21 +58,33 @@ Contexts = tuple[ssl.SSLContext, ssl.SSLContext]
 Sent = Callable[[bytes], Awaitable[bytes]]
 
 
-def with_front(certificates: Contexts, talk: Callable[[Sent], Awaitable[None]]) -> list[bytes]:
-    """Run `talk` against a front; what reached the SuperLink behind it."""
-    upstream = Upstream()
+def with_front(
+    certificates: Contexts,
+    talk: Callable[[Sent], Awaitable[None]],
+    upstream: Upstream | None = None,
+    ring: list[Callable[[], None]] | None = None,
+) -> list[bytes]:
+    """Run `talk` against a front; what reached the SuperLink behind it. `ring` is filled with what tells the front that
+    letters are there."""
+    upstream = upstream or Upstream()
 
     async def run() -> None:
         server, client = certificates
         behind = await asyncio.start_server(upstream.serve, "127.0.0.1", 0, ssl=server)
         front = Front(f"127.0.0.1:{behind.sockets[0].getsockname()[1]}", client, lambda: {LISTED})
         port = await front.start("127.0.0.1", 0, server)
+        if ring is not None:
+            ring.append(front.letters_are_there)
 
         async def send(data: bytes) -> bytes:
             """Everything that comes back until the front closes, or the first answer."""
             reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=client)
             writer.write(data)
             received = b""
+            if data.endswith(LEAVES):
+                await asyncio.sleep(0.1)
+                writer.close()
+                return received
             while more := await asyncio.wait_for(reader.read(65536), 5):
                 received += more
                 if received.endswith(b"answer"):
@@ -214,3 +228,43 @@ def test_who_is_slow_or_one_too_many_is_dropped(
         assert await send(request()) == b""
 
     assert with_front(certificates, slow) == []
+
+
+def test_a_second_question_for_letters_waits_until_there_may_be_one(certificates: Contexts) -> None:
+    upstream, rings = Upstream(), list[Callable[[], None]]()
+
+    async def talk(send: Sent) -> None:
+        (ring,) = rings
+        assert status(await send(request())) == 200
+        held = asyncio.ensure_future(send(request()))
+        # Others are not held, nor is another question.
+        assert status(await send(request("/v1/fleet/push-messages"))) == 200
+        await asyncio.sleep(0.1)
+        assert (held.done(), len(upstream.requests)) == (False, 2)
+        ring()
+        assert status(await held) == 200
+        # Rung between two questions: the next is answered at once.
+        ring()
+        assert status(await send(request())) == 200
+
+    assert len(with_front(certificates, talk, upstream, rings)) == 4
+
+
+def test_a_question_for_letters_is_not_held_for_ever_nor_asked_for_one_who_left(
+    certificates: Contexts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rings = list[Callable[[], None]]()
+
+    async def talk(send: Sent) -> None:
+        (ring,) = rings
+        await send(request())
+        await send(request(body=LEAVES))
+        await asyncio.sleep(0.1)
+        ring()
+        await asyncio.sleep(0.1)
+        monkeypatch.setattr(front_module, "HOLD_S", 0.1)
+        for _ in range(2):
+            assert status(await send(request(body=b"stays"))) == 200
+
+    reached = with_front(certificates, talk, None, rings)
+    assert [body.partition(b"\r\n\r\n")[2] for body in reached] == [b"body", b"stays", b"stays"]

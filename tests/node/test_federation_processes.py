@@ -16,6 +16,7 @@ from carbonport.errors import CarbonportError, Malformed, Refused, Unavailable
 from carbonport.federated import relay
 from carbonport.federated.flower.adapter import Link, TaskType, acquired_tasks
 from carbonport.federated.flower.apps import Exchange, carry
+from carbonport.federated.flower.bell import ring
 from carbonport.federated.flower.bundle import app_bundle
 from carbonport.federated.flower.members import MemberKeys
 from carbonport.federated.flower.processes import flower_environment
@@ -78,7 +79,7 @@ def test_an_app_that_is_not_listed_is_refused_by_everyone_and_the_next_training_
     link.start_run(other, "0" * 64)
     tokens = acquired_tasks(link.address, TaskType.SERVER_APP, link.secret, link.root_certificates)
     token = next(token for token in tokens if token is not None)
-    with link.server_task(token, max_objects=9) as task:
+    with link.server_task(token, max_objects=9, sent=lambda: ring(files.bell)) as task:
         handed |= carry(
             task.grid, Exchange("question", dict.fromkeys(numbers, b"x"), 30, handed.update), numbers.get
         )

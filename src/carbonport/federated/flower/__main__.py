@@ -1,7 +1,7 @@
 """`python -m carbonport.federated.flower PROCESS ...`: the processes of Flower and ours, as a node starts them.
 
     superlink ARGUMENTS...       Flower's SuperLink
-    supernode ARGUMENTS...       Flower's SuperNode, waiting less
+    supernode ARGUMENTS...       Flower's SuperNode, which rings for its executor instead of letting it ask
     participant ARGUMENTS...     our executor beside a SuperNode
     carrier ARGUMENTS...         our executor beside a SuperLink
 
@@ -38,7 +38,8 @@ def main() -> None:
     elif name == "supernode":
         from carbonport.federated.flower.adapter import run_supernode
 
-        run_supernode(arguments)
+        bell = arguments.index("--bell")
+        run_supernode([*arguments[:bell], *arguments[bell + 2 :]], Path(arguments[bell + 1]))
     elif name == "participant":
         _log_ours()
         _participant(arguments)
@@ -70,14 +71,17 @@ def _end_with_input() -> None:
 
 
 def _participant(arguments: list[str]) -> None:
+    from carbonport.federated.flower.bell import Bell
     from carbonport.federated.flower.participant import answer_tasks
 
     parser = argparse.ArgumentParser()
     parser.add_argument("--runtime", required=True)
     parser.add_argument("--secret-file", type=Path, required=True)
     parser.add_argument("--desk", type=Path, required=True)
+    parser.add_argument("--bell", type=Path, required=True)
     given = parser.parse_args(arguments)
-    answer_tasks(given.runtime, given.secret_file.read_bytes(), given.desk)
+    with Bell(given.bell) as bell:
+        answer_tasks(given.runtime, given.secret_file.read_bytes(), given.desk, bell)
 
 
 def _carrier(arguments: list[str]) -> None:
@@ -91,9 +95,10 @@ def _carrier(arguments: list[str]) -> None:
     parser.add_argument("--secret-file", type=Path, required=True)
     parser.add_argument("--members", type=Path, required=True)
     parser.add_argument("--relay", type=Path, required=True)
+    parser.add_argument("--bell", type=Path, required=True)
     given = parser.parse_args(arguments)
     link = Link(given.link, given.certificate.read_bytes(), given.secret_file.read_bytes())
-    carry_trainings(link, given.relay, MemberKeys(given.members))
+    carry_trainings(link, given.relay, MemberKeys(given.members), given.bell)
 
 
 if __name__ == "__main__":

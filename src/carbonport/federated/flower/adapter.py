@@ -9,9 +9,10 @@ exception, and wait in steps of three seconds.
 
 import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Final
 
 from flwr.app import Context, Error, Message, RecordDict
@@ -53,6 +54,8 @@ from flwr.supercore.runtime import RuntimeHttpClient
 from flwr.supercore.task_identity import TaskIdentity
 from flwr.superlink.grid import HttpGrid
 from flwr.supernode.runtime import run_clientapp as client_task
+
+from carbonport.federated.flower.bell import ring
 
 FLOWER_VERSION: Final = "1.41.0"
 """The version whose private parts these are."""
@@ -206,10 +209,17 @@ class Link:
         return int(answer.run_id)
 
     @contextmanager
-    def server_task(self, token: str, *, max_objects: int) -> Iterator["ServerTask"]:
-        """The ServerApp's task behind a token; it ends well when the block does, and with a failure otherwise."""
+    def server_task(
+        self, token: str, *, max_objects: int, sent: Callable[[], None] = lambda: None
+    ) -> Iterator["ServerTask"]:
+        """The ServerApp's task behind a token; it ends well when the block does, and with a failure otherwise. `sent`
+        is called when letters are there for SuperNodes."""
         grid = LetterGrid(
-            self.address, root_certificates=self.root_certificates, token=token, max_objects=max_objects
+            self.address,
+            root_certificates=self.root_certificates,
+            token=token,
+            max_objects=max_objects,
+            sent=sent,
         )
         client = grid.runtime_client
         heartbeat = HeartbeatSender(make_task_heartbeat_fn_http(client))
@@ -242,10 +252,18 @@ class LetterGrid(HttpGrid):
     Flower's own reads all replies in one go and raises at the first that is damaged.
     """
 
-    def __init__(self, address: str, *, root_certificates: bytes, token: str, max_objects: int) -> None:
+    def __init__(
+        self,
+        address: str,
+        *,
+        root_certificates: bytes,
+        token: str,
+        max_objects: int,
+        sent: Callable[[], None],
+    ) -> None:
         """A reply of more than `max_objects` objects is not fetched."""
         super().__init__(address, insecure=False, root_certificates=root_certificates, token=token)
-        self._max_objects = max_objects
+        self._max_objects, self._sent = max_objects, sent
         self._retry_invoker.max_time = RETRY_SECONDS
 
     @property
@@ -256,6 +274,12 @@ class LetterGrid(HttpGrid):
     def try_once(self) -> None:
         """Repeat no call from now on."""
         self._retry_invoker.max_tries = 1
+
+    def push_messages(self, messages: Iterable[Message]) -> Iterable[str]:
+        """See `Grid`; then `sent` is called."""
+        identities = list(super().push_messages(messages))
+        self._sent()
+        return identities
 
     def pull_messages(self, message_ids: Iterable[str]) -> Iterable[Message]:
         """The replies that are there. What is no message comes as an error of Flower's."""
@@ -301,27 +325,28 @@ def _unreadable(asked: str) -> Message:
 # --- Flower's own processes ------------------------------------------------------------------------------------------
 
 
-class _ShorterWaits:
+class _WaitsWithBells:
     """Stands for the `time` module in the SuperNode's loop, which waits 3 s when it had no message and 0.5 s for the
-    answer to one: with two such waits in every exchange a training would mostly sleep."""
+    answer to one: with two such waits in every exchange a training would mostly sleep.
 
-    WHILE_TRAINING_S: Final = 0.2
+    No message is no reason to wait when the front has held the question for one; and whoever waits for an answer has
+    laid a message down, which the executor is told.
+    """
+
     FOR_AN_ANSWER_S: Final = 0.02
-    TRAINING_LASTS_S: Final = 60.0
+    HELD_S: Final = 1.0
 
-    def __init__(self) -> None:
-        self._last_message = float("-inf")
+    def __init__(self, bell: Path) -> None:
+        self._bell, self._waited = bell, time.monotonic()
 
     def sleep(self, seconds: float) -> None:
-        """Wait shortly for an answer, or while there was a message a minute ago; as long as Flower would otherwise."""
-        now = time.monotonic()
+        """Wait shortly for an answer, and for a message as long as Flower would unless the front did."""
         if seconds < IDLE_STEP_S:
-            self._last_message = now
+            ring(self._bell)
             time.sleep(self.FOR_AN_ANSWER_S)
-        elif now - self._last_message < self.TRAINING_LASTS_S:
-            time.sleep(self.WHILE_TRAINING_S)
-        else:
+        elif time.monotonic() - self._waited < self.HELD_S:
             time.sleep(seconds)
+        self._waited = time.monotonic()
 
 
 def run_superlink(arguments: Sequence[str]) -> None:
@@ -332,12 +357,12 @@ def run_superlink(arguments: Sequence[str]) -> None:
     flower_superlink()
 
 
-def run_supernode(arguments: Sequence[str]) -> None:
-    """Be Flower's SuperNode, with shorter waits."""
+def run_supernode(arguments: Sequence[str], bell: Path) -> None:
+    """Be Flower's SuperNode; `bell` is its executor's."""
     from flwr.supernode import start_client_internal
     from flwr.supernode.cli.flower_supernode import flower_supernode
 
-    vars(start_client_internal)["time"] = _ShorterWaits()
+    vars(start_client_internal)["time"] = _WaitsWithBells(bell)
     sys.argv = ["flower-supernode", *arguments]
     flower_supernode()
 

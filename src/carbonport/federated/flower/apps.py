@@ -30,7 +30,7 @@ from carbonport.federated.flower.messages import (
 from carbonport.federated.relay import BAD_REPLY, DEFECT, NO_REPLY, UNLISTED_APP, Reply
 
 FIRST_WAIT_S: Final = 0.001
-LONGEST_WAIT_S: Final = 0.25
+LONGEST_WAIT_S: Final = 0.1
 """Waits between looking for replies; each is twice the last."""
 
 RETURN_S: Final = 20.0

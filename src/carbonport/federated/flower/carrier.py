@@ -16,6 +16,7 @@ from typing import Final
 
 from carbonport.federated.flower.adapter import Link, TaskType, acquired_tasks
 from carbonport.federated.flower.apps import Exchange, server_app
+from carbonport.federated.flower.bell import ring
 from carbonport.federated.flower.bundle import APP_HASH, app_bundle
 from carbonport.federated.flower.members import MemberKeys
 from carbonport.federated.flower.messages import MAX_OBJECTS
@@ -32,8 +33,8 @@ TASK_LOOKS: Final = 200
 """Looks for the task of a run that was just started, and the wait between them."""
 
 
-def carry_trainings(link: Link, relay: Path, members: MemberKeys) -> None:
-    """Carry one training after another, until the process is told to end."""
+def carry_trainings(link: Link, relay: Path, members: MemberKeys, bell: Path) -> None:
+    """Carry one training after another, until the process is told to end. `bell` is the front's."""
     registered = Registered(link, members)
     registered.look()
     threading.Thread(target=registered.follow, daemon=True).start()
@@ -44,7 +45,7 @@ def carry_trainings(link: Link, relay: Path, members: MemberKeys) -> None:
             time.sleep(LOOK_S)
             continue
         with socket:
-            carry_training(link, socket, registered.number_of)
+            carry_training(link, socket, registered.number_of, bell)
 
 
 class Registered:
@@ -78,7 +79,9 @@ class Registered:
                 logger.warning("members could not be registered: %s", type(error).__name__)
 
 
-def carry_training(link: Link, socket: CarrierSocket, number_of: Callable[[str], int | None]) -> None:
+def carry_training(
+    link: Link, socket: CarrierSocket, number_of: Callable[[str], int | None], bell: Path
+) -> None:
     """One run for one training: from the first exchange that the node hands out to the end it tells."""
 
     def exchanges() -> Iterator[Exchange]:
@@ -87,7 +90,7 @@ def carry_training(link: Link, socket: CarrierSocket, number_of: Callable[[str],
 
     run_id = link.start_run(app_bundle(), APP_HASH)
     for token in _tokens(link):
-        with link.server_task(token, max_objects=MAX_OBJECTS) as task:
+        with link.server_task(token, max_objects=MAX_OBJECTS, sent=lambda: ring(bell)) as task:
             if task.run_id == run_id:
                 server_app(exchanges(), number_of)(task.grid, task.context)
                 return

@@ -5,7 +5,8 @@ reaches them can run code on every ordinary SuperNode. So it listens on loopback
 It takes a whole request, looks at it, and writes one of its own to the SuperLink: nothing is passed through, so nothing
 that two parsers read differently can mean two things. Passed is exactly a POST of protobuf with a stated length to one
 of ten paths, compared byte for byte, with the key of an enrolled member in its header; the SuperLink checks the
-signature. Everything else is answered here. Nothing here imports Flower.
+signature. Everything else is answered here. A question for letters is kept a while when there are none, so that nobody
+has to ask often. Nothing here imports Flower.
 """
 
 import asyncio
@@ -68,6 +69,12 @@ MAX_REQUEST_BYTES: Final = 2 << 20
 MAX_ANSWER_BYTES: Final = 11 << 20
 """Flower's largest bundle (10 MB); ours has a kilobyte, and a part of a letter 1 MB."""
 
+PULL_MESSAGES: Final = b"/v1/fleet/pull-messages"
+"""The route by which a SuperNode asks for a letter, again and again."""
+
+HOLD_S: Final = 5.0
+"""How long it waits here when there is none; a SuperNode waits 30 s for an answer, its signature holds 300 s."""
+
 MAX_CONNECTIONS: Final = 1024
 """A member's SuperNode has two or three."""
 
@@ -114,6 +121,8 @@ class Front:
         )
         self._server: asyncio.Server | None = None
         self._connections: set[asyncio.Task[None]] = set()
+        self._asked: set[bytes] = set()
+        self._rung = asyncio.Event()
 
     async def start(self, host: str, port: int, tls: ssl.SSLContext) -> int:
         """Listen; the port is given, which matters when 0 was asked for."""
@@ -132,6 +141,12 @@ class Front:
         await asyncio.gather(*self._connections, return_exceptions=True)
         await self._client.aclose()
 
+    def letters_are_there(self) -> None:
+        """Let everybody who waits for a letter ask the SuperLink."""
+        self._asked.clear()
+        rung, self._rung = self._rung, asyncio.Event()
+        rung.set()
+
     async def _take(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None, "called by the server in a task"
@@ -139,8 +154,8 @@ class Front:
         try:
             if len(self._connections) <= MAX_CONNECTIONS:
                 await self._serve(reader, writer)
-        except (OSError, TimeoutError, asyncio.IncompleteReadError):
-            pass  # the peer left, or took too long
+        except (OSError, TimeoutError, asyncio.IncompleteReadError, asyncio.CancelledError):
+            pass  # the peer left, or took too long; or the front stops
         finally:
             self._connections.discard(task)
             writer.close()
@@ -157,6 +172,9 @@ class Front:
                 connection.receive_data(first)
                 async with asyncio.timeout(REQUEST_S):
                     request, body = await _whole_request(connection, reader)
+                key = self._member(request)
+                if request.target == PULL_MESSAGES:
+                    await self._hold(key, reader)
                 answer = await self._forward(request, body)
             except _Refused as refused:
                 answer = refused.answer
@@ -168,10 +186,26 @@ class Front:
                 return
             connection.start_next_cycle()
 
+    def _member(self, request: h11.Request) -> bytes:
+        """The enrolled key that a request states."""
+        key = _key_in(dict(request.headers).get(KEY_HEADER, b""))
+        if key not in self._members():
+            raise _Refused(401)
+        return key
+
+    async def _hold(self, key: bytes, reader: asyncio.StreamReader) -> None:
+        """Keep a question for letters until there may be one, if its sender asked already since that last was so."""
+        if key in self._asked:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._rung.wait(), HOLD_S)
+            if reader.at_eof():
+                raise ConnectionResetError("the peer left")  # a letter that it fetched now would be lost
+        if len(self._asked) >= MAX_CONNECTIONS:
+            self._asked.clear()  # of members that enrolled anew meanwhile
+        self._asked.add(key)
+
     async def _forward(self, request: h11.Request, body: bytes) -> _Answer:
         headers = {name: value for name, value in request.headers if name in PASSED_HEADERS}
-        if _key_in(headers.get(KEY_HEADER, b"")) not in self._members():
-            raise _Refused(401)
         headers |= {b"content-type": MEDIA_TYPE, b"accept": MEDIA_TYPE}
         try:
             async with self._client.stream(

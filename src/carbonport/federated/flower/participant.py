@@ -6,7 +6,6 @@ with its kind and nothing else.
 """
 
 import logging
-import time
 from pathlib import Path
 from typing import Final
 
@@ -14,29 +13,25 @@ from flwr.clientapp import ClientApp
 
 from carbonport.federated.flower.adapter import ParticipantTask, TaskType, acquired_tasks, participant_task
 from carbonport.federated.flower.apps import client_app, failure, refusal
+from carbonport.federated.flower.bell import Bell
 from carbonport.federated.flower.bundle import is_allowed
 from carbonport.federated.letter_sockets import DeskSocket
 
 logger = logging.getLogger("carbonport.federated.flower.participant")
 """What went wrong here; it stays on this machine."""
 
-WHILE_TRAINING_S: Final = 0.05
-IDLE_S: Final = 1.0
-"""Waits between asking for a task: short for a minute after one, then long."""
-
-TRAINING_LASTS_S: Final = 60.0
-"""How long after a task the next is awaited eagerly."""
+UNRUNG_S: Final = 5.0
+"""Wait between asking for a task when nobody rings. The SuperNode rings as long as it waits for an answer."""
 
 
-def answer_tasks(runtime: str, secret: bytes, desk: Path) -> None:
-    """Answer tasks of the SuperNode whose runtime listens at `runtime`, until the process is told to end."""
+def answer_tasks(runtime: str, secret: bytes, desk: Path, bell: Bell) -> None:
+    """Answer tasks of the SuperNode whose runtime listens at `runtime` and that rings `bell` when there is one, until
+    the process is told to end."""
     app = client_app(DeskSocket(desk).answer)
-    last = float("-inf")
     for token in acquired_tasks(runtime, TaskType.CLIENT_APP, secret):
         if token is None:
-            time.sleep(WHILE_TRAINING_S if time.monotonic() - last < TRAINING_LASTS_S else IDLE_S)
+            bell.wait(UNRUNG_S)
             continue
-        last = time.monotonic()
         try:
             with participant_task(runtime, token) as task:
                 answer_task(task, app)

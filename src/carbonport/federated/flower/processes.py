@@ -58,6 +58,9 @@ class LinkFiles:
     relay: Path
     """The node's socket, while there is a training."""
 
+    bell: Path
+    """The front's: rung by the carrier when letters are there."""
+
     @property
     def certificate(self) -> Path:
         """The SuperLink's certificate."""
@@ -108,6 +111,7 @@ class LinkFiles:
         return [
             *LAUNCHER, "carrier", "--link", f"{LOOPBACK}:{port}", "--certificate", str(self.certificate),
             "--secret-file", str(self.secret), "--members", str(self.members), "--relay", str(self.relay),
+            "--bell", str(self.bell),
         ]  # fmt: skip
 
 
@@ -118,6 +122,9 @@ class MemberFiles:
     folder: Path
     desk: Path
     """The node's socket."""
+
+    bell: Path
+    """The executor's: rung by the SuperNode when a letter is there."""
 
     @property
     def key(self) -> Path:
@@ -140,12 +147,12 @@ class MemberFiles:
             *LAUNCHER, "supernode", "--superlink", front, "--root-certificates", str(self.front_certificate),
             "--auth-supernode-private-key", str(self.key), "--host", LOOPBACK, "--port", str(port),
             "--isolation", "process", "--superexec-auth-secret-file", str(self.secret),
-            "--max-wait-time", str(GIVE_UP_S),
+            "--max-wait-time", str(GIVE_UP_S), "--bell", str(self.bell),
         ]  # fmt: skip
 
     def participant(self, port: int) -> list[str]:
         """Our executor beside it."""
         return [
             *LAUNCHER, "participant", "--runtime", f"{LOOPBACK}:{port}",
-            "--secret-file", str(self.secret), "--desk", str(self.desk),
+            "--secret-file", str(self.secret), "--desk", str(self.desk), "--bell", str(self.bell),
         ]  # fmt: skip

@@ -22,13 +22,13 @@ def federation_folder(home: Path) -> Path:
 def link_files(home: Path) -> LinkFiles:
     """The files of a coordinator's side."""
     folder = federation_folder(home)
-    return LinkFiles(folder, short_enough(folder / "relay.sock"))
+    return LinkFiles(folder, short_enough(folder / "relay.sock"), short_enough(folder / "front.bell"))
 
 
 def member_files(home: Path) -> MemberFiles:
     """The files of a member's side."""
     folder = federation_folder(home)
-    return MemberFiles(folder, short_enough(folder / "desk.sock"))
+    return MemberFiles(folder, short_enough(folder / "desk.sock"), short_enough(folder / "node.bell"))
 
 
 def fresh_secret(path: Path, random_bytes: RandomBytes) -> None:

@@ -9,12 +9,13 @@ their files, the training in the node.
 import asyncio
 import contextlib
 import ssl
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Final
 
 from carbonport.crypto.ambient import system_random
 from carbonport.errors import Misuse, Unavailable
+from carbonport.federated.flower.bell import Bell
 from carbonport.federated.flower.bundle import APP_HASH
 from carbonport.federated.flower.front import Front
 from carbonport.federated.flower.members import MemberKeys
@@ -61,6 +62,7 @@ async def serve_trainings(home: NodeHome, listen: str, address: str, ready: Read
     superlink = WatchedProcess("superlink", files.superlink(link_port), environment, folder)
     carrier = WatchedProcess("carrier", files.carrier(link_port), environment, folder)
     async with contextlib.AsyncExitStack() as stack:
+        stack.enter_context(_ringing(files.bell, front))
         stack.callback((folder / PLACE_FILE).unlink, missing_ok=True)
         stack.push_async_callback(front.stop)
         tasks = [asyncio.create_task(superlink.run())]
@@ -86,6 +88,23 @@ def require_coordinator(home: NodeHome) -> None:
             remedy="Name the right home folder with --home, or make a node with that role.",
             where=str(home.path),
         )
+
+
+@contextlib.contextmanager
+def _ringing(path: Path, front: Front) -> Iterator[None]:
+    """Tell the front when the carrier rings."""
+    loop = asyncio.get_running_loop()
+    with Bell(path) as bell:
+
+        def rung() -> None:
+            bell.heard()
+            front.letters_are_there()
+
+        loop.add_reader(bell, rung)
+        try:
+            yield
+        finally:
+            loop.remove_reader(bell)
 
 
 class _Members:
