@@ -13,7 +13,7 @@ from carbonport.attestation.bundle import read_bundle
 from carbonport.crypto.canonical import canonical_bytes, parse_canonical
 from carbonport.errors import CarbonportError
 from carbonport.node.demo.cast import EXPORTER, IMPORTER, REGULATOR, VERIFIER
-from carbonport.node.exporter import commands as exporter
+from carbonport.node.exporter import drawing_up
 from carbonport.node.verifier import commands as verifier
 
 MAX_BYTES = 2**24
@@ -77,7 +77,7 @@ def test_a_statement_signed_without_witnesses_is_accepted_once_they_are_back(sta
 def test_signing_again_gives_the_same_statement(stage: LifeStage, monkeypatch: pytest.MonkeyPatch) -> None:
     threads = [
         _threads_of(monkeypatch, module, name)
-        for module, name in ((exporter, "calculate"), (exporter, "signed_figures"), (verifier, "examine"))
+        for module, name in ((drawing_up, "calculate"), (drawing_up, "signed_figures"), (verifier, "examine"))
     ]
     with processes() as nodes:
         stage.serve(nodes, REGULATOR)

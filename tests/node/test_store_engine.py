@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import Connection, insert, inspect, select, text
 
 from carbonport.errors import CarbonportError, FailedVerification, Malformed, Misuse, Unavailable
-from carbonport.node.exporter import inbox
+from carbonport.node.exporter import approvals
 from carbonport.node.store import (
     Store,
     aggregation_schema,
@@ -367,16 +367,16 @@ def test_a_password_is_never_shown() -> None:
 def test_approvals_stay_behind_at_a_restore_and_one_given_in_its_very_second_counts(
     store: Store, tmp_path: Path
 ) -> None:
-    def approval(reference: str) -> inbox.StoredApproval:
-        return inbox.StoredApproval(reference, "importer", "request", "cbam", "A", 1_790_000_900, 2, 0)
+    def approval(reference: str) -> approvals.StoredApproval:
+        return approvals.StoredApproval(reference, "importer", "request", "cbam", "A", 1_790_000_900, 2, 0)
 
     with store.writing() as connection:
-        inbox.add_approval(connection, approval("before"), now=1_790_000_000)
+        approvals.add_approval(connection, approval("before"), now=1_790_000_000)
     back_up(store, tmp_path / "backup.db")
     restored = Store.open(tmp_path / "restored", clock=lambda: 1_790_000_000)
     restore(tmp_path / "backup.db", restored, clock=lambda: 1_790_000_000)
     with restored.writing() as connection:
-        assert inbox.approval_for(connection, "importer", "request") is None
-        inbox.add_approval(connection, approval("after"), now=1_790_000_000)
-        assert inbox.approval_for(connection, "importer", "request") == approval("after")
+        assert approvals.approval_for(connection, "importer", "request") is None
+        approvals.add_approval(connection, approval("after"), now=1_790_000_000)
+        assert approvals.approval_for(connection, "importer", "request") == approval("after")
     restored.close()

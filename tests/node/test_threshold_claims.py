@@ -25,8 +25,8 @@ from carbonport.node.config import ExchangeSettings, write_config
 from carbonport.node.demo.cast import EXPORTER, IMPORTER, REGULATOR, VERIFIER
 from carbonport.node.demo.processes import NodeProcesses
 from carbonport.node.exporter.answering import CLAIM_REFUSAL_S, AnswerDesk
-from carbonport.node.exporter.commands import approve, refuse
 from carbonport.node.exporter.inbox import AttestationRequest, RequestState, entry_of
+from carbonport.node.exporter.person_decides import approve, refuse
 from carbonport.node.exporter.threshold_history import (
     ClaimedGood,
     admitted_places,

@@ -9,8 +9,7 @@ import pytest
 
 from carbonport.errors import Refused
 from carbonport.federated.privacy_budget import Charge
-from carbonport.node.exporter import inbox
-from carbonport.node.exporter.inbox import StoredApproval
+from carbonport.node.exporter.approvals import StoredApproval, add_approval, approval_for
 from carbonport.node.store import Store
 from carbonport.node.store.backup import RESTORED_AT
 from carbonport.node.store.facts import write_fact
@@ -84,8 +83,8 @@ def enter(store: Store, one: TrainingClaim) -> None:
         one.approval, "CN/COORDINATOR", one.given.plan, "training", "officer", NOW + 60, 1, 0
     )
     with store.writing() as connection:
-        if inbox.approval_for(connection, "CN/COORDINATOR", one.given.plan) is None:
-            inbox.add_approval(connection, approval, now=NOW)
+        if approval_for(connection, "CN/COORDINATOR", one.given.plan) is None:
+            add_approval(connection, approval, now=NOW)
         one.require(connection)
         one.enter(connection, 0)
 

@@ -13,7 +13,7 @@ from carbonport.errors import Misuse
 from carbonport.node import control
 from carbonport.node.aggregation.network import commands as aggregation
 from carbonport.node.aggregation.network import register_rebuild as register
-from carbonport.node.exporter import commands as exporter
+from carbonport.node.exporter import drawing_up, person_decides, taking_in
 from carbonport.node.exporter.lots.lot_listing import list_lots
 from carbonport.node.exporter.lots.lot_restore import restore_lot
 from carbonport.node.exporter.statement_adding import add_statement
@@ -34,14 +34,14 @@ Operation = Callable[[OpenNode, Mapping[str, Json]], Awaitable[Json]]
 
 OPERATIONS: Mapping[str, Operation] = MappingProxyType(
     {
-        "intake": exporter.intake,
-        "commit": exporter.commit,
+        "intake": taking_in.intake,
+        "commit": drawing_up.commit,
         "statement-add": add_statement,
-        "statement-list": exporter.list_statements,
-        "requests": exporter.list_requests,
-        "approve": exporter.approve,
-        "refuse": exporter.refuse,
-        "revoke": exporter.revoke,
+        "statement-list": drawing_up.list_statements,
+        "requests": person_decides.list_requests,
+        "approve": person_decides.approve,
+        "refuse": person_decides.refuse,
+        "revoke": person_decides.revoke,
         "query": importer.query,
         "query-threshold": importer.query_threshold,
         "fetch": importer.fetch,

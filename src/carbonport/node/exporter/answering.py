@@ -21,6 +21,7 @@ from carbonport.classification.thresholds import Threshold
 from carbonport.crypto.log_entry import EntryType, FieldName
 from carbonport.errors import CarbonportError, Misuse, Refused, Unavailable
 from carbonport.node.exporter import inbox, issued
+from carbonport.node.exporter.approvals import approval_for
 from carbonport.node.exporter.composition import Composer, Composition
 from carbonport.node.exporter.inbox import AttestationRequest, InboxEntry, RequestState
 from carbonport.node.exporter.log_fields import refusal_fields
@@ -87,7 +88,7 @@ class AnswerDesk:
         now = self._participant.clock()
         with self._participant.store.writing() as connection:
             entry = inbox.receive(connection, request, now=now)
-            approval = inbox.approval_for(connection, request.importer, request.id)
+            approval = approval_for(connection, request.importer, request.id)
         if entry.state is not RequestState.PENDING:
             return entry
         try:

@@ -27,8 +27,8 @@ from carbonport.classification.thresholds import CLAIM_ITEMS, Threshold
 from carbonport.errors import CarbonportError, Refused
 from carbonport.footprint.cbam.precursors import SUPPLIER_STATEMENT
 from carbonport.footprint.obligation.published_values import PublishedTable, published_value
-from carbonport.node.exporter import inbox
-from carbonport.node.exporter.inbox import AttestationRequest, StoredApproval
+from carbonport.node.exporter.approvals import StoredApproval, approval_for
+from carbonport.node.exporter.inbox import AttestationRequest
 from carbonport.node.exporter.prepared_statement import PreparedStatement, prepare
 from carbonport.node.exporter.statement_versions import StatementVersion, current_versions
 from carbonport.node.exporter.threshold_history import admitted_places, claimed_good
@@ -204,7 +204,7 @@ class Composer:
 
         def look_up(reference: str) -> Sequence[Approval]:
             with self._participant.store.reading() as connection:
-                stored = inbox.approval_for(connection, request.importer, request.id)
+                stored = approval_for(connection, request.importer, request.id)
             if stored is None or stored.reference != reference:
                 return ()
             return (

@@ -1,8 +1,7 @@
-"""The exporter's inbox: what importers asked for, and a person's approvals.
+"""The exporter's inbox: what importers asked for, and what became of it.
 
 A request is keyed by importer and request id. Asking again with the same id and the same content finds the first
-answer; the same id with other content is refused. An approval is a stored record: who approved, for which request and
-purpose, until when, and how often it may be used; uses are counted in the transaction of the crossing they allowed.
+answer; the same id with other content is refused. What a person approves of it is in `approvals`.
 """
 
 import hashlib
@@ -13,7 +12,7 @@ from sqlalchemy import Connection, Row, func, insert, select, update
 
 from carbonport.crypto.canonical import Json, canonical_bytes, parse_canonical
 from carbonport.errors import Misuse, Refused
-from carbonport.node.store.exchange_schema import approvals, requests
+from carbonport.node.store.exchange_schema import requests
 
 MAX_REQUEST_BYTES = 64 * 1024
 """Largest stored request; the door lets less in."""
@@ -95,20 +94,6 @@ class InboxEntry:
     decision: str
     reason: str
     asked_at: int
-
-
-@dataclass(frozen=True, slots=True)
-class StoredApproval:
-    """A person's approval of one request."""
-
-    reference: str
-    importer: str
-    request_id: str
-    purpose: str
-    approved_by: str
-    expires_at: int
-    uses_allowed: int
-    uses: int
 
 
 def entry_of(connection: Connection, importer: str, request_id: str) -> InboxEntry | None:
@@ -214,64 +199,6 @@ def pending_request(connection: Connection, request_id: str) -> InboxEntry:
             where=request_id[:40],
         )
     return found[0]
-
-
-def add_approval(connection: Connection, approval: StoredApproval, *, now: int) -> None:
-    """Store a person's approval."""
-    connection.execute(
-        insert(approvals).values(
-            approval=approval.reference,
-            importer=approval.importer,
-            request=approval.request_id,
-            purpose=approval.purpose,
-            approved_by=approval.approved_by,
-            approved_at=now,
-            expires_at=approval.expires_at,
-            uses_allowed=approval.uses_allowed,
-            uses=approval.uses,
-        )
-    )
-
-
-def approval_for(connection: Connection, importer: str, request_id: str) -> StoredApproval | None:
-    """The approval of a request, if a person gave one."""
-    row = connection.execute(
-        select(approvals)
-        .where(approvals.c.importer == importer, approvals.c.request == request_id)
-        .order_by(approvals.c.approved_at.desc())
-    ).first()
-    if row is None:
-        return None
-    return StoredApproval(
-        row.approval,
-        row.importer,
-        row.request,
-        row.purpose,
-        row.approved_by,
-        row.expires_at,
-        row.uses_allowed,
-        row.uses,
-    )
-
-
-def count_use(connection: Connection, reference: str, *, now: int) -> None:
-    """Count one use of an approval; refused when none is left or it has expired, whoever asks at the same time."""
-    changed = connection.execute(
-        update(approvals)
-        .where(
-            approvals.c.approval == reference,
-            approvals.c.uses < approvals.c.uses_allowed,
-            approvals.c.expires_at > now,
-        )
-        .values(uses=approvals.c.uses + 1)
-    )
-    if changed.rowcount != 1:
-        raise Refused(
-            "approval-spent",
-            found="an approval that has expired or was used as often as it allows",
-            expected="an approval that still holds",
-            remedy="Ask the exporter for a new approval.",
-        )
 
 
 def read_request(content: bytes) -> AttestationRequest:

@@ -19,6 +19,7 @@ from carbonport.crypto.log_entry import EntryType, FieldName, payload_digest
 from carbonport.crypto.receipt import Receipt
 from carbonport.errors import CarbonportError, Misuse, Refused
 from carbonport.node.exporter import inbox, issued
+from carbonport.node.exporter.approvals import approval_for, count_use
 from carbonport.node.exporter.composition import Composer, Composition
 from carbonport.node.exporter.log_fields import items_field, refusal_fields
 from carbonport.node.exporter.lots import lot_rows
@@ -196,7 +197,7 @@ class ReleaseDesk:
         now = self._participant.clock()
 
         def write(connection: Connection, _index: int) -> None:
-            inbox.count_use(connection, reference, now=now)
+            count_use(connection, reference, now=now)
 
         return write
 
@@ -215,7 +216,7 @@ class ReleaseDesk:
         with self._participant.store.reading() as connection:
             stored = issued.attestation_of(connection, attestation_id)
             entry = inbox.entry_of(connection, stored.importer, stored.request_id)
-            approval = inbox.approval_for(connection, stored.importer, stored.request_id)
+            approval = approval_for(connection, stored.importer, stored.request_id)
             restore = read_restore(connection)
         assert entry is not None, "an attestation is stored with its settled request"
         if restore is not None and restore.decided == LOST and stored.issued_at <= restore.at:

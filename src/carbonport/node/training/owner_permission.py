@@ -20,8 +20,7 @@ from carbonport.crypto.tuplehash import tuple_hash
 from carbonport.errors import Refused
 from carbonport.federated.features import Rows
 from carbonport.federated.privacy_budget import Charge
-from carbonport.node.exporter import inbox
-from carbonport.node.exporter.inbox import StoredApproval
+from carbonport.node.exporter.approvals import StoredApproval, approval_for
 from carbonport.node.exporter.log_fields import items_field, refusal_fields
 from carbonport.node.log.draft import Draft
 from carbonport.node.open_node import OpenNode
@@ -73,7 +72,7 @@ class OwnerPermission:
         now = self._participant.clock()
         with self._participant.store.writing() as connection:
             request = receive_training(connection, plan, now=now)
-            approval = inbox.approval_for(connection, plan.issuer, plan.digest)
+            approval = approval_for(connection, plan.issuer, plan.digest)
         if request.state is TrainingState.REFUSED:
             raise Refused(
                 "training-not-permitted",

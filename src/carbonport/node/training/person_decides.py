@@ -13,8 +13,7 @@ from carbonport.crypto.canonical import Json
 from carbonport.crypto.log_entry import EntryType, FieldName
 from carbonport.errors import Misuse
 from carbonport.footprint.exact_decimal import decimal_text
-from carbonport.node.exporter import inbox
-from carbonport.node.exporter.inbox import StoredApproval
+from carbonport.node.exporter.approvals import StoredApproval, add_approval
 from carbonport.node.log.draft import CompanionWrite, Draft
 from carbonport.node.open_node import OpenNode
 from carbonport.node.training.training_inbox import (
@@ -73,7 +72,7 @@ async def approve_training(node: OpenNode, request: TrainingRequest, by: str, da
     )
 
     def write(connection: Connection, _index: int) -> None:
-        inbox.add_approval(connection, approval, now=now)
+        add_approval(connection, approval, now=now)
         settle_training(connection, request.plan, TrainingState.APPROVED, now=now)
 
     text = f"approved by {by} until {approval.expires_at}, one training"

@@ -18,7 +18,7 @@ from sqlalchemy import Connection, insert, select
 from carbonport.crypto.canonical import Json, canonical_bytes, parse_canonical
 from carbonport.errors import Refused
 from carbonport.federated.privacy_budget import Charge
-from carbonport.node.exporter.inbox import count_use
+from carbonport.node.exporter.approvals import count_use
 from carbonport.node.restored import read_restore
 from carbonport.node.store.exchange_schema import approvals
 from carbonport.node.store.training_schema import training_entries as entries

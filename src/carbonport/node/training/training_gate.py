@@ -20,7 +20,7 @@ from carbonport.classification.forms import Form, Pool, Purpose, Role
 from carbonport.classification.gate import Gate
 from carbonport.classification.item_decisions import MAX_ITEMS
 from carbonport.classification.policy import Policy
-from carbonport.node.exporter.inbox import StoredApproval
+from carbonport.node.exporter.approvals import StoredApproval
 from carbonport.node.participant import Participant
 from carbonport.node.training.ledger_rows import LedgerRow
 from carbonport.node.training.plan import SignedPlan

@@ -1,7 +1,7 @@
 """Trainings that coordinators ask this node to take part in, as the store keeps them until a person has decided.
 
 A training is named by the digest of its plan. An approval is an envelope for exactly one plan, all its exchanges: a row
-beside those of other approvals (`carbonport.node.exporter.inbox`), used up by the training's first contribution,
+beside those of other approvals (`carbonport.node.exporter.approvals`), used up by the training's first contribution,
 expiring for the later ones. What the gate decided under it is kept here, so that every contribution of the training
 quotes one decision.
 """
