@@ -235,3 +235,54 @@ def test_no_refused_cohort_and_no_small_group_follows_from_what_is_released(
             for row in rows
         ]
         assert rank(others) == span
+
+
+def in_the_stated_order(sizes: Mapping[str, int], consenting: set[str], minimum: int) -> set[str]:
+    """The groups of one grouping that are missing beside the total, by the order in which it is promised: groups below
+    the minimum or without consent; then, if the hidden rest is too small, the releasable group with the fewest members
+    whose union with the hidden ones reaches the minimum, ties by name; without such a group the total itself."""
+    missing = {
+        name
+        for name, size in sizes.items()
+        if size < LEAST_COHORT or (size < minimum and name not in consenting)
+    }
+    hidden = sum(sizes[name] for name in missing)
+    if 0 < hidden < minimum:
+        enough = [
+            (size, name) for name, size in sizes.items() if name not in missing and size + hidden >= minimum
+        ]
+        missing.add(min(enough)[1] if enough else "total")
+    return missing
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.dictionaries(
+        st.sampled_from([f"g{index}" for index in range(12)]), st.integers(1, 12), min_size=1, max_size=8
+    ),
+    st.integers(3, 7),
+    st.data(),
+)
+def test_the_groups_of_a_table_are_refused_in_the_stated_order(
+    sizes: dict[str, int], minimum: int, data: st.DataObject
+) -> None:
+    """And no union of refused groups below the minimum is a combination of what is released."""
+    groups = {name: members(name, size) for name, size in sizes.items()}
+    everyone = frozenset[str]().union(*groups.values())
+    consenting = {name for name in groups if data.draw(st.booleans(), label=name)}
+    if len(everyone) < minimum:
+        return
+    release = decide(
+        {**groups, "total": everyone}, consents={name: groups[name] for name in consenting}, minimum=minimum
+    )
+    missing = in_the_stated_order(sizes, consenting, minimum)
+    assert set(release.refused) == (
+        missing if len(groups) > 1 else missing | ({"total"} if missing else set())
+    )
+
+    rows = [[int(name == cohort or cohort == "total") for name in groups] for cohort in release.released]
+    span, unreleased = rank(rows), [name for name in groups if name in release.refused]
+    for count in range(1, len(unreleased) + 1):
+        for union in combinations(unreleased, count):
+            if sum(sizes[name] for name in union) < minimum:
+                assert rank([*rows, [int(name in union) for name in groups]]) == span + 1, f"{union} follows"

@@ -9,6 +9,8 @@ from typer.testing import CliRunner
 
 from carbonport.crypto.ambient import system_clock
 from carbonport.crypto.jws import SigningKey
+from carbonport.errors import Malformed
+from carbonport.node.aggregation.local.row_table import RowTable, read_table
 from carbonport.node.aggregation.result_check import RESULT_CHECK_IDS, check_result_file
 from carbonport.node.cli.program import app, register_groups
 
@@ -134,6 +136,26 @@ SMALL = "plant,group,t\n" + "".join(f"p{i},a,{i}.5\n" for i in range(4))
         (SMALL.replace("a,1.5", "a"), ("--sum", "t"), "aggregate-table", 1),
         ("plant,group,t\n", ("--sum", "t"), "aggregate-table", 1),
         ("\ud800", ("--sum", "t"), "aggregate-table", 1),
+        (SMALL.replace("p1", '"p1'), ("--sum", "t"), "aggregate-table", 1),
+        (SMALL.replace("p1", '"p1"x'), ("--sum", "t"), "aggregate-table", 1),
+        (SMALL.replace("p1", "p" * 200_000), ("--sum", "t"), "aggregate-table", 1),
+        (SMALL.replace("p1", "p" * 600), ("--sum", "t"), "aggregate-table", 1),
+        (SMALL.replace("p1", '"p1\n#x"'), ("--sum", "t"), "aggregate-table", 1),
+        (SMALL.replace("p1", "p\x1b[31m"), ("--sum", "t"), "aggregate-table", 1),
+        (SMALL.replace("p1", "p\0"), ("--sum", "t"), "aggregate-table", 1),
+        (SMALL.replace("p1", ""), ("--sum", "t"), "aggregate-table", 1),
+        (SMALL.replace("p1", "p2"), ("--sum", "t"), "aggregate-table", 1),
+        (SMALL + ",,\n", ("--sum", "t"), "aggregate-table", 1),
+        (SMALL.replace("1.5", ""), ("--sum", "t"), "number-unreadable", 1),
+        (SMALL.replace("1.5", '"1,5"'), ("--sum", "t"), "number-unreadable", 1),
+        (SMALL.replace("1.5", "1e400"), ("--sum", "t"), "number-out-of-bounds", 1),
+        (SMALL, ("--sum", "t", "--sum", "t"), "aggregate-columns", 2),
+        (SMALL, ("--by", "t", "--sum", "t"), "aggregate-columns", 2),
+        (SMALL.replace("group", "t"), ("--sum", "t"), "aggregate-columns", 2),
+        (SMALL.replace(",a,", ",total,"), ("--by", "group", "--sum", "t"), "aggregate-groups", 2),
+        (SMALL, ("--by", "group", "--sum", "t", "--consent", "total"), "aggregate-groups", 2),
+        (SMALL.replace(",a,", ",,"), ("--by", "group", "--sum", "t"), "aggregate-table", 1),
+        (SMALL, ("--sum", "t", "--out", "/nowhere/result.json"), "file-problem", 2),
     ],
 )  # fmt: skip
 def test_bad_input_is_named(
@@ -145,3 +167,54 @@ def test_bad_input_is_named(
     problem = result.exception
     assert getattr(problem, "id", "") == error, f"{problem!r}"
     assert getattr(problem, "exit_code", 0) == exit_code
+
+
+def rows(path: Path, text: bytes, *, sums: tuple[str, ...] = ("t",), by: str = "group") -> RowTable:
+    path.write_bytes(text)
+    return read_table(path, by=by, sums=sums)
+
+
+def test_one_table_however_it_is_written(tmp_path: Path) -> None:
+    path, plain = tmp_path / "table.csv", SMALL.encode()
+    expected = rows(path, plain)
+    quoted = SMALL.replace("p1,a,1.5", '"p1","a"," 1.5 "').replace("p2", '# "p0,\n\np2')
+    for text in (
+        b"\xef\xbb\xbf" + plain,
+        SMALL.replace("\n", "\r\n").encode(),
+        SMALL.replace("\n", "\r").encode(),
+        quoted.encode(),
+        ("# a remark\n\n  \n" + SMALL).encode(),
+        SMALL.replace("1.5", "1.5e0").encode(),
+    ):
+        assert rows(path, text) == expected
+    odd = rows(path, SMALL.replace("p1", '"p\u00e9, ""the"" north"').encode())
+    assert odd.rows[1].name == 'p\u00e9, "the" north'
+
+
+def test_figures_of_a_column_that_is_not_summed_do_not_become_names(tmp_path: Path) -> None:
+    """Names stand in the result file."""
+    for odd in ("{i}.5", '"{i},5"', "{i}.5 t", "{i}e400", "-{i}"):
+        text = "group,u,t\n" + "".join(f"a,{odd.format(i=i)},1\n" for i in range(5))
+        table = rows(tmp_path / "table.csv", text.encode())
+        assert [row.name for row in table.rows] == [f"row {i}" for i in range(1, 6)]
+    text = "group,u,name,t\n" + "".join(f"a,{i}.5,p{i},1\n" for i in range(5))
+    assert [row.name for row in rows(tmp_path / "table.csv", text.encode()).rows] == [
+        f"p{i}" for i in range(5)
+    ]
+
+
+def test_ten_thousand_rows_are_read(tmp_path: Path) -> None:
+    text = "plant,t\n" + "".join(f"p{i},{i}.001\n" for i in range(10_000))
+    assert (
+        sum(row.values[0] for row in rows(tmp_path / "table.csv", text.encode(), by="").rows)
+        == 49_995_010_000
+    )
+    with pytest.raises(Malformed, match="10001 rows"):
+        rows(tmp_path / "table.csv", (text + "q,1\n").encode(), by="")
+
+
+def test_three_may_be_summed_when_all_of_them_consent(tmp_path: Path) -> None:
+    path = tmp_path / "table.csv"
+    path.write_text("t,plant\n" + "".join(f"0.{i}25,p{i}\n" for i in range(1, 4)))
+    found = carbonport("aggregate", "run", "--local", path, "--sum", "t", "--consent", "total", "--json")
+    assert (found["verified"], found["released"]) == (True, {"total": {"t": "0.675"}})

@@ -14,11 +14,12 @@ from carbonport.errors import Misuse
 from carbonport.node.aggregation.contribute_once import interval_of
 from carbonport.node.aggregation.local.row_table import read_table
 from carbonport.node.aggregation.local.session import LocalOrder, run_local
-from carbonport.node.aggregation.plan import COHORT_SIZE, RULES
+from carbonport.node.aggregation.plan import COHORT_SIZE, MAX_INVITED, RULES
 from carbonport.node.cli.aggregate_register import register_app
 from carbonport.node.cli.aggregate_report import Wanted, show_checked
 from carbonport.node.cli.aggregate_sessions import OnceOption, attach, run_session
 from carbonport.node.cli.home_options import HomeOption, JsonOption, PassphraseFileOption
+from carbonport.node.file_problem import require_place
 from carbonport.node.identity.private_files import write_public
 
 aggregate_app = typer.Typer(no_args_is_help=True, help="Sums over several parties that anyone can check.")
@@ -46,11 +47,12 @@ def run(
     consent: Annotated[
         str,
         typer.Option(
-            help="Groups, separated by commas, of which every member consents to being few (3 or 4)."
+            help="Groups, separated by commas, of which every member consents to being few (3 or 4); or `total`."
         ),
     ] = "",
     minimum_cohort: Annotated[
-        int, typer.Option(min=LEAST_COHORT, help="Fewest contributors of a released sum.")
+        int,
+        typer.Option(min=LEAST_COHORT, max=MAX_INVITED, help="Fewest contributors of a released sum."),
     ] = DEFAULT_MINIMUM_COHORT,
     rule: Annotated[
         str,
@@ -131,6 +133,8 @@ def run(
         )
         return
     sums = sums or []
+    if out is not None:
+        require_place(out)
     now = system_clock()
     wanted = Wanted.read(sums, balance=balance, ratios=ratio or (), shares=shares)
     order = LocalOrder(

@@ -1,11 +1,14 @@
 """Reading the table of a local aggregation: a CSV with a row a contributor, exact decimals, and nothing guessed.
 
 Lines that begin with `#` are remarks. The first other line names the columns; the first column that is neither the
-grouping nor summed names the contributors.
+grouping nor summed, and whose cells begin with letters, names the contributors. Names are public, they stand in the
+result file: a column of figures that is not summed is not to get there as one of names. Each name stands once, for two
+rows of one contributor would count as two. Without such a column rows have numbers.
 """
 
 import csv
-from collections.abc import Sequence
+import io
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -21,6 +24,9 @@ MAX_TABLE_BYTES = 16 * 1024 * 1024
 
 MAX_COLUMNS = 256
 """Most columns of a table."""
+
+MAX_NAME_CHARACTERS = 128
+"""Longest name of a contributor."""
 
 BIT_BOUNDS = (32, 64)
 """Bit bounds of a column: the first that holds all its integers."""
@@ -67,21 +73,12 @@ def read_table(path: Path, *, by: str, sums: Sequence[str]) -> RowTable:
         text = read_bounded(path, MAX_TABLE_BYTES).decode("utf-8-sig")
     except UnicodeDecodeError:
         raise _malformed(path, "bytes that are not UTF-8", "a CSV in UTF-8") from None
-    lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
-    rows = list(csv.reader(lines, strict=True)) if "\0" not in text else []
-    if len(rows) < 2 or len(rows) - 1 > MAX_INVITED or len(rows[0]) > MAX_COLUMNS:
-        raise _malformed(
-            path, f"{max(len(rows) - 1, 0)} rows", f"a line of column names and 1 to {MAX_INVITED} rows"
-        )
-    header = [name.strip() for name in rows[0]]
+    header, rows = _cells(path, text)
     _require_columns(path, header, by, sums)
-    label = next((name for name in header if name != by and name not in sums), "")
+    names = _names(path, header, rows, {by, *sums})
     named: list[tuple[str, str, list[Decimal]]] = []
-    for number, cells in enumerate(rows[1:], start=1):
-        if len(cells) != len(header):
-            raise _malformed(path, f"{len(cells)} cells in row {number}", f"{len(header)} cells")
-        row = dict(zip(header, (cell.strip() for cell in cells), strict=True))
-        name = row[label] if label else f"row {number}"
+    for number, (name, cells) in enumerate(zip(names, rows, strict=True), start=1):
+        row = dict(zip(header, cells, strict=True))
         figures = [_figure(row[column], f"{path.name}: {name}, {column}") for column in sums]
         group = row[by] if by else ""
         if by and not COHORT_NAME.fullmatch(group):
@@ -103,6 +100,57 @@ def read_table(path: Path, *, by: str, sums: Sequence[str]) -> RowTable:
         for i, name in enumerate(sums)
     )
     return RowTable(columns, tuple(scaled))
+
+
+def _cells(path: Path, text: str) -> tuple[list[str], list[list[str]]]:
+    """The column names, and the cells of every row, without blanks around them."""
+    try:
+        read = [[cell.strip() for cell in cells] for cells in csv.reader(_records(text), strict=True)]
+    except csv.Error as problem:
+        raise _malformed(path, f"no CSV: {problem}", "cells between commas, quotes in pairs") from None
+    header, rows = (read[0], read[1:]) if read else ([], [])
+    if not 1 <= len(rows) <= MAX_INVITED:
+        raise _malformed(path, f"{len(rows)} rows", f"a line of column names and 1 to {MAX_INVITED} rows")
+    if len(header) > MAX_COLUMNS:
+        raise _malformed(path, f"{len(header)} columns", f"at most {MAX_COLUMNS}")
+    for number, cells in enumerate(rows, start=1):
+        if len(cells) != len(header):
+            raise _malformed(path, f"{len(cells)} cells in row {number}", f"{len(header)} cells")
+    return header, rows
+
+
+def _records(text: str) -> Iterator[str]:
+    """The lines that are neither empty nor remarks; inside a quoted cell there are none such."""
+    quoted = False
+    for line in io.StringIO(text, newline=""):
+        if quoted or (line.strip() and not line.startswith("#")):
+            quoted ^= line.count('"') % 2 == 1
+            yield line
+
+
+def _names(path: Path, header: Sequence[str], rows: Sequence[Sequence[str]], taken: set[str]) -> list[str]:
+    """Who each row is."""
+    for column, title in enumerate(header):
+        names = [cells[column] for cells in rows]
+        words = [name for name in names if name]
+        if title in taken or not words or not all(name[0].isalpha() for name in words):
+            continue
+        first: dict[str, int] = {}
+        for number, name in enumerate(names, start=1):
+            if not 1 <= len(name) <= MAX_NAME_CHARACTERS or not name.isprintable():
+                raise _malformed(
+                    path,
+                    f"no usable name in row {number}, column {title[:64]!r}",
+                    f"1 to {MAX_NAME_CHARACTERS} printable characters in the first column of names",
+                )
+            if first.setdefault(name, number) != number:
+                raise _malformed(
+                    path,
+                    f"{name!r} in the rows {first[name]} and {number}, column {title[:64]!r}",
+                    "one row a contributor, named by the first column of names",
+                )
+        return names
+    return [f"row {number}" for number in range(1, len(rows) + 1)]
 
 
 def _require_columns(path: Path, header: Sequence[str], by: str, sums: Sequence[str]) -> None:

@@ -5,6 +5,8 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from carbonport.classification.disclosure_control import DEFAULT_MINIMUM_COHORT
 from carbonport.crypto.ambient import RandomBytes, system_random
@@ -22,7 +24,7 @@ from carbonport.node.aggregation.examination import Examined, Proposal, decrypt_
 from carbonport.node.aggregation.holder import Holder, HolderState
 from carbonport.node.aggregation.holder_keys import HOLDER_KEYS, HolderKeys
 from carbonport.node.aggregation.local.local_cast import LOCAL_COORDINATOR, LOCAL_RELEASER, LocalCast
-from carbonport.node.aggregation.local.row_table import RowTable
+from carbonport.node.aggregation.local.row_table import Row, RowTable
 from carbonport.node.aggregation.plan import (
     COHORT_SIZE,
     PLAN_NONCE_BYTES,
@@ -57,8 +59,8 @@ Tell = Callable[[str, int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class LocalOrder:
-    """What is asked for. `consents` are groups all of whose members consent to being few; `total` adds everyone's
-    sum; `rule` is one of the plan's rules, of which some bring a releaser."""
+    """What is asked for. `consents` are groups, or the total, all of whose members consent to being few; `total` adds
+    everyone's sum; `rule` is one of the plan's rules, of which some bring a releaser."""
 
     table: RowTable
     period: str
@@ -103,6 +105,7 @@ class _LocalSession:
         stack: ExitStack,
     ) -> None:
         self._order, self._cast, self._now, self._tell = order, cast, now, tell
+        self._cohorts = _cohorts(order, cast.contributors)
         self._random_bytes = random_bytes
         store = cast.store()
         self._keys: SealKeys = seal_keys(store, at=now, now=now)
@@ -113,7 +116,8 @@ class _LocalSession:
         self._readers = {name: stack.enter_context(BfvWorker()) for name in cast.holders}
         self._coordinator = Coordinator(LOCAL_COORDINATOR, cast.keys[LOCAL_COORDINATOR])
         self._statements: dict[str, str] = {}
-        self._ciphertexts: dict[tuple[str, int], bytes] = {}
+        # 0.4 MB each, one a contributor and holder: more than memory holds of a long table.
+        self._ciphertexts = Path(stack.enter_context(TemporaryDirectory(prefix="carbonport-aggregate-")))
 
     def play(self) -> LocalOutcome:
         """From keys to the checked file."""
@@ -195,7 +199,7 @@ class _LocalSession:
             period=self._order.period,
             metrics=tuple(Metric(c.name, "", c.decimals, c.bits, c.name) for c in table.columns),
             invited=tuple(self._cast.contributors),
-            cohorts=self._cohorts(),
+            cohorts=self._cohorts,
             holders=tuple(planned),
             threshold=self._order.threshold,
             minimum_cohort=self._order.minimum,
@@ -210,24 +214,6 @@ class _LocalSession:
             self._order.rule, LOCAL_RELEASER, b64url_encode(self._cast.releaser_hpke.public)
         )
 
-    def _cohorts(self) -> Mapping[str, tuple[str, ...]]:
-        cohorts: dict[str, tuple[str, ...]] = {}
-        for group in self._order.table.groups:
-            if group:
-                members = [name for name, row in self._cast.contributors.items() if row.group == group]
-                cohorts[group] = tuple(members)
-        unknown = [name for name in self._order.consents if name not in cohorts]
-        if unknown or TOTAL in cohorts:
-            raise Misuse(
-                "aggregate-groups",
-                found=f"no group {unknown[0]!r}" if unknown else f"a group that is called {TOTAL!r}",
-                expected=f"groups out of {', '.join(cohorts)[:200]}",
-                remedy="Name groups as the table does; `total` stands for everyone.",
-            )
-        if self._order.total or not cohorts:
-            cohorts[TOTAL] = tuple(self._cast.contributors)
-        return cohorts
-
     def _contribute(
         self, plan: SignedPlan
     ) -> tuple[dict[str, Signed[Consent]], dict[str, SignedContribution]]:
@@ -237,7 +223,7 @@ class _LocalSession:
         for done, (name, row) in enumerate(self._cast.contributors.items()):
             self._tell("contribute", done, len(self._cast.contributors))
             contributor = Contributor(name, self._cast.keys[name])
-            agreed = [row.group] if row.group in self._order.consents else []
+            agreed = [group for group in (row.group, TOTAL) if group in self._order.consents]
             releaser = plan.content.rule.releaser
             state = contributor.join(plan, small_cohorts=agreed, releaser=releaser, now=self._now)
             statement = self._cast.sign_row(name)
@@ -260,8 +246,13 @@ class _LocalSession:
             )
             consents[name], contributions[name] = state.consent, signed
             self._statements[name] = statement.token
-            self._ciphertexts.update({(name, j): data for j, data in made.ciphertexts.items()})
+            for holder, data in made.ciphertexts.items():
+                self._place(name, holder).write_bytes(data)
         return consents, contributions
+
+    def _place(self, contributor: str, holder: int) -> Path:
+        """Where a ciphertext lies until it was added up."""
+        return self._ciphertexts / f"{contributor.replace('/', '-')}.{holder}"
 
     def _hold(
         self, plan: SignedPlan, roster: SignedRoster, examined: Callable[[], Examined]
@@ -273,7 +264,12 @@ class _LocalSession:
         for index, (name, reader) in enumerate(self._readers.items(), start=1):
             self._tell("check and vote", index - 1, len(self._readers))
             totals = add_up(
-                plan, roster, own.heads, index, lambda who, j: self._ciphertexts[who, j], self._sender
+                plan,
+                roster,
+                own.heads,
+                index,
+                lambda who, j: self._place(who, j).read_bytes(),
+                self._sender,
             )
             note = self._coordinator.note(plan, roster, name, totals)
             opened = TOTALS.open(note.token, LOCAL_COORDINATOR, self._keys)
@@ -288,3 +284,23 @@ class _LocalSession:
             _, answer = holder.answer(state, roster, votes, shares, now=self._now)
             answers.append(answer)
         return votes, answers, own
+
+
+def _cohorts(order: LocalOrder, contributors: Mapping[str, Row]) -> Mapping[str, tuple[str, ...]]:
+    """The members of every group and, if it is asked for, of the total."""
+    cohorts: dict[str, tuple[str, ...]] = {}
+    for group in order.table.groups:
+        if group:
+            cohorts[group] = tuple(name for name, row in contributors.items() if row.group == group)
+    called_total = TOTAL in cohorts
+    if order.total or not cohorts:
+        cohorts[TOTAL] = tuple(contributors)
+    unknown = [name for name in order.consents if name not in cohorts]
+    if unknown or called_total:
+        raise Misuse(
+            "aggregate-groups",
+            found=f"a group that is called {TOTAL!r}" if called_total else f"no group {unknown[0]!r}",
+            expected=f"groups out of {', '.join(cohorts)[:200]}",
+            remedy="Name groups as the table does; `total` stands for everyone, where everyone's sum is asked for.",
+        )
+    return cohorts
