@@ -85,7 +85,7 @@ def records(**fields: object) -> Callable[[Message], Message]:
 
 
 def letter(of: bytes = b"forged") -> Callable[[Message], Message]:
-    return records(head={"parts": 1}, part_00={"bytes": of})
+    return records(head={"further": 0, "bytes": of})
 
 
 def of_another_node(message: Message) -> Message:
@@ -106,15 +106,22 @@ def raising(message: Message) -> Message:
 
 LYING: Mapping[str, tuple[Callable[[Message], Message], str]] = {
     "another-key": (records(head={"model": b"x"}), relay.BAD_REPLY),
-    "two-keys": (records(head={"parts": 0, "error": "training-cohort"}), relay.BAD_REPLY),
-    "a-number": (records(head={"parts": float("nan")}), relay.BAD_REPLY),
-    "text": (records(head={"parts": 1}, part_00={"bytes": "x"}), relay.BAD_REPLY),
+    "two-keys": (records(head={"further": 0, "bytes": b"", "error": "training-cohort"}), relay.BAD_REPLY),
+    "a-number": (records(head={"further": float("nan"), "bytes": b""}), relay.BAD_REPLY),
+    "text": (records(head={"further": 0, "bytes": "x"}), relay.BAD_REPLY),
     "nothing": (records(), relay.BAD_REPLY),
+    "no-bytes": (records(head={"further": 0}), relay.BAD_REPLY),
+    "no-number": (records(head={"bytes": b"x"}), relay.BAD_REPLY),
+    "text-behind": (records(head={"further": 1, "bytes": b"x"}, part_00={"bytes": "x"}), relay.BAD_REPLY),
     "an-error-with-words": (records(head={"error": "row 17: 4.2"}), relay.BAD_REPLY),
-    "too-many-parts": (records(head={"parts": MAX_PARTS + 1}), relay.BAD_REPLY),
+    "too-many-parts": (records(head={"further": MAX_PARTS, "bytes": b"x"}), relay.BAD_REPLY),
     "too-large-a-part": (letter(bytes(PART_BYTES + 1)), relay.BAD_REPLY),
-    "a-part-less": (records(head={"parts": 2}, part_00={"bytes": b"x"}), relay.BAD_REPLY),
-    "a-part-more": (records(head={"parts": 0}, part_00={"bytes": b"x"}), relay.BAD_REPLY),
+    "too-large-behind": (
+        records(head={"further": 1, "bytes": b"x"}, part_00={"bytes": bytes(PART_BYTES + 1)}),
+        relay.BAD_REPLY,
+    ),
+    "a-part-less": (records(head={"further": 2, "bytes": b"x"}, part_00={"bytes": b"x"}), relay.BAD_REPLY),
+    "a-part-more": (records(head={"further": 0, "bytes": b"x"}, part_00={"bytes": b"x"}), relay.BAD_REPLY),
     "an-array": (lambda m: Message(RecordDict({HEAD: ArrayRecord()}), reply_to=m), relay.BAD_REPLY),
     "another-node": (of_another_node, relay.BAD_REPLY),
     "another-answer": (in_answer_to_another, relay.NO_REPLY),
@@ -143,12 +150,12 @@ def test_a_reply_that_is_none_is_its_participants_failure_alone_and_its_words_ar
 @pytest.mark.parametrize(
     "asked",
     [
-        {HEAD: {"kind": "question", "parts": 1, "path": "/etc/passwd"}, "part-00": {"bytes": b"x"}},
-        {HEAD: {"kind": "../../x", "parts": 1}, "part-00": {"bytes": b"x"}},
-        {HEAD: {"kind": "question", "parts": 1}, "part-00": {"bytes": "text"}},
-        {HEAD: {"kind": "question", "parts": 1}, "part-00": {"bytes": b"x", "more": 1}},
+        {HEAD: {"kind": "question", "further": 0, "bytes": b"x", "path": "/etc/passwd"}},
+        {HEAD: {"kind": "../../x", "further": 0, "bytes": b"x"}},
+        {HEAD: {"kind": "question", "further": 0, "bytes": "text"}},
+        {HEAD: {"kind": "question", "further": 1, "bytes": b"x"}, "part-00": {"bytes": b"x", "more": 1}},
         {HEAD: {"kind": "question"}},
-        {HEAD: {"parts": 1}, "part-00": {"bytes": b"x"}},
+        {HEAD: {"further": 0, "bytes": b"x"}},
     ],
 )
 def test_a_hostile_message_and_configuration_reach_nobody(asked: dict[str, dict[str, object]]) -> None:

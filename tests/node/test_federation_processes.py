@@ -14,12 +14,13 @@ from federation_stage import FederationStage
 
 from carbonport.errors import CarbonportError, Malformed, Refused, Unavailable
 from carbonport.federated import relay
-from carbonport.federated.flower.adapter import Link, TaskType, acquired_tasks
+from carbonport.federated.flower.adapter import TaskType, acquired_tasks
 from carbonport.federated.flower.apps import Exchange, carry
 from carbonport.federated.flower.bell import ring
 from carbonport.federated.flower.bundle import app_bundle
 from carbonport.federated.flower.members import MemberKeys
 from carbonport.federated.flower.processes import flower_environment
+from carbonport.federated.flower.superlink import Link
 from carbonport.federated.flower.tls import member_key, trusting
 from carbonport.federated.relay import Reply
 from carbonport.node.federation.joining_trainings import enrol_with, require_desk

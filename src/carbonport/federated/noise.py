@@ -20,7 +20,6 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import lru_cache
 
-import dp_accounting
 import numpy as np
 
 from carbonport.crypto.ambient import RandomBytes, system_random
@@ -94,6 +93,9 @@ class NoisePlan:
 
 def epsilon_of(multiplier: float, releases: int, delta: float = DELTA) -> float:
     """The epsilon of `releases` Gaussian releases of this noise multiplier, at `delta`."""
+    # Only here: it brings scipy along, which takes a node longer to load than everything else of a training.
+    import dp_accounting
+
     accountant = dp_accounting.rdp.RdpAccountant()
     accountant.compose(dp_accounting.GaussianDpEvent(multiplier), releases)
     return float(accountant.get_epsilon(delta))

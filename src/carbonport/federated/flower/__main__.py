@@ -85,9 +85,9 @@ def _participant(arguments: list[str]) -> None:
 
 
 def _carrier(arguments: list[str]) -> None:
-    from carbonport.federated.flower.adapter import Link
     from carbonport.federated.flower.carrier import carry_trainings
     from carbonport.federated.flower.members import MemberKeys
+    from carbonport.federated.flower.superlink import Link
 
     parser = argparse.ArgumentParser()
     parser.add_argument("--link", required=True)

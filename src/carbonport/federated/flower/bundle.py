@@ -11,7 +11,7 @@ import io
 import zipfile
 from typing import Final
 
-CARRIER_VERSION: Final = "1.0.0"
+CARRIER_VERSION: Final = "1.1.0"
 """Version of how letters lie in Flower's messages. Another version is another bundle, and another hash."""
 
 _PROJECT: Final = f"""[build-system]

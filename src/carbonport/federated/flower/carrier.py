@@ -14,12 +14,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
-from carbonport.federated.flower.adapter import Link, TaskType, acquired_tasks
+from carbonport.federated.flower.adapter import TaskType, acquired_tasks
 from carbonport.federated.flower.apps import Exchange, server_app
 from carbonport.federated.flower.bell import ring
 from carbonport.federated.flower.bundle import APP_HASH, app_bundle
 from carbonport.federated.flower.members import MemberKeys
 from carbonport.federated.flower.messages import MAX_OBJECTS
+from carbonport.federated.flower.superlink import Link
 from carbonport.federated.letter_sockets import CarrierSocket
 
 logger = logging.getLogger("carbonport.federated.flower.carrier")

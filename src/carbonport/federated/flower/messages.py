@@ -1,8 +1,9 @@
 """How a letter lies in a message of Flower's, and the checks of one that came.
 
-The first record says what it is (`kind` and `parts` of a letter, `parts` of an answer, or the `error` of one), and the
-bytes follow in records of their own: Flower sends each as one request, and repeats a request that takes five seconds.
-Whatever deviates is no message of ours, as a whole.
+The first record says what it is (`kind` of a letter, nothing of an answer, or the `error` of one) and has the first
+`bytes`; `further` parts follow in records of their own. Flower sends each record as one request, which costs it ten
+times what the bytes cost, and repeats a request that takes five seconds. Whatever deviates is no message of ours, as a
+whole.
 """
 
 from typing import Final
@@ -24,8 +25,8 @@ PART_BYTES: Final = 1 << 20
 MAX_PARTS: Final = MAX_LETTER_BYTES // PART_BYTES
 """Parts of the largest letter."""
 
-MAX_OBJECTS: Final = 3 + MAX_PARTS
-"""Objects that Flower makes of the largest message: itself, its dictionary, its first record, the parts."""
+MAX_OBJECTS: Final = 2 + MAX_PARTS
+"""Objects that Flower makes of the largest message: itself, its dictionary, a record for each part."""
 
 
 def letter_record(kind: str, letter: bytes) -> RecordDict:
@@ -63,9 +64,9 @@ def reply_in(message: Message) -> Reply:
 
 
 def _record(head: dict[str, str], letter: bytes) -> RecordDict:
-    parts = [letter[start : start + PART_BYTES] for start in range(0, len(letter), PART_BYTES)]
-    record = RecordDict({HEAD: ConfigRecord({**head, "parts": len(parts)})})
-    for place, part in enumerate(parts):
+    first, further = letter[:PART_BYTES], range(PART_BYTES, len(letter), PART_BYTES)
+    record = RecordDict({HEAD: ConfigRecord({**head, "further": len(further), "bytes": first})})
+    for place, part in enumerate(letter[start : start + PART_BYTES] for start in further):
         record[_name(place)] = ConfigRecord({"bytes": part})
     return record
 
@@ -75,19 +76,21 @@ def _name(place: int) -> str:
 
 
 def _read(message: Message) -> tuple[dict[str, object] | None, bytes | None]:
-    """The first record without its count of parts, and the parts together when it has one."""
+    """The first record without what is about the letter, and the letter when it has one."""
     content = message.content if message.has_content() else RecordDict()
     head = content.get(HEAD)
     if not isinstance(head, ConfigRecord):
         return None, None
     fields: dict[str, object] = dict(head)
-    count = fields.pop("parts", None)
-    if count is None:
+    further, first = fields.pop("further", None), fields.pop("bytes", None)
+    if further is None and first is None:
         return (fields, None) if len(content) == 1 else (None, None)
-    if not isinstance(count, int) or not 0 <= count <= MAX_PARTS or len(content) != 1 + count:
+    if not isinstance(further, int) or not 0 <= further < MAX_PARTS or len(content) != 1 + further:
         return None, None
-    parts = []
-    for place in range(count):
+    if not isinstance(first, bytes) or len(first) > PART_BYTES:
+        return None, None
+    parts = [first]
+    for place in range(further):
         part = content.get(_name(place))
         held = dict(part) if isinstance(part, ConfigRecord) else {}
         match held:

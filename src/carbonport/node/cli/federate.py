@@ -14,8 +14,6 @@ from rich.table import Table
 from carbonport.crypto.canonical import Json
 from carbonport.crypto.jws import SigningKey
 from carbonport.errors import Misuse
-from carbonport.examples.plants.routes import COHORT
-from carbonport.examples.plants.written import CURVES_FILE, LEDGER_FOLDER, TABLE_FILE, write_plants
 from carbonport.node.cli import federate_budget, federate_gaps, federate_processes
 from carbonport.node.cli.home_options import (
     HomeOption,
@@ -28,7 +26,6 @@ from carbonport.node.cli.home_options import (
 )
 from carbonport.node.file_problem import require_place
 from carbonport.node.identity.key_ring import KeyUse
-from carbonport.node.operations import perform
 from carbonport.node.training_extra import require_extra
 
 
@@ -223,6 +220,7 @@ def train_command(
             from carbonport.federated.noise import DELTA
             from carbonport.federated.packaged_tasks import PLAUSIBILITY_FOR_NOISE
             from carbonport.federated.private_plausibility import PrivacyTerms, train_private_plausibility
+            from carbonport.node.operations import perform
 
             terms = PrivacyTerms(epsilon, DELTA if delta is None else delta, noise_tolerance)
             cost = Decimal(repr(epsilon)) * len(PLAUSIBILITY_FOR_NOISE.parts)
@@ -256,6 +254,9 @@ def example_command(
     as_json: JsonOption = False,
 ) -> None:
     """Write forty invented plants: monthly ledgers, a table of claims and features, meter readings."""
+    from carbonport.examples.plants.routes import COHORT
+    from carbonport.examples.plants.written import CURVES_FILE, LEDGER_FOLDER, TABLE_FILE, write_plants
+
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise Misuse(
             "example-folder",

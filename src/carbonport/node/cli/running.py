@@ -9,7 +9,6 @@ from rich.console import Console
 
 from carbonport.crypto.canonical import Json
 from carbonport.node.cli.home_options import open_from, print_json
-from carbonport.node.operations import perform
 
 Words = Callable[[dict[str, Any], Console], None]
 """Says the result of an operation to a person."""
@@ -24,6 +23,9 @@ def perform_and_print(
     as_json: bool,
 ) -> dict[str, object]:
     """Perform an operation on the node of `home` and show its result; gives the result too."""
+    # Only here: commands that perform nothing need none of what there is to perform.
+    from carbonport.node.operations import perform
+
     opened = open_from(home, passphrase_file)
     with Console(stderr=True).status(f"{name} ...") if not as_json else nullcontext():
         result = perform(opened, name, arguments)

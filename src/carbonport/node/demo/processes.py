@@ -54,6 +54,11 @@ class NodeProcesses:
 
     def start(self, homes: Mapping[str, Path], service: Service = SERVE) -> None:
         """Start a process per home, at once, and return when all are ready."""
+        self.launch(homes, service)
+        self.await_ready(homes, service)
+
+    def launch(self, homes: Mapping[str, Path], service: Service = SERVE) -> None:
+        """Start a process per home, at once; `await_ready` waits for them."""
         for name, home in homes.items():
             command = [*self._launchers.get(name, LAUNCHER), *service.words, "--home", str(home), "--json"]
             output = (home / service.log).open("wb")
@@ -67,6 +72,9 @@ class NodeProcesses:
                 env={**os.environ, "PYTHONUNBUFFERED": "1"},
             )
             output.close()
+
+    def await_ready(self, homes: Mapping[str, Path], service: Service = SERVE) -> None:
+        """Return when all of these that were launched are ready."""
         deadline = time.monotonic() + service.start_seconds
         for name, home in homes.items():
             self._await_ready(name, home, service, deadline)

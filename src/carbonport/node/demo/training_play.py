@@ -126,9 +126,12 @@ class TrainingPlay:
         # Carriers are stopped before the nodes that they bring letters to.
         with asyncio.Runner() as runner, NodeProcesses() as nodes, NodeProcesses() as carriers:
             runner.get_loop()
+            # The coordinator's carrier needs no node to start, and a SuperLink starts on one core.
+            carrier = {"carrier": homes[COORDINATOR.key]}
+            carriers.launch(carrier, CARRY)
             nodes.start(homes)
             self.tell("nodes", f"{len(homes)} processes, mutual TLS between them")
-            carriers.start({"carrier": homes[COORDINATOR.key]}, CARRY)
+            carriers.await_ready(carrier, CARRY)
             self.tell(
                 "carrier", "a SuperLink on loopback, and our front before it that passes fleet routes only"
             )
