@@ -7,7 +7,8 @@ failed, 2 usage, 3 refused, 4 unreachable.
 import asyncio
 import json
 import secrets
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,9 @@ from carbonport.attestation.presentation import Presentation
 from carbonport.crypto.ambient import system_clock
 from carbonport.crypto.canonical import b64url_decode
 from carbonport.errors import Refused
+from carbonport.node.exporter.approvals import StoredApproval, add_approval
+from carbonport.node.exporter.inbox import RequestState, entry_of
+from carbonport.node.exporter.person_decides import approve
 from carbonport.node.home import open_home
 from carbonport.node.open_node import OpenNode
 from carbonport.node.participant import Participant
@@ -179,13 +183,22 @@ def test_a_person_refuses(country: Country) -> None:
 
 
 def test_an_approval_is_counted(country: Country) -> None:
-    request, _attestation = approved(country, "COMMAND-3", "--uses", "1")
+    request, attestation = approved(country, "COMMAND-3", "--uses", "1")
     fetch = secrets.token_hex(16)
     fetched(country.importer, request, "--fetch-id", fetch)
     repeated = fetched(country.importer, request, "--fetch-id", fetch)
     assert repeated["state"] == "complete", "the same fetch counts once"
     spent = fetched(country.importer, request, "--fetch-id", secrets.token_hex(16), code=3)
-    assert spent["error"]["id"] in ("approval-spent", "egress-refused")
+    assert spent["error"]["id"] == "approval-spent"
+
+    # Approved again, it is the same attestation, fetched as often as the new word allows.
+    renewed = country.exporter.do("approve", request, "--by", "Lin", "--uses", "1")
+    assert (renewed["state"], renewed["attestation"], renewed["uses"]) == ("issued", attestation, 1)
+    fetched(country.importer, request, "--fetch-id", secrets.token_hex(16))
+    spent = fetched(country.importer, request, "--fetch-id", secrets.token_hex(16), code=3)
+    assert spent["error"]["id"] == "approval-spent"
+    listed = {item["request"]: item for item in country.exporter.do("requests", "--all")["requests"]}
+    assert (listed[request]["approval"]["uses"], listed[request]["approval"]["holds"]) == (1, False)
 
 
 @pytest.mark.parametrize(
@@ -317,11 +330,13 @@ def test_two_installations_in_one_period(country: Country, tmp_path: Path) -> No
 def test_an_approval_expires(country: Country) -> None:
     """The exporter's node two days later: its clock is a parameter, its process stands still meanwhile."""
     exporter, importer = country.exporter, country.importer
-    _request, attestation = approved(country, "COMMAND-8", "--days", "1", "--uses", "9")
+    request, attestation = approved(country, "COMMAND-8", "--days", "1", "--uses", "9")
+    left = asked(country, "COMMAND-12")
     assert exporter.node is not None
     assert exporter.node.stop() == 0
 
-    async def release(days: int) -> bytes:
+    @asynccontextmanager
+    async def in_days(days: int) -> AsyncIterator[OpenNode]:
         def clock() -> int:
             return system_clock() + days * SECONDS_PER_DAY
 
@@ -329,15 +344,41 @@ def test_an_approval_expires(country: Country) -> None:
         opened = open_home(exporter.home, environ={})
         node = await OpenNode.open(Participant.open(opened, clock=clock))
         try:
-            fetch = secrets.token_hex(16)
-            return (await node.releases.release(attestation, importer=importer.id, request_id=fetch)).payload
+            yield node
         finally:
             await node.close()
 
+    async def release(node: OpenNode) -> bytes:
+        fetch = secrets.token_hex(16)
+        return (await node.releases.release(attestation, importer=importer.id, request_id=fetch)).payload
+
+    async def two_days() -> None:
+        async with in_days(0) as node:
+            first = await release(node)
+            # A yes whose answer broke off, and then its day passed.
+            lapsed = StoredApproval(
+                "lapsed", importer.id, left, "cbam-declaration", "Lin", system_clock(), 1, 0
+            )
+            with node.participant.store.writing() as connection:
+                add_approval(connection, lapsed, now=system_clock() - SECONDS_PER_DAY)
+                waiting = entry_of(connection, importer.id, left)
+            assert waiting is not None
+            assert (await node.answers.answer(waiting.request)).state is RequestState.PENDING
+            answer = await approve(node, {"request": left, "by": "Lin"})
+            assert isinstance(answer, dict)
+            assert answer["state"] == "issued"
+            assert (await node.answers.answer(waiting.request)).attestation == answer["attestation"]
+        async with in_days(2) as node:
+            with pytest.raises(Refused, match="approval-spent"):
+                await release(node)
+            given = await asyncio.gather(
+                *(approve(node, {"request": request, "by": "Lin"}) for _ in range(2))
+            )
+            assert given[0] == given[1], "two who say it at once say it once"
+            assert await release(node) == first
+
     try:
-        assert asyncio.run(release(0))
-        with pytest.raises(Refused):
-            asyncio.run(release(2))
+        asyncio.run(two_days())
     finally:
         exporter.serve()
 

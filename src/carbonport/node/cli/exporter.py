@@ -182,7 +182,7 @@ def requests(
         for item in result["requests"]:
             table.add_row(
                 item["request"],
-                item["state"],
+                item["state"] + _lapsed(item["approval"]),
                 shown(item["importer"]),
                 item["cn"] + (f" of {shown(item['installation'])}" if item["installation"] else ""),
                 f"at most {item['threshold']}" if item["threshold"] else shown(item["consignment"]),
@@ -205,8 +205,15 @@ def requests(
     perform_and_print("requests", {"all": every}, words, home, passphrase_file, as_json)
 
 
+def _lapsed(approval: dict[str, Any] | None) -> str:
+    return "" if approval is None or approval["holds"] else ", approval lapsed"
+
+
 def approve(
-    request: Annotated[str, typer.Argument(help="Id of a pending request, or of a training.")],
+    request: Annotated[
+        str,
+        typer.Argument(help="Id of a request that is pending or whose approval lapsed, or of a training."),
+    ],
     by: ByOption,
     days: Annotated[
         int | None,
@@ -220,7 +227,8 @@ def approve(
     passphrase_file: PassphraseFileOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Approve a pending request, or a training's plan with all its exchanges: a stored, counted, expiring record."""
+    """Approve a request (again, when its approval lapsed), or a training's plan with all its exchanges: a counted,
+    expiring record."""
 
     def words(result: dict[str, Any], console: Console) -> None:
         console.print(

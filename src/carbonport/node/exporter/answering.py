@@ -89,6 +89,9 @@ class AnswerDesk:
         with self._participant.store.writing() as connection:
             entry = inbox.receive(connection, request, now=now)
             approval = approval_for(connection, request.importer, request.id)
+        if approval is not None and not approval.holds(now):
+            # It lapsed before it was of use: the request waits for another word.
+            approval = None
         if entry.state is not RequestState.PENDING:
             return entry
         try:

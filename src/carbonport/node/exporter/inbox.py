@@ -187,18 +187,30 @@ def settle(
     return replace(entry, state=state, attestation=attestation, decision=decision, reason=reason)
 
 
+def entries_of_id(connection: Connection, request_id: str) -> list[InboxEntry]:
+    """The entries of this request id: one for each importer that used it."""
+    return [
+        _entry(row) for row in connection.execute(select(requests).where(requests.c.request == request_id))
+    ]
+
+
 def pending_request(connection: Connection, request_id: str) -> InboxEntry:
     """The one pending request of this id, for a person who decides about it."""
-    found = [entry for entry in entries(connection, RequestState.PENDING) if entry.request.id == request_id]
+    found = [entry for entry in entries_of_id(connection, request_id) if entry.state is RequestState.PENDING]
     if len(found) != 1:
-        raise Misuse(
-            "request-not-pending",
-            found=f"{len(found)} pending requests with this id",
-            expected="one",
-            remedy="Look at `carbonport requests`; a request is decided once.",
-            where=request_id[:40],
-        )
+        raise not_pending(request_id, f"{len(found)} pending requests with this id")
     return found[0]
+
+
+def not_pending(request_id: str, found: str) -> Misuse:
+    """The error of deciding about a request that is not open."""
+    return Misuse(
+        "request-not-pending",
+        found=found,
+        expected="one that waits for a person",
+        remedy="Look at `carbonport requests`; a request is decided once, and approved again when its approval lapsed.",
+        where=request_id[:40],
+    )
 
 
 def read_request(content: bytes) -> AttestationRequest:

@@ -147,6 +147,21 @@ def replace_payload(connection: Connection, attestation_id: str, disclosure: Dis
     )
 
 
+def rest_on_approval(connection: Connection, importer: str, request_id: str, reference: str) -> None:
+    """Let what was issued under an approval of this request rest on a newer one: same attestation, same bytes."""
+    of_request = (attestations.c.importer == importer) & (attestations.c.request == request_id)
+    for row in connection.execute(select(attestations).where(of_request)).all():
+        content = parse_canonical(bytes(row.crossed), max_bytes=MAX_CROSSED_BYTES)
+        assert isinstance(content, dict), "this module wrote the row"
+        if content["approval"]:
+            crossed = canonical_bytes({**content, "approval": reference})
+            connection.execute(
+                update(attestations)
+                .where(attestations.c.attestation == row.attestation)
+                .values(crossed=crossed)
+            )
+
+
 def attestation_of(connection: Connection, attestation_id: str) -> StoredAttestation:
     """The attestation of this id; Misuse (`attestation-unknown-here`) when this node issued none."""
     row = connection.execute(select(attestations).where(attestations.c.attestation == attestation_id)).first()

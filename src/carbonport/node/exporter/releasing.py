@@ -19,7 +19,7 @@ from carbonport.crypto.log_entry import EntryType, FieldName, payload_digest
 from carbonport.crypto.receipt import Receipt
 from carbonport.errors import CarbonportError, Misuse, Refused
 from carbonport.node.exporter import inbox, issued
-from carbonport.node.exporter.approvals import approval_for, count_use
+from carbonport.node.exporter.approvals import StoredApproval, approval_for, count_use, spent
 from carbonport.node.exporter.composition import Composer, Composition
 from carbonport.node.exporter.log_fields import items_field, refusal_fields
 from carbonport.node.exporter.lots import lot_rows
@@ -50,6 +50,7 @@ class _Kept:
     sealed it."""
 
     seal: str
+    request_id: str
     composition: Composition
     disclosure: Disclosure
     request_digest: bytes
@@ -92,6 +93,8 @@ class ReleaseDesk:
         """Decide, log durably, hand over. Refused when it was revoked or superseded, or when policy now says no."""
         standing, kept = _StandsFor(attestation_id, importer), self._kept.get(attestation_id)
         seal = self._participant.identity.record(KeyUse.SEAL).kid
+        if kept is not None and not self._under_newest_approval(kept):
+            kept = None
         if kept is None or kept.seal != seal or kept.importer != importer:
             with self._participant.store.reading() as connection:
                 standing.require(connection)
@@ -121,6 +124,9 @@ class ReleaseDesk:
                     condition=standing,
                 )
             )
+            approval = self._approval(kept)
+            if approval is not None and not approval.holds(self._participant.clock()):
+                raise spent(where=f"decision {refusal.decision.id}") from None
             raise
         logged = await self._log.append(
             Draft(
@@ -136,6 +142,18 @@ class ReleaseDesk:
         if logged.repeated:
             self._require_logged(kept, logged.receipt)
         return Released(kept.disclosure.payload, logged.receipt, logged.provisional)
+
+    def _approval(self, kept: _Kept) -> StoredApproval | None:
+        """The newest approval behind an attestation; None where policy alone decided."""
+        if not kept.disclosure.approval:
+            return None
+        with self._participant.store.reading() as connection:
+            return approval_for(connection, kept.importer, kept.request_id)
+
+    def _under_newest_approval(self, kept: _Kept) -> bool:
+        """Whether nobody approved the request again since."""
+        approval = self._approval(kept)
+        return approval is None or approval.reference == kept.disclosure.approval
 
     def forget(self) -> None:
         """Drop attestations kept in memory, with the statements they were composed from."""
@@ -231,9 +249,9 @@ class ReleaseDesk:
                 "approval-before-restore",
                 found="an approval from before the exporter's node was restored from a backup",
                 expected="an approval given since: how often the earlier one was used is not known any more",
-                remedy="Send a new request to the exporter, to be approved again.",
+                remedy="Ask the exporter to approve the same request again, then fetch again.",
             )
-        composition = await self._composer.compose(entry.request, approval)
+        composition = await self._composer.compose(entry.request, approval if stored.approval else None)
         if composition.prepared.version.id != stored.statement_id:
             raise Refused(
                 "attestation-statement-superseded",
@@ -245,6 +263,7 @@ class ReleaseDesk:
         composition = composition.with_opened(disclosure)
         kept = _Kept(
             attestation_kid(Presentation.decode(disclosure.payload).credential),
+            stored.request_id,
             composition,
             disclosure,
             hashlib.sha256(f"fetch\n{stored.importer}\n{attestation_id}".encode()).digest(),
