@@ -1,5 +1,6 @@
 """The house is what DESIGN and README say: root links, rooms, make targets, and commands that exist."""
 
+import functools
 import importlib
 import re
 import shlex
@@ -59,9 +60,18 @@ def mentioned_commands(text: str) -> list[str]:
     return [found for found in re.findall(r"`(carbonport [a-z][^`]*)`", text) if "|" not in found]
 
 
+@functools.cache
+def whole_program() -> click.Command:
+    """Every command of the program, put together once: it takes a third of a second."""
+    # A test that ran one command in this process has registered its group alone.
+    if len(typer.main.get_group(app).commands) < len(GROUPS):
+        register_groups()
+    return typer.main.get_command(app)
+
+
 def find_command(words: list[str]) -> tuple[click.Command, list[str], click.Context]:
     """The command that these words name, what is left of them, and its context."""
-    register = typer.main.get_command(app)
+    register = whole_program()
     context = click.Context(register, info_name="carbonport")
     command: click.Command = register
     while isinstance(command, click.Group) and words and not words[0].startswith("-"):
@@ -69,13 +79,6 @@ def find_command(words: list[str]) -> tuple[click.Command, list[str], click.Cont
         command, words = command.commands[words[0]], words[1:]
         context = click.Context(command, parent=context, info_name=command.name)
     return command, words, context
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _registered() -> None:
-    # A test that ran one command in this process has registered its group alone.
-    if len(typer.main.get_group(app).commands) < len(GROUPS):
-        register_groups()
 
 
 @pytest.mark.parametrize("module", GROUPS)

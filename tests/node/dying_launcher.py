@@ -1,6 +1,4 @@
-"""Runs `carbonport` and kills the process (SIGKILL, as a power cut would) at a chosen point of a call.
-
-    python dying_launcher.py METHOD POINT POINTS_FILE -- ARGUMENTS OF CARBONPORT
+"""Kills a `carbonport` process (SIGKILL, as a power cut would) at a chosen point of a call.
 
 The count begins when METHOD (`RequestAttestation`, `FetchAttestation`) is called first. A point is a call or return of
 Carbonport's code in any thread, or the moment before or after a statement or commit of the database. POINT 0 never
@@ -62,17 +60,3 @@ def install(method: str, point: int, points_file: Path) -> None:
 def _is_database(function: Any) -> bool:
     name = getattr(function, "__name__", "")
     return name in DATABASE_CALLS and type(getattr(function, "__self__", None)).__module__ == "sqlite3"
-
-
-def main() -> None:
-    split = sys.argv.index("--")
-    method, point, points_file = sys.argv[1:split]
-    install(method, int(point), Path(points_file))
-    from carbonport.node.cli import main as carbonport
-
-    sys.argv = ["carbonport", *sys.argv[split + 1 :]]
-    carbonport()
-
-
-if __name__ == "__main__":
-    main()

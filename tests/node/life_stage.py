@@ -2,11 +2,13 @@
 
 import time
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
+
+from warm_programs import programs
 
 from carbonport.attestation.check_report import Report
 from carbonport.attestation.checks import verify_bundle
@@ -23,7 +25,6 @@ from carbonport.node.demo.cast import (
     Part,
     set_stage,
 )
-from carbonport.node.demo.processes import NodeProcesses
 from carbonport.node.home import NodeHome, open_home
 from carbonport.node.identity.card import make_card, read_card
 from carbonport.node.identity.trust_issue import Decisions, issue_next
@@ -59,8 +60,9 @@ class LifeStage:
         assert isinstance(result, dict)
         return result
 
-    def serve(self, processes: NodeProcesses, *parts: Part) -> None:
-        processes.start({part.key: self.folder / part.key for part in parts})
+    def serve(self, processes: ExitStack, *parts: Part) -> None:
+        for part in parts:
+            processes.enter_context(programs().serve(self.folder / part.key))
 
     def verify_on_site(self) -> None:
         """From the plant's data to the verifier's signed statement."""
@@ -127,7 +129,3 @@ def until(holds: Callable[[], bool]) -> None:
     while not holds():
         assert time.monotonic() < deadline, "it never came to hold"
         time.sleep(0.05)
-
-
-def processes() -> AbstractContextManager[NodeProcesses]:
-    return NodeProcesses()

@@ -1,14 +1,13 @@
 """A releaser tests dominance on true values: what it sees, what it says, and that nothing is released without it."""
 
 import json
-import subprocess
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
 from aggregation_world import EXPIRES, NOW, World
+from warm_programs import Finished, programs
 
 from carbonport.crypto.ambient import system_random
 from carbonport.crypto.canonical import b64url_encode
@@ -261,19 +260,18 @@ def test_what_a_releaser_saw_is_used_up_for_every_other_plan() -> None:
 
 
 def test_the_command_brings_a_releaser_and_the_file_is_checked_with_its_word(tmp_path: Path) -> None:
-    def run(values: Sequence[int], *options: str) -> subprocess.CompletedProcess[str]:
+    def run(values: Sequence[int], *options: str) -> Finished:
         table = tmp_path / "table.csv"
         rows = "\n".join(f"p{i},{value}" for i, value in enumerate(values))
         table.write_text(f"plant,t\n{rows}\n")
-        command = [sys.executable, "-m", "carbonport", "aggregate", "run", "--local", str(table)]
         options = ("--sum", "t", "--total", "--json", *options)
-        return subprocess.run([*command, *options], capture_output=True, text=True, check=False, timeout=120)
+        return programs().run("aggregate", "run", "--local", table, *options)
 
     passed = run(EVEN[:5], "--rule", P_PERCENT_RULE)
-    assert passed.returncode == 0, passed.stdout
-    assert json.loads(passed.stdout)["released"] == {"total": {"t": "600"}}
-    assert json.loads(passed.stdout)["verified"] is True
+    assert passed.code == 0, passed.output
+    assert json.loads(passed.output)["released"] == {"total": {"t": "600"}}
+    assert json.loads(passed.output)["verified"] is True
     refused = run(LARGE_REST[5:], "--rule", DOMINANCE_RULE)
-    assert refused.returncode == 3
-    assert json.loads(refused.stdout)["error"]["id"] == "aggregation-dominant"
-    assert json.loads(run(EVEN[:5], "--rule", "guess").stdout)["error"]["id"] == "aggregate-rule"
+    assert refused.code == 3
+    assert json.loads(refused.output)["error"]["id"] == "aggregation-dominant"
+    assert json.loads(run(EVEN[:5], "--rule", "guess").output)["error"]["id"] == "aggregate-rule"

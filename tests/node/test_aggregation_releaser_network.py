@@ -2,7 +2,6 @@
 
 import asyncio
 import signal
-import sys
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -13,6 +12,7 @@ from typing import Any
 import pytest
 from sqlalchemy import delete, select
 from test_aggregation_network import Nodes, all_nodes, audit
+from warm_programs import programs
 
 from carbonport.classification.egress import EgressRefused
 from carbonport.classification.forms import Form
@@ -187,17 +187,13 @@ async def _released_session(stage: AggregateStage, tmp_path: Path) -> None:
 async def killed_before(nodes: Nodes, part: Part, method: str, command: str, *arguments: str) -> None:
     """A command of a party, killed when everything is kept and logged and nothing sent; its node opens again."""
     await nodes.close(part)
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        str(Path(__file__).with_name("dying_party.py")),
-        method,
+    killed = await asyncio.to_thread(
+        programs().run,
         *("aggregate", command, COORDINATOR.id, *arguments, "--once", "--json"),
-        *("--home", str(nodes.stage.folder / part.key)),
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
+        *("--home", nodes.stage.folder / part.key),
+        dying_party=method,
     )
-    said, _ = await process.communicate()
-    assert process.returncode == -signal.SIGKILL, said.decode()
+    assert killed.code == -signal.SIGKILL, killed
     await nodes.open(part)
 
 

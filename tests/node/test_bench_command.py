@@ -1,31 +1,24 @@
 """`carbonport bench`: the shape of what it prints, and that its own checks passed. No figure is judged here."""
 
-import json
 import os
 import re
-import subprocess
 import sys
 from decimal import Decimal
 from typing import Any
 
+from warm_programs import Finished, programs
+
 DECIMAL = re.compile(r"(?:0|[1-9]\d*)(?:\.\d+)?")
 
 
-def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "carbonport", "bench", *arguments],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-        env={**os.environ, "COLUMNS": "200"},
-    )
+def run(*arguments: str) -> Finished:
+    return programs().run("bench", *arguments, environ={"COLUMNS": "200"})
 
 
 def test_bench_exchange_prints_fetches_beside_their_echo() -> None:
     done = run("exchange", "--seconds", "1", "--json")
-    assert done.returncode == 0, done.stderr
-    content: dict[str, Any] = json.loads(done.stdout)
+    assert done.code == 0, done.errors
+    content: dict[str, Any] = done.json()
     assert set(content) == {"bench", "figures", "machine"}
     assert content["bench"] == "exchange"
     figures = {figure["name"]: figure for figure in content["figures"]}
@@ -57,7 +50,7 @@ def test_the_machine_is_described_without_naming_it() -> None:
 
 def test_an_unknown_bench_is_refused_with_the_names_there_are() -> None:
     done = run("no-such-bench", "--json")
-    assert done.returncode != 0
-    error = json.loads(done.stdout)["error"]
+    assert done.code != 0
+    error = done.json()["error"]
     assert error["id"] == "bench-unknown"
     assert "exchange" in error["expected"]

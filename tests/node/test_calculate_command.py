@@ -1,29 +1,25 @@
 """`carbonport calculate`: the JSON contract, the report, errors and exit codes, as a script sees them."""
 
 import json
-import subprocess
-import sys
 from fractions import Fraction
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import pytest
+from warm_programs import Finished, programs
 
 EXAMPLE = Path(str(files("carbonport") / "examples" / "steelworks.yaml"))
 
 
-def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-    program = [sys.executable, "-c", "from carbonport.node.cli import main; main()"]
-    return subprocess.run(
-        [*program, "calculate", *arguments], capture_output=True, text=True, check=False, timeout=120
-    )
+def run(*arguments: str) -> Finished:
+    return programs().run("calculate", *arguments)
 
 
 def result(*arguments: str) -> Any:
     done = run(*arguments, "--json")
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+    assert done.code == 0, done.errors
+    return json.loads(done.output)
 
 
 def test_the_json_contract() -> None:
@@ -53,7 +49,7 @@ def test_an_explanation_comes_with_every_good() -> None:
 
 def test_the_report_shows_results_and_explains() -> None:
     done = run(str(EXAMPLE), "--explain")
-    assert done.returncode == 0
+    assert done.code == 0
     for words in (
         "Yanhai Integrated Steelworks",
         "1.79766",
@@ -61,7 +57,7 @@ def test_the_report_shows_results_and_explains() -> None:
         "steelworks.yaml, line 62",
         "2186473.915",
     ):
-        assert words in done.stdout
+        assert words in done.output
 
 
 def test_results_that_cannot_be_had_are_null_with_a_problem(tmp_path: Path) -> None:
@@ -71,7 +67,7 @@ def test_results_that_cannot_be_had_are_null_with_a_problem(tmp_path: Path) -> N
     assert good["see_indirect"] is None
     assert good["see_direct_rounded"] == "1.79766"
     assert good["problems"][0]["id"] == "electricity-factor-missing"
-    assert "cannot be given" in run(str(path)).stdout
+    assert "cannot be given" in run(str(path)).output
     factors = tmp_path / "factors.csv"
     factors.write_text("# title: t\n# version: 1\n# source: s\ncountry,factor,unit\nTR,0.5,tCO2e/MWh\n")
     supplied = result(str(path), "--electricity-factors", str(factors))["goods"][0]
@@ -102,12 +98,12 @@ def test_errors_are_json_with_their_exit_code(tmp_path: Path, text: str, code: i
     path = tmp_path / "broken.yaml"
     path.write_text(text)
     done = run(str(path), "--json")
-    assert done.returncode == code
-    assert json.loads(done.stdout)["error"]["id"] == error
-    assert "Traceback" not in done.stderr
+    assert done.code == code
+    assert json.loads(done.output)["error"]["id"] == error
+    assert "Traceback" not in done.errors
 
 
 def test_usage_errors_exit_with_two(tmp_path: Path) -> None:
-    assert run(str(tmp_path / "none.yaml")).returncode == 2
-    assert run(str(EXAMPLE), "--scope", "eternal").returncode == 2
-    assert run().returncode == 2
+    assert run(str(tmp_path / "none.yaml")).code == 2
+    assert run(str(EXAMPLE), "--scope", "eternal").code == 2
+    assert run().code == 2

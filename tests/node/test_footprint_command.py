@@ -1,24 +1,19 @@
 """`carbonport footprint`, and how `calculate --explain` says that a CBAM value is another thing."""
 
 import json
-import subprocess
-import sys
 from decimal import Decimal
 from importlib.resources import files
 from typing import Any
 
+from warm_programs import programs
+
 EXAMPLE = str(files("carbonport") / "examples" / "steelworks.yaml")
 
 
-def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-    program = [sys.executable, "-c", "from carbonport.node.cli import main; main()"]
-    return subprocess.run([*program, *arguments], capture_output=True, text=True, check=False, timeout=120)
-
-
 def result(*arguments: str, code: int = 0) -> Any:
-    done = run(*arguments, "--json")
-    assert done.returncode == code, done.stderr + done.stdout
-    return json.loads(done.stdout)
+    done = programs().run(*arguments, "--json")
+    assert done.code == code, done.errors + done.output
+    return json.loads(done.output)
 
 
 def test_every_good_has_a_carbon_footprint_with_decimals_as_text() -> None:
@@ -57,10 +52,10 @@ def test_what_cannot_be_meant_is_refused() -> None:
 
 
 def test_the_report_says_what_it_is_not() -> None:
-    done = run("footprint", EXAMPLE)
-    assert done.returncode == 0
-    assert "not a CBAM value" in done.stdout
-    assert "per 1 kilogram" in done.stdout
+    done = programs().run("footprint", EXAMPLE)
+    assert done.code == 0
+    assert "not a CBAM value" in done.output
+    assert "per 1 kilogram" in done.output
 
 
 def test_explanations_say_how_the_scopes_differ() -> None:
@@ -71,6 +66,6 @@ def test_explanations_say_how_the_scopes_differ() -> None:
     assert abs(Decimal(compared["product_footprint"]["total"]) - Decimal(footprint)) <= Decimal("0.000005")
     subjects = {line["subject"]: line for line in compared["differences"]}
     assert "does not count" in subjects["indirect emissions (electricity consumed)"]["cbam"]
-    text = run("calculate", EXAMPLE, "--explain").stdout
+    text = programs().run("calculate", EXAMPLE, "--explain").output
     assert "Not a product carbon footprint: 72083900, 72142000" in text
     assert "a footprint counts all of them" in text

@@ -5,10 +5,11 @@ import json
 import shutil
 import stat
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from life_stage import DATA, LifeStage, processes, until
+from life_stage import DATA, LifeStage, until
 from typer.testing import CliRunner
 
 from carbonport.classification.policy import Policy
@@ -177,9 +178,9 @@ def test_a_node_restored_behind_its_witness_signs_nothing_until_its_operator_dec
     """End to end: four processes, a backup under way, entries lost, the decision, the way back."""
     stage = LifeStage.make(tmp_path / "stage", approval="person")
     exporter = stage.folder / EXPORTER.key
-    with processes() as others:
+    with ExitStack() as others:
         stage.serve(others, REGULATOR, VERIFIER, IMPORTER)
-        with processes() as own:
+        with ExitStack() as own:
             stage.serve(own, EXPORTER)
             stage.verify_on_site()
             approved = _approved(stage, "C-1")
@@ -193,7 +194,7 @@ def test_a_node_restored_behind_its_witness_signs_nothing_until_its_operator_dec
         shutil.rmtree(exporter)
         carbonport("restore", backup, "--home", exporter, "--period-keys", tmp_path / "apart")
 
-        with processes() as own:
+        with ExitStack() as own:
             stage.serve(own, EXPORTER)
             with pytest.raises(FailedVerification, match="log-behind-witness"):
                 stage.do(EXPORTER, "log-checkpoint")
@@ -211,7 +212,7 @@ def test_a_node_restored_behind_its_witness_signs_nothing_until_its_operator_dec
         assert decided["origin"] != decided["previous_origin"]
         stage.issue_lists()
 
-        with processes() as own:
+        with ExitStack() as own:
             stage.serve(own, EXPORTER)
             until(lambda: not stage.do(EXPORTER, "log-checkpoint")["provisional"])
             # Approved before the restore: how often it was used since the backup is not known any more.
@@ -241,9 +242,9 @@ def test_a_node_restored_behind_its_witness_signs_nothing_until_its_operator_dec
 def test_a_backup_that_lost_nothing_goes_on_by_itself_but_old_approvals_are_void(tmp_path: Path) -> None:
     stage = LifeStage.make(tmp_path / "stage", approval="person")
     exporter = stage.folder / EXPORTER.key
-    with processes() as others:
+    with ExitStack() as others:
         stage.serve(others, REGULATOR, VERIFIER, IMPORTER)
-        with processes() as own:
+        with ExitStack() as own:
             stage.serve(own, EXPORTER)
             stage.verify_on_site()
             approved = _approved(stage, "C-1")
@@ -259,7 +260,7 @@ def test_a_backup_that_lost_nothing_goes_on_by_itself_but_old_approvals_are_void
         assert not list((exporter / "period-keys").glob("*.key")), "never a new key for what was signed"
         shutil.rmtree(exporter)
         restored(tmp_path / "backup", exporter, period_keys=tmp_path / "apart")
-        with processes() as own:
+        with ExitStack() as own:
             stage.serve(own, EXPORTER)
             with pytest.raises(Refused, match="approval-before-restore"):
                 stage.fetch(approved, "void")

@@ -1,9 +1,10 @@
 """Every key of every node is rotated while all of them serve: what is old still verifies, what is new works."""
 
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from life_stage import DATA, LifeStage, processes, until
+from life_stage import DATA, LifeStage, until
 
 from carbonport.errors import Refused
 from carbonport.node.demo.cast import EXPORTER, IMPORTER, REGULATOR, VERIFIER, Part
@@ -23,7 +24,7 @@ def stage(tmp_path: Path) -> LifeStage:
 
 
 def test_all_keys_are_rotated_under_serving_nodes(stage: LifeStage) -> None:
-    with processes() as nodes:
+    with ExitStack() as nodes:
         stage.serve(nodes, *ROTATED)
         stage.verify_on_site()
         old = stage.fetch(stage.query("BEFORE-1")["request"], "before")

@@ -2,14 +2,13 @@
 
 import csv
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 import typer
 from typer.testing import CliRunner
+from warm_programs import Finished, programs
 
 from carbonport.errors import Malformed
 from carbonport.footprint.obligation.import_table import ForAllLines
@@ -21,11 +20,8 @@ from carbonport.node.cli.obligation_batch import BatchRequest, run_batch
 LINE = ("--cn", "72071111", "--origin", "TR", "--tonnes", "100", "--year", "2026")
 
 
-def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-    program = [sys.executable, "-c", "from carbonport.node.cli import main; main()"]
-    return subprocess.run(
-        [*program, "obligation", *arguments], capture_output=True, text=True, check=False, timeout=120
-    )
+def run(*arguments: str) -> Finished:
+    return programs().run("obligation", *arguments)
 
 
 @pytest.fixture(scope="module")
@@ -44,8 +40,8 @@ def answer(app: typer.Typer, *arguments: str) -> Any:
 
 def test_the_json_contract_through_the_program() -> None:
     done = run(*LINE, "--price", "80", "--tables", "2025-12", "--json")
-    assert done.returncode == 0, done.stderr
-    data = json.loads(done.stdout)
+    assert done.code == 0, done.errors
+    data = json.loads(done.output)
     assert (data["embedded_t"], data["free_allocation_t"]) == ("254.1", "132.99")
     assert (data["certificates"], data["cost_eur"]) == ("121.11", "9688.80")
     assert data["default_used"] is True
@@ -55,11 +51,11 @@ def test_the_json_contract_through_the_program() -> None:
 
 def test_usage_and_unreadable_input_have_their_exit_codes(tmp_path: Path) -> None:
     missing = run("--cn", "72071111", "--json")
-    assert missing.returncode == 2
-    assert json.loads(missing.stdout)["error"]["id"] == "obligation-options"
+    assert missing.code == 2
+    assert json.loads(missing.output)["error"]["id"] == "obligation-options"
     unknown = run("--batch", str(tmp_path / "none.csv"), "--out", str(tmp_path / "out.csv"), "--json")
-    assert unknown.returncode == 1
-    assert json.loads(unknown.stdout)["error"]["id"] == "obligation-file"
+    assert unknown.code == 1
+    assert json.loads(unknown.output)["error"]["id"] == "obligation-file"
 
 
 def test_the_newest_state_is_used_and_named(app: typer.Typer) -> None:

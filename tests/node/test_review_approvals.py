@@ -1,10 +1,11 @@
 """An approval that is given several times at once is one approval, and counts fetches that come at once."""
 
 import asyncio
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from life_stage import LifeStage, processes
+from life_stage import LifeStage
 
 from carbonport.errors import CarbonportError
 from carbonport.node.control import call_control
@@ -20,7 +21,7 @@ def test_one_approval_however_often_it_is_given(tmp_path: Path) -> None:
         calls = [call_control(stage.folder / part.key, operation, each) for each in arguments]
         return await asyncio.gather(*calls, return_exceptions=True)
 
-    with processes() as nodes:
+    with ExitStack() as nodes:
         stage.serve(nodes, EXPORTER, VERIFIER, REGULATOR, IMPORTER)
         stage.verify_on_site()
         request = stage.query("ONCE-1")["request"]

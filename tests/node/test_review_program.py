@@ -1,6 +1,5 @@
 """The program's ends: whatever is asked of it, there is an exit code of the contract, and words or one JSON object."""
 
-import json
 import os
 import signal
 import subprocess
@@ -8,12 +7,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from warm_programs import programs
 
 PROGRAM = (sys.executable, "-m", "carbonport")
-
-
-def _run(*arguments: str | bytes) -> subprocess.CompletedProcess[bytes]:
-    return subprocess.run([*PROGRAM, *arguments], capture_output=True, stdin=subprocess.DEVNULL, timeout=60)
 
 
 @pytest.mark.parametrize(
@@ -30,18 +26,18 @@ def _run(*arguments: str | bytes) -> subprocess.CompletedProcess[bytes]:
 def test_errors_of_any_kind_are_one_json_object(
     arguments: tuple[str | bytes, ...], code: int, error: str
 ) -> None:
-    ended = _run(*arguments)
-    assert (ended.returncode, json.loads(ended.stdout)["error"]["id"]) == (code, error)
-    assert b"Traceback" not in ended.stderr
+    ended = programs().run(*arguments)
+    assert (ended.code, ended.json()["error"]["id"]) == (code, error)
+    assert "Traceback" not in ended.errors
 
 
 @pytest.mark.parametrize("name", ["/nowhere/[/x].json", b"\xff\xfe.json", "/nowhere/\x1b[31mred.json"])
 def test_a_path_is_never_read_as_markup_or_control(name: str | bytes) -> None:
-    ended = _run("verify", name)
-    assert ended.returncode == 1
-    assert b"file-unreadable" in ended.stderr
-    assert b"Traceback" not in ended.stderr
-    assert b"\x1b[31m" not in ended.stderr
+    ended = programs().run("verify", name)
+    assert ended.code == 1
+    assert "file-unreadable" in ended.errors
+    assert "Traceback" not in ended.errors
+    assert "\x1b[31m" not in ended.errors
 
 
 def test_ctrl_c_ends_with_130(tmp_path: Path) -> None:

@@ -2,13 +2,14 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from google.protobuf.message import Message
-from life_stage import DATA, LifeStage, processes
+from life_stage import DATA, LifeStage
 
 from carbonport.errors import CarbonportError, Unavailable
 from carbonport.footprint.catalogue import Catalogue
@@ -40,7 +41,7 @@ class LyingPeers:
 @pytest.fixture(scope="module")
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LifeStage]:
     made = LifeStage.make(tmp_path_factory.mktemp("receiving") / "stage")
-    with processes() as nodes:
+    with ExitStack() as nodes:
         made.serve(nodes, EXPORTER, VERIFIER, REGULATOR)
         made.verify_on_site()
         yield made

@@ -2,12 +2,13 @@
 
 import threading
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
-from life_stage import DATA, LifeStage, processes, until
+from life_stage import DATA, LifeStage, until
 
 from carbonport.attestation.bundle import read_bundle
 from carbonport.crypto.canonical import canonical_bytes, parse_canonical
@@ -46,13 +47,13 @@ def _error_of(stage: LifeStage, part: Any, operation: str, arguments: dict[str, 
 
 
 def test_a_statement_signed_without_witnesses_is_accepted_once_they_are_back(stage: LifeStage) -> None:
-    with processes() as others, processes() as witness:
+    with ExitStack() as others, ExitStack() as witness:
         stage.serve(witness, REGULATOR)
         stage.serve(others, EXPORTER, VERIFIER, IMPORTER)
         signing = _commit(stage, "factors")
         # The verifier's log has asked its witness before; it may go on without it for a while.
         stage.do(VERIFIER, "log-export", {"out": str(stage.folder / "log")})
-        witness.stop()
+        witness.close()
         first = stage.do(VERIFIER, "sign", signing)
         assert first["provisional"]
         assert (
@@ -79,7 +80,7 @@ def test_signing_again_gives_the_same_statement(stage: LifeStage, monkeypatch: p
         _threads_of(monkeypatch, module, name)
         for module, name in ((drawing_up, "calculate"), (drawing_up, "signed_figures"), (verifier, "examine"))
     ]
-    with processes() as nodes:
+    with ExitStack() as nodes:
         stage.serve(nodes, REGULATOR)
         signing = _commit(stage)
         assert _error_of(stage, VERIFIER, "sign", {**signing, "out": str(stage.folder)}) == "file-problem"
@@ -108,7 +109,7 @@ def _threads_of(monkeypatch: pytest.MonkeyPatch, module: ModuleType, name: str) 
 
 
 def test_a_receipt_of_something_else_is_not_taken(stage: LifeStage) -> None:
-    with processes() as nodes:
+    with ExitStack() as nodes:
         stage.serve(nodes, REGULATOR, VERIFIER)
         signing = _commit(stage)
         stage.do(VERIFIER, "sign", signing)

@@ -1,25 +1,19 @@
 """`carbonport verify` with the reader's own home: whose anchors count, whose bundle it must be, what it says."""
 
-import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 from played_demo import played_demo
+from warm_programs import programs
 
 from carbonport.node.demo.cast import EXPORTER, IMPORTER, REGULATOR
 
 
 def _verify(bundle: Path, *options: str, home: Path | None = None) -> tuple[int, dict[str, Any]]:
-    variables = {name: value for name, value in os.environ.items() if name != "CARBONPORT_HOME"}
-    if home is not None:
-        variables["CARBONPORT_HOME"] = str(home)
-    command = [sys.executable, "-m", "carbonport", "verify", str(bundle), "--json", *options]
-    ended = subprocess.run(command, capture_output=True, env=variables, timeout=120)
-    return ended.returncode, json.loads(ended.stdout)
+    environ = {} if home is None else {"CARBONPORT_HOME": str(home)}
+    ended = programs().run("verify", bundle, "--json", *options, environ=environ)
+    return ended.code, ended.json()
 
 
 def _found(report: dict[str, Any], check: str) -> str:

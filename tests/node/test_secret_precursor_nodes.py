@@ -4,12 +4,13 @@ The importer of the demo is an exporter too, a tube mill; its customer is itself
 """
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from life_stage import LifeStage, processes
+from life_stage import LifeStage
 
 from carbonport.attestation.bundle import read_bundle
 from carbonport.attestation.presentation import Presentation
@@ -28,7 +29,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LifeStage]:
     exchange = replace(home.config.exchange, approval="policy")
     write_config(home.path, replace(home.config, node=both, exchange=exchange))
     made.issue_lists()
-    with processes() as nodes:
+    with ExitStack() as nodes:
         made.serve(nodes, EXPORTER, VERIFIER, REGULATOR, IMPORTER)
         made.verify_on_site()
         yield made

@@ -3,11 +3,12 @@
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import replace
 from typing import Any
 
 import pytest
-from life_stage import DATA, LifeStage, processes
+from life_stage import DATA, LifeStage
 
 from carbonport.attestation.bundle import read_bundle
 from carbonport.attestation.checks import verify_bundle
@@ -23,7 +24,6 @@ from carbonport.footprint.intake import read_ledger
 from carbonport.node.cli import main
 from carbonport.node.config import ExchangeSettings, write_config
 from carbonport.node.demo.cast import EXPORTER, IMPORTER, REGULATOR, VERIFIER
-from carbonport.node.demo.processes import NodeProcesses
 from carbonport.node.exporter.answering import CLAIM_REFUSAL_S, AnswerDesk
 from carbonport.node.exporter.inbox import AttestationRequest, RequestState, entry_of
 from carbonport.node.exporter.person_decides import approve, refuse
@@ -48,16 +48,16 @@ OTHER_GOOD = "72142000"
 
 
 @pytest.fixture(scope="module")
-def exporters_process() -> Iterator[NodeProcesses]:
-    with processes() as running:
+def exporters_process() -> Iterator[ExitStack]:
+    with ExitStack() as running:
         yield running
 
 
 @pytest.fixture(scope="module")
-def stage(tmp_path_factory: pytest.TempPathFactory, exporters_process: NodeProcesses) -> Iterator[LifeStage]:
+def stage(tmp_path_factory: pytest.TempPathFactory, exporters_process: ExitStack) -> Iterator[LifeStage]:
     """Everybody serves, and a statement is signed."""
     made = LifeStage.make(tmp_path_factory.mktemp("t") / "stage")
-    with processes() as others:
+    with ExitStack() as others:
         made.serve(others, VERIFIER, REGULATOR, IMPORTER)
         made.serve(exporters_process, EXPORTER)
         made.verify_on_site()
@@ -65,9 +65,9 @@ def stage(tmp_path_factory: pytest.TempPathFactory, exporters_process: NodeProce
 
 
 @pytest.fixture
-def exporters_own(stage: LifeStage, exporters_process: NodeProcesses) -> LifeStage:
+def exporters_own(stage: LifeStage, exporters_process: ExitStack) -> LifeStage:
     """The same with the exporter's process stopped, for whoever opens its node here."""
-    exporters_process.stop()
+    exporters_process.close()
     return stage
 
 

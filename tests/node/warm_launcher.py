@@ -3,9 +3,10 @@ earlier.
 
     python warm_launcher.py SOCKET
 
-Each connection asks for one process: a line of JSON (`arguments`, and `recording` or `dying` with what the launcher of
-that name is to be installed with) and the descriptors of its standard output and error. Answered are two lines: the
-process id, and its exit status (negative for a signal) when it has ended. Stops when its own standard input is closed.
+Each connection asks for one process: a line of JSON (`arguments`, `environ` with variables of its own, and `recording`,
+`dying` or `dying_party` with what the launcher of that name is to be installed with) and the descriptors of its
+standard output and error. Answered are two lines: the process id, and its exit status (negative for a signal) when it
+has ended. Stops when its own standard input is closed.
 """
 
 import gc
@@ -19,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import dying_launcher
+import dying_party
 import recording_launcher
 
 from carbonport.node.cli import main as carbonport
@@ -81,11 +83,14 @@ def _become(asked: dict[str, Any], output: int, errors: int) -> None:
     for descriptor, standard in ((os.open(os.devnull, os.O_RDONLY), 0), (output, 1), (errors, 2)):
         os.dup2(descriptor, standard)
         os.close(descriptor)
+    os.environ.update(asked.get("environ", {}))
     if recording := asked.get("recording"):
         recording_launcher.install_named(recording)
     if dying := asked.get("dying"):
         method, point, points_file = dying
         dying_launcher.install(method, point, Path(points_file))
+    if method := asked.get("dying_party"):
+        dying_party.install(method)
     sys.argv = ["carbonport", *asked["arguments"]]
     carbonport()
     sys.exit(0)

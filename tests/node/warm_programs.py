@@ -96,11 +96,11 @@ class Programs:
         socket.send_fds(connection, [asked], [output, errors])
         return Process(connection)
 
-    def run(self, *arguments: str | Path) -> Finished:
+    def run(self, *arguments: str | bytes | Path, **launcher: Any) -> Finished:
         """Run a command to its end."""
-        words = tuple(str(argument) for argument in arguments)
+        words = tuple(os.fsdecode(argument) for argument in arguments)
         with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
-            code = self.start(output.fileno(), errors.fileno(), *words).wait()
+            code = self.start(output.fileno(), errors.fileno(), *words, **launcher).wait()
             output.seek(0)
             errors.seek(0)
             return Finished(words, code, output.read().decode(), errors.read().decode())
