@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import typer
+from plant_training import drawn
 from small_tables import cohort
 from typer.testing import CliRunner
 
@@ -16,6 +17,8 @@ from carbonport.node.cli.federate import register
 
 HOURS = 8760.0
 
+CLAIM_COLUMNS = ("route", "recalculated", "see_indirect", "see")
+
 
 def program() -> typer.Typer:
     app = typer.Typer()
@@ -23,12 +26,17 @@ def program() -> typer.Typer:
     return app
 
 
-def evaluate(data: Path, **options: str) -> dict[str, Any]:
+def evaluate(data: Path, **options: str | list[str]) -> dict[str, Any]:
     arguments = {
         "data": str(data), "client": "client", "group": "plant", "target": "see",
         "features": "fuel,load,size", "splits": "3", **options,
     }  # fmt: skip
-    words = [word for name, value in arguments.items() for word in (f"--{name.replace('_', '-')}", value)]
+    words = [
+        word
+        for name, value in arguments.items()
+        for each in ([value] if isinstance(value, str) else value)
+        for word in (f"--{name.replace('_', '-')}", each)
+    ]
     done = CliRunner().invoke(program(), ["federate", "evaluate", *words, "--json"], catch_exceptions=False)
     answer: dict[str, Any] = json.loads(done.stdout)
     return answer
@@ -95,7 +103,7 @@ def test_splits_keep_the_rows_of_a_plant_together(tmp_path: Path) -> None:
     assert answer["results"]["federated"]["mae"] < 0.2
 
 
-BAD: list[tuple[str, dict[str, str], str]] = [
+BAD: list[tuple[str, dict[str, str | list[str]], str]] = [
     ("client,plant,fuel,load,size\na,b,c,1,2\n", {}, "evaluation-table"),
     ("client,plant,fuel,load,size,see\na,b,c,1,2\n", {}, "evaluation-table"),
     ("client,plant,fuel,load,size,see\na,b,coal,1,2,heavy\n", {}, "evaluation-target-text"),
@@ -106,11 +114,24 @@ BAD: list[tuple[str, dict[str, str], str]] = [
     ("", {"features": "fuel,see"}, "evaluation-target"),
     ("", {"range": "load=1"}, "evaluation-range-text"),
     ("", {"range": "load=2:1"}, "task-range"),
+    ("", {"delta": "0.00001"}, "evaluation-noise"),
+    ("", {"typical": "coal=1"}, "evaluation-noise"),
+    ("", {"epsilon": "4", "bucket_size": "5"}, "evaluation-noise"),
+    ("", {"epsilon": "4", "minimum_rows": "9"}, "evaluation-noise"),
+    ("", {"epsilon": "4", "typical": "coal"}, "evaluation-typical"),
+    ("", {"model": "independent"}, "evaluation-columns"),
+    (
+        "",
+        {"model": "recalculation", "features": "route,recalculated", "range": "see=1:2"},
+        "evaluation-columns",
+    ),
 ]
 
 
 @pytest.mark.parametrize(("text", "options", "error"), BAD)
-def test_bad_input_is_a_named_error(tmp_path: Path, text: str, options: dict[str, str], error: str) -> None:
+def test_bad_input_is_a_named_error(
+    tmp_path: Path, text: str, options: dict[str, str | list[str]], error: str
+) -> None:
     path = tmp_path / "bad.csv"
     path.write_bytes(text.encode("latin-1"))
     with pytest.raises(CarbonportError) as caught:
@@ -138,6 +159,65 @@ def test_buckets_cost_little_when_nobody_lies(tmp_path: Path) -> None:
     assert caught.value.id == "bucket-members"
 
 
+TYPICAL = ["coal=1.0", "gas=0.45", "other=1.0"]
+
+
+def test_noise_is_judged_beside_the_others_on_the_same_splits(table: Path, answer: dict[str, Any]) -> None:
+    little, much = (
+        evaluate(table, epsilon=epsilon, typical=TYPICAL, noise_tolerance="2") for epsilon in ("20", "0.1")
+    )
+    assert answer["privacy"] is None
+    for one in (little, much):
+        assert {name: one["results"][name] for name in answer["results"]} == answer["results"]
+        told = one["privacy"]
+        assert 0.95 * told["epsilon"] < told["epsilon_accounted"] <= told["epsilon"]
+        assert (told["releases"], told["tolerated"]) == (1, 2)
+        assert told["participants"] in (5, 6), "of the split with the fewest"
+        assert told["unit"] == "one row of one participant, added or taken away"
+        assert told["rmse_ratio"]["least"] <= told["rmse_ratio"]["median"] <= told["rmse_ratio"]["most"]
+    assert little["privacy"]["rmse_ratio_of_noise_alone"]["median"] < 1.5
+    assert much["privacy"]["rmse_ratio_of_noise_alone"]["median"] > 2
+    assert much["privacy"]["noise_multiplier"] > 20 * little["privacy"]["noise_multiplier"]
+
+
+@pytest.mark.parametrize(
+    ("options", "error"),
+    [
+        ({"model": "boosting"}, "evaluation-noise"),
+        ({"features": "load,size"}, "evaluation-noise"),
+        ({"typical": ["peat=1", "other=1"]}, "evaluation-noise"),
+        ({"typical": ["coal=1"]}, "task-typical"),
+    ],
+)
+def test_noise_that_cannot_be_meant_is_a_named_error(
+    table: Path, options: dict[str, str | list[str]], error: str
+) -> None:
+    with pytest.raises(CarbonportError) as caught:
+        evaluate(table, epsilon="4", **options)
+    assert caught.value.id == error
+
+
+@pytest.mark.parametrize(
+    ("model", "features"), [("independent", "route,see_indirect"), ("recalculation", "route,recalculated")]
+)
+def test_the_scores_of_plausibility_are_judged_with_their_own_ranges(
+    tmp_path: Path, model: str, features: str
+) -> None:
+    data = tmp_path / "plants.csv"
+    with data.open("w", newline="") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(["client", "plant", *CLAIM_COLUMNS])
+        for name, rows in drawn("evaluate", 10).items():
+            columns = (*(rows.column(each) for each in CLAIM_COLUMNS[1:-1]), rows.target)
+            for cells in zip(rows.labels("route"), *columns, strict=True):
+                writer.writerow([name, name, *cells])
+    answer = evaluate(data, model=model, features=features, splits="1", minimum_cohort="5", epsilon="4")
+    assert answer["ranges"]["see"] == {"low": "0.02", "high": "5.0", "scale": "log"}
+    assert answer["max_weight_difference"] == 0
+    assert answer["privacy"]["participants"] == 28
+    assert answer["results"]["noised"]["rmse"] < 0.3 * answer["results"]["local"]["rmse"]
+
+
 def test_too_few_participants_are_refused(tmp_path: Path) -> None:
     with pytest.raises(CarbonportError) as caught:
         evaluate(write_table(tmp_path / "t.csv", invented_rows(4)), minimum_cohort="5")
@@ -162,11 +242,15 @@ def test_real_plants_reach_the_published_figures(shared: Path, tmp_path: Path) -
                 writer.writerow(
                     [row["system"], row["plant_group"], row["fuel1"], math.log(mw), factor, age, see]
                 )
+    fuels = ["COAL=1.0", "GAS=0.45", "LIGN=1.3", "DISL=0.65", "OIL=0.75", "other=1.0"]
     answer = evaluate(
-        path, client="system", group="plant_group", features="fuel,log_mw,capacity_factor,age", splits="8"
-    )
+        path, client="system", group="plant_group", features="fuel,log_mw,capacity_factor,age", splits="8",
+        epsilon="4", typical=fuels,
+    )  # fmt: skip
     results = answer["results"]
     assert answer["max_weight_difference"] == 0
     assert results["federated"]["auc_20"] >= 0.91
     assert results["federated"]["rmse"] <= 0.75 * results["local"]["rmse"]
     assert results["federated"]["rmse"] <= 0.85 * results["default"]["rmse"]
+    # 1.02 to 1.05 in trials; the noise is drawn anew each time.
+    assert answer["privacy"]["rmse_ratio"]["median"] <= 1.1

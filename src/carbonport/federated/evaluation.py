@@ -8,6 +8,7 @@ sum it is given, which in `carbonport federate evaluate` is the secure one.
 import random
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +17,7 @@ from carbonport.errors import Misuse
 from carbonport.federated.buckets import BucketModel, drawn_buckets
 from carbonport.federated.evaluation_table import EvaluationTable
 from carbonport.federated.features import Floats, Rows
-from carbonport.federated.judgement import Scores
+from carbonport.federated.judgement import Scores, everywhere
 from carbonport.federated.training import (
     MINIMUM_ROWS,
     Model,
@@ -36,6 +37,13 @@ MAX_SPLITS = 100
 
 Adder = Callable[[Question, Mapping[str, tuple[int, ...]]], Sums]
 """Adds the participants' vectors for a question."""
+
+
+class Beside(Protocol):
+    """A further training that is judged on the same splits."""
+
+    def judge(self, by_client: Mapping[str, Rows], tested: Rows, add: Adder, federated: Scores) -> None:
+        """Train on the rows of a split and predict its held-out rows; `federated` is how the federated model did."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +77,14 @@ def evaluate(
     minimum_cohort: int,
     minimum_rows: int = MINIMUM_ROWS,
     bucket_size: int = 0,
+    beside: Beside | None = None,
     seed: int = 0,
     progress: Callable[[int], None] = lambda _: None,
 ) -> Evaluation:
     """Run `splits` splits; the same seed gives the same ones. `progress` hears of each that is done.
 
     With a `bucket_size` the federated model is the median of those of buckets of so many participants, and is held
-    against the same buckets summed plainly.
+    against the same buckets summed plainly. `beside` judges a further training on each split.
     """
     usable = task.usable(table.rows)
     all_rows, client_of, group_of = table.rows.take(usable), table.clients[usable], table.groups[usable]
@@ -105,7 +114,8 @@ def evaluate(
             [train(task.training(), counted.sum_of(Participants(task, part))) for part in parts]
         )
         # Cells follow from participants where there is a minimum cohort; without one the rows are pooled outright.
-        in_one = {"all": Rows.together(list(by_client.values()))} if minimum_cohort == 1 else by_client
+        outright = minimum_cohort == 1 and not task.counts_participants
+        in_one = {"all": Rows.together(list(by_client.values()))} if outright else by_client
         pooled = train(task.training(), Participants(task, in_one).sum_of)
         plain = pooled
         if len(parts) > 1:
@@ -114,14 +124,16 @@ def evaluate(
         weight_difference = max(weight_difference, _weight_difference(federated, plain))
         mean = float(np.mean(np.concatenate([rows.target for rows in by_client.values()])))
         predicted = {
-            "federated": _everywhere(federated.predict(tested), mean),
-            "pooled": _everywhere(pooled.predict(tested), mean),
+            "federated": everywhere(federated.predict(tested), mean),
+            "pooled": everywhere(pooled.predict(tested), mean),
         }
         apart = np.abs(predicted["federated"] - predicted["pooled"])
         prediction_difference = max(prediction_difference, float(apart.max(initial=0.0)))
         predicted["default"] = default_constants(by_client.values(), tested, tuple(table.categories)[:1])
         for name, values in predicted.items():
             judged[name].append(Scores.of(values, tested.target))
+        if beside is not None:
+            beside.judge(by_client, tested, add, judged["federated"][-1])
         judged["local"].append(
             Scores.mean(Scores.of(values, tested.target) for values in _local(task, by_client, tested))
         )
@@ -197,13 +209,7 @@ def _local(task: Task[Model], by_client: Mapping[str, Rows], tested: Rows) -> It
     alone = task.alone()
     for name, rows in by_client.items():
         model = train(alone.training(), Participants(alone, {name: rows}).sum_of)
-        yield _everywhere(model.predict(tested), float(rows.target.mean()))
-
-
-def _everywhere(predicted: Floats, mean: float) -> Floats:
-    """Predictions with the training rows' mean where the model has no opinion, so that all are judged on the same
-    rows."""
-    return np.where(np.isfinite(predicted), predicted, mean)
+        yield everywhere(model.predict(tested), float(rows.target.mean()))
 
 
 def _weight_difference(one: Model, other: Model) -> int:

@@ -57,6 +57,12 @@ class Scores:
         }
 
 
+def everywhere(predicted: Floats, mean: float) -> Floats:
+    """Predictions with the training rows' mean where the model has no opinion, so that all are judged on the same
+    rows."""
+    return np.where(np.isfinite(predicted), predicted, mean)
+
+
 def auc_understated(predicted: Floats, true: Floats, factor: float) -> float:
     """AUROC of the ratio predicted/claimed with claimed = true (honest) and claimed = factor x true (not)."""
     honest = predicted / true

@@ -22,15 +22,14 @@ class PrivateShape:
     `typical` is the public default of the target by value of `category` (with one for `OTHER`): only the ratio to it is
     learned. Of the `added_kinds` the number in `added_column` is added to it, being part of the target. `cells` are the
     values with an indicator of their own; nobody is asked who has which, and other values have none. `scatter` is a
-    public typical deviation of honest rows, relative to what is predicted. A row [x y] longer
-    than the square root of `squared_norm` is shortened to it, so that no row changes X'X and X'y by more than
-    `squared_norm`.
+    public typical deviation of honest rows, relative to what is predicted. A row whose products are together longer
+    than `product_norm` is shortened, so that no row changes the triangle of X'X, X'y and y'y by more than that.
     """
 
     category: str
     typical: Mapping[str, float]
     cells: tuple[str, ...] = ()
-    squared_norm: Fraction = Fraction(3, 2)
+    product_norm: Fraction = Fraction(3, 2)
     added_column: str = ""
     added_kinds: frozenset[str] = frozenset()
     scatter: float = 0.1
@@ -55,9 +54,14 @@ class PrivateShape:
         return values
 
     def clipped(self, table: Integers) -> Integers:
-        """Rows of at most that length, in fixed point; rounding goes towards 0, so that none is longer."""
+        """Rows whose products have at most that length, in fixed point; rounding goes towards 0, so that none has more.
+
+        A row z = [x y] adds each product of two of its values once to the triangle, which changes by the square root of
+        (|z|^4 + sum of z_i^4) / 2: by less than |z|^2, for which the noise would be sized otherwise.
+        """
         squared = (table.astype(np.float64) / ONE) ** 2
-        shares = np.sqrt(float(self.squared_norm) / np.maximum(squared.sum(axis=1), 1e-12))
+        lengths = np.sqrt((squared.sum(axis=1) ** 2 + (squared**2).sum(axis=1)) / 2)
+        shares = np.sqrt(float(self.product_norm) / np.maximum(lengths, 1e-12))
         shortened: Integers = np.trunc(table * np.minimum(shares, 1.0)[:, None]).astype(np.int64)
         return shortened
 

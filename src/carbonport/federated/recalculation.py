@@ -10,6 +10,7 @@ further than any other participant does.
 
 import math
 from dataclasses import dataclass, field, replace
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,6 +54,8 @@ class RecalculationTask(Task["RecalculationModel"]):
     With `private_members`, the size of the membership, it is one for noise: there is one cell, nobody is asked who has
     rows of what, and a participant counts with shares of its rows throughout, to which a single row adds little.
     """
+
+    counts_participants: ClassVar[bool] = True
 
     recalculated: str
     cell: str

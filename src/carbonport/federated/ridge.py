@@ -112,7 +112,7 @@ class RidgeTask(Task["RidgeModel"]):
         bound, sensitivity = MAX_ROWS * ONE * ONE, None
         length = triangle + 2 * slopes
         if self.private is not None:
-            sensitivity = math.ceil(self.private.squared_norm * ONE * ONE)
+            sensitivity = math.ceil(self.private.product_norm * ONE * ONE)
             length = triangle + len(cells[self.private.category].groups)
         sums = yield Question(GRAM, {"cells": stated}, length, bound, sensitivity)
         gram = np.zeros((size, size), dtype=object)

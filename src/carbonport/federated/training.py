@@ -14,7 +14,7 @@ same two halves, which is why a federated model can be compared with a pooled on
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Generic, TypeAlias, TypeVar
+from typing import ClassVar, Generic, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -104,6 +104,9 @@ Training: TypeAlias = Generator[Question, Sums, M]
 
 class Task(ABC, Generic[M_co]):
     """A training task: what it reads, what it asks, what follows. Instances are its public definition."""
+
+    counts_participants: ClassVar[bool] = False
+    """Whether each participant counts once, however many rows it has: then rows in one heap are another training."""
 
     @property
     @abstractmethod

@@ -9,6 +9,7 @@ from random import Random
 from carbonport.examples.plants.ledgers import EmissionsEngine, ledger_text
 from carbonport.examples.plants.load_curves import CURVE_COLUMNS, draw_habits, draw_load_curve
 from carbonport.examples.plants.recipes import Plant
+from carbonport.examples.plants.routes import COHORT
 from carbonport.examples.plants.table import COLUMNS, draw_cohort, plant_rows
 
 TABLE_FILE, CURVES_FILE, LEDGER_FOLDER = "plants.csv", "load-curves.csv", "ledgers"
@@ -24,11 +25,17 @@ class Written:
 
 
 def write_plants(
-    folder: Path, seed: str, *, months: int, days: int, progress: Callable[[Plant], None] = lambda _: None
+    folder: Path,
+    seed: str,
+    *,
+    months: int,
+    days: int,
+    cohorts: int = 1,
+    progress: Callable[[Plant], None] = lambda _: None,
 ) -> Written:
-    """Write a cohort into `folder`, which is made; files there of the same names are replaced."""
+    """Write so many cohorts into `folder`, which is made; files there of the same names are replaced."""
     engine = EmissionsEngine()
-    plants = draw_cohort(seed)
+    plants = draw_cohort(seed, tuple((route, cohorts * count) for route, count in COHORT))
     ledgers = readings = 0
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / TABLE_FILE).open("w", newline="", encoding="utf-8") as rows_file:
