@@ -153,19 +153,20 @@ async def test_a_draft_out_of_shape_harms_nobody_else(world: LogWorld, store: St
 async def test_the_next_batch_is_prepared_but_not_committed_while_a_witness_is_slow(
     world: LogWorld, store: Store
 ) -> None:
-    go_on = asyncio.Event()
+    asked, go_on = asyncio.Event(), asyncio.Event()
 
     class Slow(FickleWitness):
         async def add_checkpoint(self, request: bytes) -> Outcome:
+            asked.set()
             await go_on.wait()
             return await super().add_checkpoint(request)
 
     slow = Slow(world.witness, claim=0)
-    log = await world.open(store, cosigners=[slow], settings=LogSettings(max_batch=1))
+    log = await world.open(store, cosigners=[slow])
+    first = asyncio.create_task(log.append(crossing(0)))
+    await asked.wait()
     misshapen = replace(crossing(1), request_digest=b"short")
-    first, second, third = (
-        asyncio.create_task(log.append(draft)) for draft in (crossing(0), misshapen, crossing(2))
-    )
+    second, third = (asyncio.create_task(log.append(draft)) for draft in (misshapen, crossing(2)))
     with pytest.raises(Misuse, match="log-draft"):
         await second
     assert log.size == 1

@@ -1,8 +1,9 @@
 """The exchange log of a node: `await append(draft)` gives a durable entry with its receipt.
 
-The way of an entry: queued; prepared with everything else that was waiting (no lingering), while the batch before it is
-published (decision 0056); committed with them in one transaction (group commit); the new head signed, only now;
-cosigned once for all of the batch; receipts released; then the next batch is committed (decision 0055).
+The way of an entry: queued; prepared with everything else that was waiting (no lingering), whatever becomes of the
+batches before it (decision 0056); committed in one transaction with everything else that is ready (group commit); the
+new head signed, only now; cosigned once for all of the batch; receipts released; then the next batch is committed
+(decision 0055).
 
 Promised: no receipt before its entry is durable, no signature over a tree that is not, and no signature at all when a
 witness has seen more of this log than the store holds, or another history. A provisional receipt leaves when the quorum
@@ -104,8 +105,11 @@ class ExchangeLog:
             clock=clock,
         )
         self._loop = asyncio.get_running_loop()
+        self._preparing_thread = ThreadPoolExecutor(1, "carbonport-log-preparing")
         self._commit_thread = ThreadPoolExecutor(1, "carbonport-log")
         self._queue: deque[_Waiting] = deque()
+        self._ready: deque[_Ready] = deque()
+        self._prepared = asyncio.Event()
         self._in_flight = 0
         self._wake = asyncio.Event()
         self._idle = asyncio.Event()
@@ -114,7 +118,10 @@ class ExchangeLog:
         self._note: NoteToKeep | None = None
         self._note_timer: asyncio.TimerHandle | None = None
         self._closing = False
-        self._tasks = [asyncio.create_task(self._append_batches())]
+        self._tasks = [
+            asyncio.create_task(self._prepare_what_waits()),
+            asyncio.create_task(self._append_batches()),
+        ]
 
     @classmethod
     async def open(
@@ -325,33 +332,40 @@ class ExchangeLog:
                 if self._note is not None:
                     await self._in_commit_thread(self._committer.commit, [], self._note)
         finally:
+            self._preparing_thread.shutdown()
             self._commit_thread.shutdown()
             self._maker.close()
             self._writer.release()
 
-    async def _append_batches(self) -> None:
-        """One batch after the other: what waits is prepared, committed, published, and given its receipts. While one
-        is published the next is prepared (decision 0056)."""
+    async def _prepare_what_waits(self) -> None:
+        """Prepare whatever waits, as much at once as there is, and say when some of it is ready."""
         while True:
             await self._wake.wait()
             self._wake.clear()
             while self._queue:
-                ready = await self._prepare()
-                while ready:
-                    durable = await self._commit(ready)
-                    following = asyncio.create_task(self._prepare())
-                    if durable:
-                        await self._answer(durable)
-                    ready = await following
+                self._ready.extend(await self._prepare())
+                self._prepared.set()
+
+    async def _append_batches(self) -> None:
+        """One batch after the other: what is ready is committed, published, and given its receipts."""
+        while True:
+            await self._prepared.wait()
+            self._prepared.clear()
+            while self._ready:
+                count = min(len(self._ready), self._settings.max_batch)
+                durable = await self._commit([self._ready.popleft() for _ in range(count)])
+                if durable:
+                    await self._answer(durable)
 
     async def _prepare(self) -> Sequence[_Ready]:
         """The entries of what waits; a draft out of shape has its error."""
-        batch = [self._queue.popleft() for _ in range(min(len(self._queue), self._settings.max_batch))]
-        if not batch:
-            return ()
+        count = min(len(self._queue), self._settings.max_batch)
+        batch = [self._queue.popleft() for _ in range(count)]
         drafts = [each.draft for each in batch]
         try:
-            made = await self._in_commit_thread(self._maker.prepare_all, drafts, self._clock())
+            made = await self._loop.run_in_executor(
+                self._preparing_thread, self._maker.prepare_all, drafts, self._clock()
+            )
         except Exception as error:  # noqa: BLE001 - every waiting caller gets it; the next batch starts afresh
             for each in batch:
                 self._fail(each, error)
