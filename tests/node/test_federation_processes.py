@@ -150,6 +150,49 @@ def test_who_enrols_is_who_the_trust_list_says(stage: FederationStage) -> None:
     assert keys.listed() == before
 
 
+def sockets(pid: int) -> list[tuple[str, str, str]]:
+    """Protocol, remote address and state of every internet socket of a process, as the kernel tells."""
+    own = {os.readlink(each) for each in Path(f"/proc/{pid}/fd").iterdir() if each.is_symlink()}
+    found = []
+    for protocol in ("tcp", "tcp6", "udp", "udp6"):
+        for line in Path(f"/proc/{pid}/net/{protocol}").read_text().splitlines()[1:]:
+            fields = line.split()
+            if f"socket:[{fields[9]}]" in own:
+                found.append((protocol, fields[2].partition(":")[0], fields[3]))
+    return found
+
+
+def test_a_training_connects_to_nothing_but_this_machine_and_flower_calls_nobody(
+    stage: FederationStage,
+) -> None:
+    """In the middle of an exchange, of all processes of Flower and of those that start them (this one)."""
+    homes = (stage.coordinator, *stage.members.values())
+    words = ("superlink", "carrier", "supernode", "participant")
+    pids = {word: [pid for home in homes for pid in stage.pids(word, home)] for word in words}
+    assert {word: len(found) for word, found in pids.items()} == {
+        "superlink": 1, "carrier": 1, "supernode": 3, "participant": 3,
+    }  # fmt: skip
+    seen: list[tuple[str, str, str]] = []
+
+    async def look(kind: str, letter: bytes) -> bytes:
+        for pid in (os.getpid(), *(pid for found in pids.values() for pid in found)):
+            seen.extend(sockets(pid))
+        return b"looked"
+
+    stage.desks["cn"].instead = look
+    assert question(stage, b"four")["cn"] == Reply(letter=b"looked")
+    stage.desks["cn"].instead = None
+    listening, established = "0A", "01"
+    loopback = {"0100007F", "0" * 16 + "FFFF00000100007F", "0" * 24 + "01000000"}  # 127.0.0.1, so mapped, ::1
+    connected = [address for _, address, state in seen if state != listening]
+    assert set(connected) <= loopback
+    assert sum(state == established for _, _, state in seen) >= 3, "each SuperNode's to the front"
+    assert not [protocol for protocol, _, _ in seen if protocol.startswith("udp")], "no name is looked up"
+    for pid in (pid for found in pids.values() for pid in found):
+        environment = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+        assert {b"FLWR_TELEMETRY_ENABLED=0", b"FLWR_DISABLE_UPDATE_CHECK=1"} <= set(environment)
+
+
 def test_a_supernode_that_is_killed_comes_back_and_is_asked_again(stage: FederationStage) -> None:
     async def killed(kind: str, letter: bytes) -> bytes:
         stage.desks["eu"].instead = None

@@ -76,7 +76,7 @@ class ContributorDesk:
 
     async def answer(self, kind: str, letter: bytes) -> bytes:
         """See `carbonport.federated.relay.Desk`."""
-        number, question = _question_in(kind, QUESTION, decode_frame(letter))
+        number, question = question_in(kind, QUESTION, decode_frame(letter))
         sealed = seal_shares(
             self.setting.exchange(number, question),
             self.name,
@@ -98,7 +98,7 @@ class HolderDesk:
     async def answer(self, kind: str, letter: bytes) -> bytes:
         """See `carbonport.federated.relay.Desk`."""
         frame = decode_frame(letter)
-        exchange = self.setting.exchange(*_question_in(kind, SHARES, frame))
+        exchange = self.setting.exchange(*question_in(kind, SHARES, frame))
         if set(frame.bodies) != set(self.setting.contributors):
             raise _unlike("shares of another cohort")
         shares = (
@@ -119,7 +119,7 @@ class CarriedSum:
     async def sum_of(self, question: Question) -> Sums:
         """The sum of the contributors' vectors; an answer that is missing ends it (`training-participant`)."""
         exchange = self.setting.exchange(self.asked, question)
-        about = _about(self.asked, question)
+        about = about_question(self.asked, question)
         self.asked += 1
         letter = Frame(about).encode()
         replies = await self.relay.exchange(
@@ -181,7 +181,8 @@ def _always(vector: tuple[int, ...]) -> AskFor:
     return lambda _: vector
 
 
-def _about(number: int, question: Question) -> dict[str, Json]:
+def about_question(number: int, question: Question) -> dict[str, Json]:
+    """A question with its number, as the head of a letter."""
     return {
         "number": number,
         "name": question.name,
@@ -191,7 +192,8 @@ def _about(number: int, question: Question) -> dict[str, Json]:
     }
 
 
-def _question_in(kind: str, expected: str, frame: Frame) -> tuple[int, Question]:
+def question_in(kind: str, expected: str, frame: Frame) -> tuple[int, Question]:
+    """The same read from a letter of the kind `expected`; Malformed (`carried-sum`) for anything else."""
     match kind, frame.about:
         case str(kind), {
             "number": int(number),

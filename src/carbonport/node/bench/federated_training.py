@@ -1,8 +1,8 @@
 """`bench federate`: trainings through the secure sum, each beside the same training with plain sums in the same run.
 
-Processor time of all parties together, in one process: contributors that share and seal, holders that open and add,
-and the coordinator that combines and solves. No network and no Flower: what a training between nodes waits for is not
-in it.
+First all parties in one process: contributors that share and seal, holders that open and add, and the coordinator that
+combines and solves; that is what cryptography takes of a processor. Then a training whose letters Flower carries
+between processes (`flower_figures`): that is what it takes of a training.
 """
 
 import resource
@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from carbonport.examples.plants.ledgers import EmissionsEngine
-from carbonport.examples.plants.table import draw_cohort, plant_rows
+from carbonport.examples.plants.table import draw_cohort
 from carbonport.node.bench.figures import Figure
 from carbonport.node.training_extra import require_extra
 
@@ -19,16 +19,20 @@ if TYPE_CHECKING:
     from carbonport.federated.features import Rows
     from carbonport.federated.training import Model, Task
 
-MONTHS = 12
-"""Months of each of the forty invented plants."""
-
 KILOBYTES_PER_MEGABYTE = 1024
 """`ru_maxrss` is in kilobytes on Linux."""
 
 
 def bench_federate(seconds: float) -> Sequence[Figure]:
-    """Seconds of processor time of a training of each task, through shares and plainly, in turns."""
+    """Measure for about `seconds`, half of them in one process; starting the processes comes on top."""
     require_extra()
+    from carbonport.node.bench.flower_figures import flower_figures
+
+    return [*in_process_figures(seconds / 2), *flower_figures(seconds / 2)]
+
+
+def in_process_figures(seconds: float) -> Sequence[Figure]:
+    """Seconds of processor time of a training of each task, through shares and plainly, in turns."""
     # Only here: the other benches need none of this.
     from carbonport.federated.boosting import BoostingTask
     from carbonport.federated.plausibility_tasks import (
@@ -89,21 +93,7 @@ def _in_turns(
 
 
 def _members() -> Mapping[str, "Rows"]:
-    import numpy as np
-
-    from carbonport.federated.features import Rows
-    from carbonport.federated.plausibility_tasks import RECALCULATED, ROUTE, SEE_INDIRECT
+    from carbonport.node.bench.plant_members import SEED, member_rows
 
     engine = EmissionsEngine()
-    members = {}
-    for plant in draw_cohort("bench"):
-        rows = list(plant_rows("bench", plant, engine, months=MONTHS))
-        members[plant.name] = Rows(
-            {
-                RECALCULATED: np.array([row.recalculated for row in rows]),
-                SEE_INDIRECT: np.array([row.see_indirect for row in rows]),
-            },
-            {ROUTE: np.array([row.route.name for row in rows])},
-            np.array([row.see for row in rows]),
-        )
-    return members
+    return {plant.name: member_rows(plant, engine) for plant in draw_cohort(SEED)}

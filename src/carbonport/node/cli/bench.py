@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from carbonport.node.bench.figures import machine_facts, plain
 from carbonport.node.bench.footprint import bench_footprint
@@ -36,7 +36,8 @@ def bench(
     if as_json:
         print_json({"bench": name, "figures": [figure.as_json() for figure in figures], "machine": machine})
         return
-    table = Table("figure", "median", "spread", "unit", "of its yardstick", title=f"bench {name}")
+    names, yardsticks = (Column(heading, overflow="fold") for heading in ("figure", "of its yardstick"))
+    table = Table(names, "median", "spread", "unit", yardsticks, title=f"bench {name}")
     for figure in figures:
         against = "" if figure.ratio is None else f"{plain(figure.ratio)} x {figure.yardstick}"
         table.add_row(figure.name, plain(figure.median), plain(figure.spread), figure.unit, against)

@@ -24,22 +24,29 @@ KINDS: Mapping[str, bytes] = {
 
 @dataclass(frozen=True, slots=True)
 class Resident:
-    """Processes of a kind: how many, and the memory of the largest and of all in MB, shared pages counted in each."""
+    """Processes of a kind: how many, and the memory of the largest and of all in MB, shared pages counted in each; and
+    the most that one of them ever had."""
 
     processes: int
     largest_mb: int
     together_mb: int
+    peak_mb: int
 
 
 def resident_memory() -> dict[str, Resident]:
     """The resident memory of everything that this process started, directly or not, by kind."""
-    taken: dict[str, list[int]] = {}
+    taken: dict[str, list[tuple[int, int]]] = {}
     for pid in _descendants(os.getpid()):
-        kind, kilobytes = _kind(pid), _kilobytes(pid)
+        kind, kilobytes = _kind(pid), _kilobytes(pid, "VmRSS")
         if kind and kilobytes:
-            taken.setdefault(kind, []).append(kilobytes)
+            taken.setdefault(kind, []).append((kilobytes, _kilobytes(pid, "VmHWM")))
     return {
-        kind: Resident(len(sizes), max(sizes) // KILOBYTES_PER_MEGABYTE, sum(sizes) // KILOBYTES_PER_MEGABYTE)
+        kind: Resident(
+            len(sizes),
+            max(now for now, _ in sizes) // KILOBYTES_PER_MEGABYTE,
+            sum(now for now, _ in sizes) // KILOBYTES_PER_MEGABYTE,
+            max(peak for _, peak in sizes) // KILOBYTES_PER_MEGABYTE,
+        )
         for kind, sizes in sorted(taken.items())
     }
 
@@ -57,8 +64,8 @@ def _descendants(root: int) -> list[int]:
     return found
 
 
-def _kilobytes(pid: int) -> int:
-    return _field(PROCESSES / str(pid) / "status", "VmRSS")
+def _kilobytes(pid: int, field: str) -> int:
+    return _field(PROCESSES / str(pid) / "status", field)
 
 
 def _field(status: Path, name: str) -> int:
