@@ -14,10 +14,8 @@ may append to the same log: each batch is placed after theirs, under the databas
 
 import asyncio
 import contextlib
-from collections import deque
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import TypeAlias, TypeVar, TypeVarTuple, Unpack
 
 from carbonport.crypto.ambient import Clock, RandomBytes, system_clock, system_random
@@ -25,6 +23,7 @@ from carbonport.crypto.notes import NoteSigner, VerifierKey
 from carbonport.crypto.witness_policy import WitnessPolicy
 from carbonport.errors import CarbonportError, Unavailable
 from carbonport.node.log.add_checkpoint import Cosigner
+from carbonport.node.log.appends import Append, Appends, Ready
 from carbonport.node.log.batch_proofs import BatchProver
 from carbonport.node.log.committer import Committed, Committer, DurableHead, NoteToKeep
 from carbonport.node.log.cosigners import Cosigners, require_independent
@@ -32,7 +31,7 @@ from carbonport.node.log.draft import Draft, Logged
 from carbonport.node.log.erasure import expired, redaction
 from carbonport.node.log.fsck import Fsck, check_log
 from carbonport.node.log.log_parties import LogParties
-from carbonport.node.log.preparation import EntryMaker, PreparedEntry
+from carbonport.node.log.preparation import EntryMaker
 from carbonport.node.log.publication import Published, Publisher
 from carbonport.node.log.receipts import ReceiptMaker
 from carbonport.node.log.recovery import require_known_note
@@ -50,18 +49,7 @@ NOTE_STORING_DELAY_S = 0.25
 """A published note is stored with the next batch, or after this long without one; losing it costs one re-signing."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Waiting:
-    """An append on its way."""
-
-    draft: Draft
-    done: "asyncio.Future[Logged]"
-
-
-_Ready: TypeAlias = tuple[_Waiting, PreparedEntry]
-"""An append whose entry is prepared and can be committed."""
-
-_Durable: TypeAlias = tuple[_Waiting, Committed]
+_Durable: TypeAlias = tuple[Append, Committed]
 """An append whose entry is committed and waits for its receipt."""
 
 
@@ -105,23 +93,13 @@ class ExchangeLog:
             clock=clock,
         )
         self._loop = asyncio.get_running_loop()
-        self._preparing_thread = ThreadPoolExecutor(1, "carbonport-log-preparing")
         self._commit_thread = ThreadPoolExecutor(1, "carbonport-log")
-        self._queue: deque[_Waiting] = deque()
-        self._ready: deque[_Ready] = deque()
-        self._prepared = asyncio.Event()
-        self._in_flight = 0
-        self._wake = asyncio.Event()
-        self._idle = asyncio.Event()
-        self._idle.set()
+        self._appends = Appends(maker, clock, settings.max_batch)
         self._head = committer.head
         self._note: NoteToKeep | None = None
         self._note_timer: asyncio.TimerHandle | None = None
         self._closing = False
-        self._tasks = [
-            asyncio.create_task(self._prepare_what_waits()),
-            asyncio.create_task(self._append_batches()),
-        ]
+        self._tasks = [asyncio.create_task(self._append_batches())]
 
     @classmethod
     async def open(
@@ -209,7 +187,7 @@ class ExchangeLog:
     @property
     def waiting(self) -> int:
         """Appends that have no receipt yet (a counter for health)."""
-        return self._in_flight
+        return self._appends.under_way
 
     @property
     def halted(self) -> CarbonportError | None:
@@ -265,11 +243,11 @@ class ExchangeLog:
         Misuse for a draft out of shape, and whatever the draft's own `write` raised.
         """
         self._require_open()
-        if self._in_flight >= self._settings.max_waiting:
+        if self.waiting >= self._settings.max_waiting:
             raise Unavailable(
                 "log-queue-full",
                 where=self.origin,
-                found=f"{self._in_flight} appends waiting",
+                found=f"{self.waiting} appends waiting",
                 expected=f"fewer than {self._settings.max_waiting}",
                 remedy=f"Try again in {RETRY_DELAY_MS} ms.",
             )
@@ -277,13 +255,8 @@ class ExchangeLog:
         await self._publisher.require_quorum_in_time(self._head)
         # The node may have begun to close, or been halted, during the waits above.
         self._require_open()
-        each = _Waiting(draft, self._loop.create_future())
-        self._in_flight += 1
-        self._idle.clear()
-        self._queue.append(each)
-        self._wake.set()
         # A caller that gives up does not take its entry back: it is logged, and a retry finds it.
-        return await each.done
+        return await self._appends.add(draft)
 
     async def erase(self, index: int, reason: str) -> Logged:
         """Delete the body of entry `index` and log a redaction in the same transaction; Misuse `log-not-erasable`."""
@@ -319,7 +292,8 @@ class ExchangeLog:
         if self._closing:
             return
         self._closing = True
-        await self._idle.wait()
+        await self._appends.wait_until_none()
+        await self._appends.close()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -332,53 +306,18 @@ class ExchangeLog:
                 if self._note is not None:
                     await self._in_commit_thread(self._committer.commit, [], self._note)
         finally:
-            self._preparing_thread.shutdown()
             self._commit_thread.shutdown()
             self._maker.close()
             self._writer.release()
 
-    async def _prepare_what_waits(self) -> None:
-        """Prepare whatever waits, as much at once as there is, and say when some of it is ready."""
-        while True:
-            await self._wake.wait()
-            self._wake.clear()
-            while self._queue:
-                self._ready.extend(await self._prepare())
-                self._prepared.set()
-
     async def _append_batches(self) -> None:
         """One batch after the other: what is ready is committed, published, and given its receipts."""
         while True:
-            await self._prepared.wait()
-            self._prepared.clear()
-            while self._ready:
-                count = min(len(self._ready), self._settings.max_batch)
-                durable = await self._commit([self._ready.popleft() for _ in range(count)])
-                if durable:
-                    await self._answer(durable)
+            durable = await self._commit(await self._appends.take())
+            if durable:
+                await self._answer(durable)
 
-    async def _prepare(self) -> Sequence[_Ready]:
-        """The entries of what waits; a draft out of shape has its error."""
-        count = min(len(self._queue), self._settings.max_batch)
-        batch = [self._queue.popleft() for _ in range(count)]
-        drafts = [each.draft for each in batch]
-        try:
-            made = await self._loop.run_in_executor(
-                self._preparing_thread, self._maker.prepare_all, drafts, self._clock()
-            )
-        except Exception as error:  # noqa: BLE001 - every waiting caller gets it; the next batch starts afresh
-            for each in batch:
-                self._fail(each, error)
-            return ()
-        ready: list[_Ready] = []
-        for each, entry in zip(batch, made, strict=True):
-            if isinstance(entry, PreparedEntry):
-                ready.append((each, entry))
-            else:
-                self._fail(each, entry)
-        return ready
-
-    async def _commit(self, batch: Sequence[_Ready]) -> Sequence[_Durable]:
+    async def _commit(self, batch: Sequence[Ready]) -> Sequence[_Durable]:
         """Commit a batch; those whose entries are durable wait for their receipts, the others have their error."""
         note, self._note = self._note, None
         made = [(each.draft, entry) for each, entry in batch]
@@ -387,7 +326,7 @@ class ExchangeLog:
         except Exception as error:  # noqa: BLE001 - every waiting caller gets it; the next batch starts afresh
             self._note = self._note or note
             for each, _ in batch:
-                self._fail(each, error)
+                self._appends.fail(each, error)
             return ()
         self._head = max(self._head, head)
         durable: list[_Durable] = []
@@ -395,7 +334,7 @@ class ExchangeLog:
             if isinstance(outcome, Committed):
                 durable.append((each, outcome))
             else:
-                self._fail(each, outcome)
+                self._appends.fail(each, outcome)
         return durable
 
     async def _answer(self, durable: Sequence[_Durable]) -> None:
@@ -404,7 +343,7 @@ class ExchangeLog:
             await self._publish(durable)
         except Exception as error:  # noqa: BLE001 - every waiting caller gets it
             for each, _ in durable:
-                self._fail(each, error)
+                self._appends.fail(each, error)
 
     async def _in_commit_thread(
         self, work: Callable[[Unpack[_Arguments]], _Result], *arguments: *_Arguments
@@ -438,7 +377,7 @@ class ExchangeLog:
 
     def _store_note_when_idle(self) -> None:
         self._note_timer = None
-        if self._note is not None and not self._queue and not self._closing:
+        if self._note is not None and not self.waiting and not self._closing:
             self._tasks = [task for task in self._tasks if not task.done()]
             self._tasks.append(asyncio.create_task(self._store_note()))
 
@@ -446,7 +385,7 @@ class ExchangeLog:
         await self._commit([])
 
     async def _release(
-        self, each: _Waiting, outcome: Committed, published: Published, prover: BatchProver | None
+        self, each: Append, outcome: Committed, published: Published, prover: BatchProver | None
     ) -> None:
         try:
             if outcome.prepared is None:
@@ -454,11 +393,9 @@ class ExchangeLog:
             else:
                 logged = await self._receipts.fresh(outcome.index, outcome.prepared, published, prover)
         except Exception as error:  # noqa: BLE001 - it concerns this caller alone
-            self._fail(each, error)
+            self._appends.fail(each, error)
             return
-        self._finish()
-        if not each.done.done():
-            each.done.set_result(logged)
+        self._appends.finish(each, logged)
 
     def _require_open(self) -> None:
         self._publisher.require_working()
@@ -470,13 +407,3 @@ class ExchangeLog:
                 expected="an open log",
                 remedy="Try again when the node has started again.",
             )
-
-    def _fail(self, each: _Waiting, error: Exception) -> None:
-        self._finish()
-        if not each.done.done():
-            each.done.set_exception(error)
-
-    def _finish(self) -> None:
-        self._in_flight -= 1
-        if not self._in_flight:
-            self._idle.set()
