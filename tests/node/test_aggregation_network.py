@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 import json
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import partial
@@ -31,6 +31,12 @@ from carbonport.node.aggregation.given_proof import (
 )
 from carbonport.node.aggregation.network.coordinator_client import CoordinatorClient
 from carbonport.node.aggregation.network.coordinator_session import CoordinatorSession
+from carbonport.node.aggregation.network.forgetting import (
+    SECONDS_PER_DAY,
+    SECRET_KINDS,
+    WORKING_KINDS,
+    forget_due,
+)
 from carbonport.node.aggregation.network.given_leaves import given_leaves
 from carbonport.node.aggregation.network.listed_sessions import ListedSessions
 from carbonport.node.aggregation.network.opened_plan import opened_plan
@@ -60,8 +66,9 @@ from carbonport.node.operator.home_backup import back_up_home, restore_home
 from carbonport.node.participant import Participant
 from carbonport.node.services.aggregation_service import AggregationService
 from carbonport.node.services.status_service import StatusService
+from carbonport.node.sessions.holder_secret import sessions_with_secrets
 from carbonport.node.sessions.parties import current_keys
-from carbonport.node.sessions.records import Record, find, names_of
+from carbonport.node.sessions.records import Record, find, names_of, sessions_holding
 from carbonport.node.sessions.session_log import keep_logged
 from carbonport.node.sessions.signed_document import document_digest
 from carbonport.node.status_lists import TOKEN_TTL_S, StatusLists
@@ -425,6 +432,7 @@ async def _whole_session(stage: AggregateStage, tmp_path: Path) -> None:
         assert exact_sums(checked.plan, checked.result)["total"] == true_sums(EXPORTERS)
 
         await _logged_on_both_sides(nodes, stage, tmp_path)
+        await _forgotten(nodes, stage, session, out)
         await _nothing_twice(nodes, stage)
         _no_figure_left(nodes, stage, out.read_bytes())
 
@@ -559,6 +567,53 @@ async def _logged_on_both_sides(nodes: Nodes, stage: AggregateStage, tmp_path: P
         assert came[exchange]["recipient"] == stage.exporters[0].id
         assert {item["form"] for item in crossing["items"]} == {"aggregate"}
         assert {item["grade"] for item in crossing["items"]} == {"g4"}
+
+
+async def _forgotten(nodes: Nodes, stage: AggregateStage, session: str, out: Path) -> None:
+    """Long after its plan expired nobody holds more of a session than was signed, and whoever asks is answered."""
+    parts = (COORDINATOR, *stage.exporters, *stage.holders)
+    assert secrets_left(nodes, parts) == set()
+    signed = {part.key: _kinds(nodes, part, session) - set(WORKING_KINDS) for part in parts}
+    for days, forgotten in ((stage_days(nodes), False), (stage_days(nodes) + 2, True)):
+        for part in parts:
+            participant = nodes.opened[part.key].participant
+            forget_due(participant, now=participant.clock() + days * SECONDS_PER_DAY)
+            kinds = _kinds(nodes, part, session)
+            assert signed[part.key] <= kinds
+            assert (kinds == signed[part.key]) is forgotten, part.key
+    assert {"contribution", "statement", "roster", "vote", "answer", "certificate", "result"} <= signed[
+        COORDINATOR.key
+    ]
+    again = out.with_name("again.json")
+    for part in (COORDINATOR, stage.exporters[0], stage.holders[0]):
+        await nodes.do(part, "result", session=session, out=str(again))
+        assert again.read_bytes() == out.read_bytes()
+    assert (await nodes.do(COORDINATOR, "run", session=session))["phase"] == "done"
+    assert not [state for state in await nodes.hold() if "problem" in state]
+    held = await nodes.do(COORDINATOR, "register-export", contributor=stage.exporters[0].id, out=str(again))
+    assert held["contributions"] == 2, "of both attempts"
+
+
+def stage_days(nodes: Nodes) -> int:
+    return nodes.opened[COORDINATOR.key].participant.config.retention.sessions_days
+
+
+def _kinds(nodes: Nodes, part: Part, session: str) -> set[str]:
+    """The kinds of what a party holds of a session, whatever the attempt."""
+    with nodes.opened[part.key].participant.store.reading() as connection:
+        rows = connection.execute(select(session_records.c.kind).where(session_records.c.session == session))
+        return {row.kind.partition(":")[0] for row in rows}
+
+
+def secrets_left(nodes: Nodes, parts: Iterable[Part]) -> set[tuple[str, str]]:
+    """Who still holds what could tell a value, of any session."""
+    left: set[tuple[str, str]] = set()
+    for part in parts:
+        participant = nodes.opened[part.key].participant
+        with participant.store.reading() as connection:
+            left |= {(part.key, kind) for kind in SECRET_KINDS if sessions_holding(connection, (kind,))}
+        left |= {(part.key, "keys") for _ in sessions_with_secrets(participant.home)}
+    return left
 
 
 async def _nothing_twice(nodes: Nodes, stage: AggregateStage) -> None:

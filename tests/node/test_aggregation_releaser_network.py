@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import delete, select
-from test_aggregation_network import Nodes, all_nodes, audit
+from test_aggregation_network import Nodes, all_nodes, audit, secrets_left
 from warm_programs import programs
 
 from carbonport.classification.egress import EgressRefused
@@ -27,6 +27,7 @@ from carbonport.node.aggregation.contributor import Contributor
 from carbonport.node.aggregation.ending import shown_ending
 from carbonport.node.aggregation.network.contributor_steps import contributor_step
 from carbonport.node.aggregation.network.coordinator_client import CoordinatorClient
+from carbonport.node.aggregation.network.forgetting import forget_due
 from carbonport.node.aggregation.network.given_leaves import given_leaves
 from carbonport.node.aggregation.network.opened_plan import known_plan, opened_plan
 from carbonport.node.aggregation.network.plan_file import read_plan_file
@@ -182,6 +183,12 @@ async def _released_session(stage: AggregateStage, tmp_path: Path) -> None:
         assert sums == {"electricity": true_sums(EXPORTERS)["electricity"]}
         await _openings_are_on_both_logs(nodes, stage, tmp_path)
         _no_value_is_kept(nodes, session)
+        parts = (COORDINATOR, RELEASER, *stage.exporters, *stage.holders)
+        assert secrets_left(nodes, parts), "exporters and holders have not looked since"
+        assert checked.plan is not None
+        for part in parts:
+            forget_due(nodes.opened[part.key].participant, now=checked.plan.content.expires)
+        assert secrets_left(nodes, parts) == set(), "when the plan expires they go unasked"
 
 
 async def killed_before(nodes: Nodes, part: Part, method: str, command: str, *arguments: str) -> None:
@@ -440,6 +447,7 @@ async def _refused_session(stage: AggregateStage) -> None:
             told = await nodes.do(part, "join", coordinator=COORDINATOR.id, session=session, agree=True)
             assert (told["phase"], told["done"], told["said"]) == ("refused", True, "refusal")
             assert (told["refused_by"], told["rule"]) == (RELEASER.id, "dominance-2-85")
+        assert secrets_left(nodes, (COORDINATOR, RELEASER, *stage.exporters, *stage.holders)) == set()
         for part in (COORDINATOR, *stage.exporters):
             with pytest.raises(Refused, match="aggregation-dominant"):
                 await nodes.do(part, "result", session=session, out=str(stage.folder / "none.json"))

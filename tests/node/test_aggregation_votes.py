@@ -167,6 +167,9 @@ def test_a_restored_holder_says_nothing_in_older_plans() -> None:
     require_not_restored(state, NOW - 1)
     with pytest.raises(Refused, match="restored"):
         require_not_restored(state, NOW)
+    fetched_anew = HolderState(plan(), NOW + 100)
+    with pytest.raises(Refused, match="restored"):
+        require_not_restored(fetched_anew, NOW + 50)
 
 
 def test_with_five_holders_one_may_leave_with_three_none() -> None:

@@ -215,6 +215,13 @@ class RetentionSettings:
         "Years log entries and receipts are kept.", default=6, check=_within(1, 100)
     )
     operational_days: int = _setting("Days operational logs are kept.", default=180, check=_within(1, 3660))
+    sessions_days: int = _setting(
+        "Days after its plan's expiry that working material of an aggregation session is kept, such as the holders' "
+        "public contexts. Secrets go when the session is over; what was signed, results and the register of "
+        "contributions stay.",
+        default=90,
+        check=_within(1, 3660),
+    )
 
 
 @dataclass(frozen=True, slots=True)

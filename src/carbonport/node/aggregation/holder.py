@@ -145,8 +145,9 @@ def _said(state: HolderState, attempt: int, said: HolderAttempt) -> HolderState:
 
 
 def require_not_restored(state: HolderState, restored_at: int | None) -> None:
-    """A holder that was restored from a backup may have said more than it remembers: it says nothing in older plans."""
-    if restored_at is not None and state.accepted_at <= restored_at:
+    """A holder that was restored from a backup may have said more than it remembers: it says nothing in older plans,
+    fetched anew though they may be because the backup did not have them."""
+    if restored_at is not None and min(state.accepted_at, state.plan.content.issued_at) <= restored_at:
         raise _refused("a plan from before this holder was restored from a backup")
 
 

@@ -11,6 +11,7 @@ from functools import partial
 from carbonport import __version__
 from carbonport.crypto.canonical import Json
 from carbonport.errors import CarbonportError
+from carbonport.node.aggregation.network.forgetting import keep_forgetting
 from carbonport.node.control import serve_control, socket_path
 from carbonport.node.federation.desk_door import open_desk
 from carbonport.node.following import FOLLOW_EVERY_S, Following
@@ -123,6 +124,7 @@ async def serve(home: NodeHome, ready: Ready) -> None:
     service = RunningService(started_at=participant.clock(), counters=server.counters)
     following = _NotedFollowing(node, server, journal)
     follower = asyncio.create_task(_follow(following))
+    forgetter = asyncio.create_task(keep_forgetting(participant))
     try:
         port = await server.start(home.config.node.listen)
         control_server = await serve_control(
@@ -135,6 +137,7 @@ async def serve(home: NodeHome, ready: Ready) -> None:
             await stop.wait()
     finally:
         follower.cancel()
+        forgetter.cancel()
         await server.stop(STOP_GRACE_S)
         if control_server is not None:
             await control_server.stop(STOP_GRACE_S)

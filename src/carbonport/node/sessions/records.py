@@ -82,9 +82,20 @@ def sessions_with(connection: Connection, kind: str) -> list[str]:
     return list(dict.fromkeys(row.session for row in rows))
 
 
+def sessions_holding(connection: Connection, kinds: Collection[str]) -> set[str]:
+    """Sessions that have a record of one of these kinds or of their attempts."""
+    of_kinds = or_(*(_of_kind(kind) for kind in kinds))
+    return {row.session for row in connection.execute(select(records.c.session).where(of_kinds).distinct())}
+
+
 def drop(connection: Connection, session: str, kind: str) -> None:
     """Forget the records of a kind and of all its attempts (`vote`, `vote:0`, ...): what must not outlive its use."""
     connection.execute(delete(records).where(records.c.session == session, _of_kind(kind)))
+
+
+def drop_all(connection: Connection, session: str) -> None:
+    """Forget a session as if it had never been."""
+    connection.execute(delete(records).where(records.c.session == session))
 
 
 def kept_at(connection: Connection, session: str, kind: str) -> int | None:

@@ -10,6 +10,7 @@ statement_standing   whether the statements behind contributions still hold
 coordinator_client   how the others reach it
 contributor_steps, holder_steps, releaser_steps    how they take it further
 contributor_session, contribution_making, contributor_ending    a contributor in a session: what it gives, how it ends
+forgetting           what a node forgets of its sessions, and when
 told_ending          why a session gave no result, told to everyone in its plan
 register_rows, register_rebuild    the contributor's register in the store, and its rebuilding after a restore
 commands             the operations behind `carbonport aggregate`

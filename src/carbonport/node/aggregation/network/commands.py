@@ -3,7 +3,8 @@
 Each is an operation (`carbonport.node.operations`) that takes a session as far as it goes now; commands repeat it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from carbonport.crypto.canonical import Json
@@ -18,6 +19,7 @@ from carbonport.node.aggregation.network.coordinator_session import (
     wrong_phase,
 )
 from carbonport.node.aggregation.network.coordinator_steps import begin, coordinator_step
+from carbonport.node.aggregation.network.forgetting import forget_due
 from carbonport.node.aggregation.network.holder_steps import holder_step
 from carbonport.node.aggregation.network.opened_plan import known_plan
 from carbonport.node.aggregation.network.plan_file import MAX_PLAN_FILE_BYTES, read_plan_file
@@ -36,6 +38,15 @@ PLANNED_ROLES = frozenset({Role.EXPORTER, Role.KEY_HOLDER, Role.REGULATOR})
 """Roles in which a session can name a node."""
 
 
+@contextmanager
+def _forgetting(node: OpenNode) -> Iterator[None]:
+    """Afterwards forget what is due, for a node that does not serve: also when the step fails."""
+    try:
+        yield
+    finally:
+        forget_due(node.participant, now=node.participant.clock())
+
+
 async def plan(node: OpenNode, arguments: Arguments) -> Json:
     """Begin a session over a plan file; holders and contributors find it here from now on."""
     node.participant.require_role(Role.COORDINATOR)
@@ -49,13 +60,14 @@ async def run(node: OpenNode, arguments: Arguments) -> Json:
     """One step of a session as its coordinator."""
     node.participant.require_role(Role.COORDINATOR)
     left_out, kept = arguments.get("left_out"), arguments.get("kept")
-    return await coordinator_step(
-        node,
-        str(arguments["session"]),
-        go_without=bool(arguments.get("go_without")),
-        left_out=[str(name) for name in left_out] if isinstance(left_out, list) else [],
-        kept=[str(name) for name in kept] if isinstance(kept, list) else [],
-    )
+    with _forgetting(node):
+        return await coordinator_step(
+            node,
+            str(arguments["session"]),
+            go_without=bool(arguments.get("go_without")),
+            left_out=[str(name) for name in left_out] if isinstance(left_out, list) else [],
+            kept=[str(name) for name in kept] if isinstance(kept, list) else [],
+        )
 
 
 async def sessions(node: OpenNode, arguments: Arguments) -> Json:
@@ -77,27 +89,30 @@ async def join(node: OpenNode, arguments: Arguments) -> Json:
     """One step of a session as a contributor; looks only, until it is told to agree."""
     node.participant.require_role(Role.EXPORTER)
     small = arguments.get("small_cohorts")
-    return await contributor_step(
-        node,
-        str(arguments["coordinator"]),
-        str(arguments["session"]),
-        agree=bool(arguments.get("agree")),
-        small_cohorts=[str(name) for name in small] if isinstance(small, list) else [],
-        releaser=str(arguments.get("releaser") or ""),
-    )
+    with _forgetting(node):
+        return await contributor_step(
+            node,
+            str(arguments["coordinator"]),
+            str(arguments["session"]),
+            agree=bool(arguments.get("agree")),
+            small_cohorts=[str(name) for name in small] if isinstance(small, list) else [],
+            releaser=str(arguments.get("releaser") or ""),
+        )
 
 
 async def hold(node: OpenNode, arguments: Arguments) -> Json:
     """One step in every session that a coordinator has for this key holder."""
     node.participant.require_role(Role.KEY_HOLDER)
-    states: list[Json] = list(await holder_step(node, str(arguments["coordinator"])))
+    with _forgetting(node):
+        states: list[Json] = list(await holder_step(node, str(arguments["coordinator"])))
     return {"sessions": states}
 
 
 async def release(node: OpenNode, arguments: Arguments) -> Json:
     """One step in every session that a coordinator has for this releaser."""
     node.participant.require_role(Role.REGULATOR)
-    states: list[Json] = list(await releaser_step(node, str(arguments["coordinator"])))
+    with _forgetting(node):
+        states: list[Json] = list(await releaser_step(node, str(arguments["coordinator"])))
     return {"sessions": states}
 
 

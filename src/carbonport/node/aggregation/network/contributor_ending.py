@@ -11,12 +11,13 @@ from carbonport.errors import FailedVerification
 from carbonport.node.aggregation.closing import check_closed
 from carbonport.node.aggregation.network.contributor_session import ContributorSession
 from carbonport.node.aggregation.network.coordinator_client import SessionState
+from carbonport.node.aggregation.network.forgetting import forget_secrets
 from carbonport.node.aggregation.network.register_rows import close_attempt
 from carbonport.node.aggregation.network.told_ending import told_ending
 from carbonport.node.aggregation.plan import MAX_ATTEMPTS
 from carbonport.node.aggregation.result_check import check_result_file
 from carbonport.node.aggregation.result_statement import exact_sums
-from carbonport.node.sessions.records import Record, drop
+from carbonport.node.sessions.records import Record
 
 
 async def take_result(session: ContributorSession) -> dict[str, Json]:
@@ -37,8 +38,8 @@ async def take_result(session: ContributorSession) -> dict[str, Json]:
         )
     if kept is None:
         await session.logged(EntryType.SESSION, Record("result", "", data), sender=session.client.coordinator)
-        with session.participant.store.writing() as connection:
-            drop(connection, session.name, "ciphertext")
+    with session.participant.store.writing() as connection:
+        forget_secrets(connection, session.name)
     sums: dict[str, Json] = {
         cohort: {metric: format(value, "f") for metric, value in one.items()}
         for cohort, one in exact_sums(plan, result).items()
@@ -49,6 +50,8 @@ async def take_result(session: ContributorSession) -> dict[str, Json]:
 async def take_ending(session: ContributorSession, state: SessionState) -> dict[str, Json]:
     """Why there is no result, and unless the releaser refused it, how many attempts are free again."""
     ending = await told_ending(session.node, session.client, state, session.plan)
+    with session.participant.store.writing() as connection:
+        forget_secrets(connection, session.name)
     if state.phase == "refused":
         return {"said": "refusal", **ending.as_json()}
     freed = await free_closed(session)

@@ -15,6 +15,7 @@ from carbonport.node.aggregation.ending import OVER
 from carbonport.node.aggregation.findings import FINDING, searchers
 from carbonport.node.aggregation.network.coordinator_documents import CoordinatorDocuments
 from carbonport.node.aggregation.network.coordinator_session import CoordinatorSession, tokens
+from carbonport.node.aggregation.network.forgetting import forget_secrets
 from carbonport.node.aggregation.network.plan_file import PlanDraft, draft_bytes
 from carbonport.node.aggregation.plan import MAX_ATTEMPTS, PLAN_NONCE_BYTES
 from carbonport.node.open_node import OpenNode
@@ -57,8 +58,8 @@ async def coordinator_step(
         await steps.publish(standing.attempt)
     elif standing.phase in ("closing", "expired"):
         steps.close(standing.attempt)
-    if standing.phase in OVER:
-        steps.forget_ciphertexts()
+    if steps.session.standing().phase in OVER:
+        steps.forget_secrets()
     return steps.status()
 
 
@@ -126,7 +127,6 @@ class _Steps:
             self._documents.result_file, plan, attempt, said["vote"], said["answer"]
         )
         await self._issued(Record("result", "", data))
-        self.forget_ciphertexts()
 
     def close(self, attempt: int) -> None:
         """The closing certificate, once the holders' words suffice."""
@@ -174,11 +174,10 @@ class _Steps:
                     pairs.setdefault(contributor, []).append(holder)
         return pairs
 
-    def forget_ciphertexts(self) -> None:
-        """Nobody needs them any more, and together with k holders' keys they would tell every value."""
+    def forget_secrets(self) -> None:
+        """Nobody needs the ciphertexts any more, and together with k holders' keys they would tell every value."""
         with self.session.writing() as connection:
-            for kind in ("ciphertext", "total"):
-                drop(connection, self.session.session, kind)
+            forget_secrets(connection, self.session.session)
 
     def status(self) -> dict[str, Json]:
         """Where the session stands, and how many have done what."""

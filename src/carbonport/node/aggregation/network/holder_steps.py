@@ -24,6 +24,7 @@ from carbonport.node.aggregation.holder import Holder, HolderAttempt, HolderStat
 from carbonport.node.aggregation.holder_keys import HOLDER_KEYS, HolderKeys
 from carbonport.node.aggregation.network.coordinator_client import CoordinatorClient, SessionState
 from carbonport.node.aggregation.network.every_session import step_every_session
+from carbonport.node.aggregation.network.forgetting import forget_secrets
 from carbonport.node.aggregation.network.opened_plan import OpenedPlan, opened_plan
 from carbonport.node.aggregation.network.statement_standing import require_standing
 from carbonport.node.aggregation.network.told_ending import told_ending
@@ -36,7 +37,7 @@ from carbonport.node.open_node import OpenNode
 from carbonport.node.restored import read_restore
 from carbonport.node.sessions.holder_secret import HolderSecret
 from carbonport.node.sessions.parties import current_keys
-from carbonport.node.sessions.records import Record, all_of, drop, find, kept_at
+from carbonport.node.sessions.records import Record, all_of, find, kept_at
 from carbonport.node.sessions.session_log import keep_logged
 
 
@@ -94,7 +95,7 @@ class HolderSteps:
                 said = "last word"
         finally:
             with self._participant.store.writing() as connection:
-                drop(connection, self._session, "share")
+                forget_secrets(connection, self._session)
             destroyed = self._secret.destroy()
         ended: dict[str, Json] = {}
         if plan is not None and state.phase in WITHOUT_RESULT:

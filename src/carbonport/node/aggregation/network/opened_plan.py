@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from carbonport.attestation.trust_store import CLOCK_SKEW_SECONDS
 from carbonport.classification.cohorts import Undertakings
 from carbonport.crypto.log_entry import EntryType
 from carbonport.node.aggregation.network.coordinator_client import CoordinatorClient
@@ -47,6 +48,9 @@ async def opened_plan(node: OpenNode, client: CoordinatorClient, session: str) -
         parcel.plan, client.coordinator, contexts=fetched, keys=keys, directory=parties
     )
     _require_of(plan, session)
+    # A date in the future would make a plan look younger than a restore that it is older than.
+    if plan.content.issued_at > participant.clock() + CLOCK_SKEW_SECONDS:
+        raise plan_malformed("a plan of the future")
     now = participant.clock()
     with participant.store.writing() as connection:
         for name, (_, context) in fetched.items():
