@@ -16,7 +16,9 @@ from carbonport.crypto.canonical import b64url_decode, b64url_encode
 from carbonport.crypto.jws import SigningKey
 from carbonport.errors import CarbonportError, FailedVerification, Malformed
 from carbonport.examples.plants.written import write_plants
+from carbonport.federated.bucket_ridge import BucketRidge
 from carbonport.federated.plausibility_model import sign_model, verify_model
+from carbonport.federated.ridge import RidgeModel
 from carbonport.node.cli import federate, plausible
 from carbonport.node.home import open_home
 from carbonport.node.identity.key_ring import KeyUse
@@ -160,6 +162,32 @@ def test_a_model_with_noise_is_written_read_and_scores(stage: Stage, tmp_path: P
     (task,) = budget["tasks"]
     assert (task["task"], task["spent"], task["left"]) == ("plausibility-for-noise", "8", "0")
     assert len(task["trainings"]) == 1
+
+
+def test_a_model_of_buckets_scores_like_the_median_of_its_ridges(stage: Stage, tmp_path: Path) -> None:
+    """As a training between nodes with buckets issues it."""
+    home = open_home(stage.importer)
+    model = read_listed_model(stage.model, home.trust.store(), own=str(home.name), now=system_clock())
+    assert isinstance(model.independent, RidgeModel)
+    spoiled = replace(model.independent, weights=tuple(-3 * one for one in model.independent.weights))
+    buckets = BucketRidge((spoiled, model.independent, model.independent))
+    key = SigningKey.from_pem(home.identity.signing_pem(KeyUse.SEAL))
+    write_model(tmp_path / "buckets", replace(model, independent=buckets), key)
+    (one,), (other,) = (
+        run(
+            "plausible",
+            str(played_demo().outcome.bundle),
+            "--model",
+            str(path),
+            "--home",
+            str(stage.importer),
+        )["expectations"]
+        for path in (stage.model, tmp_path / "buckets")
+    )
+    assert {name: other[name] for name in ("predicted", "low", "high", "score")} == {
+        name: one[name] for name in ("predicted", "low", "high", "score")
+    }
+    assert len(other["reasons"]) == len(one["reasons"])
 
 
 def test_every_changed_byte_of_a_model_is_noticed(stage: Stage, tmp_path: Path) -> None:
