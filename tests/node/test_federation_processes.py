@@ -76,7 +76,6 @@ def test_an_app_that_is_not_listed_is_refused_by_everyone_and_the_next_training_
     handed: dict[str, Reply] = {}
     by_key = link.keep_members(members.listed().values())
     numbers = {name: by_key[key] for name, key in members.listed().items()}
-    asked = sum(len(desk.asked) for desk in stage.desks.values())
     link.start_run(other, "0" * 64)
     tokens = acquired_tasks(link.address, TaskType.SERVER_APP, link.secret, link.root_certificates)
     token = next(token for token in tokens if token is not None)
@@ -85,7 +84,7 @@ def test_an_app_that_is_not_listed_is_refused_by_everyone_and_the_next_training_
             task.grid, Exchange("question", dict.fromkeys(numbers, b"x"), 30, handed.update), numbers.get
         )
     assert handed == dict.fromkeys(numbers, Reply(error=relay.UNLISTED_APP))
-    assert sum(len(desk.asked) for desk in stage.desks.values()) == asked
+    assert [desk.asked[-1] for desk in stage.desks.values()] == [(relay.TOLD_OF_APP, 64)] * len(numbers)
     assert question(stage, b"two") == answered(b"two")
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from training_world import LyingRelay, World, all_open, log_of, new_stage
+from training_world import LyingRelay, World, all_open, log_of, new_stage, refusals
 
 from carbonport.crypto.canonical import Json
 from carbonport.errors import Refused
@@ -19,7 +19,7 @@ from carbonport.examples.plants.routes import CLINKER
 from carbonport.examples.plants.table import draw_cohort, plant_rows
 from carbonport.federated.letter_sockets import CarrierSocket, DeskSocket
 from carbonport.federated.plausibility_model import verify_model
-from carbonport.federated.relay import NO_REPLY, InProcessRelay, Reply
+from carbonport.federated.relay import NO_REPLY, TOLD_OF_APP, UNLISTED_APP, InProcessRelay, Reply
 from carbonport.node.config import TrainingSettings, load_config, write_config
 from carbonport.node.demo.aggregate_cast import COORDINATOR, AggregateStage
 from carbonport.node.federation.desk_door import open_desk
@@ -105,8 +105,14 @@ def test_a_plan_file_becomes_a_signed_model_once_persons_have_approved(
             lost = stack.enter_context(carrying(link_files(stage.folder / COORDINATOR.key).relay, desks))
             exchanges = await _from_plan_to_model(world, tmp_path)
             assert lost == ["plan", "vote", "begin", "question", "shares", "model"]
+            for app in ("ab" * 32, "cd" * 32):
+                # As executors tell it; the process that runs one has no way into the log.
+                told = await asyncio.to_thread(desks[world.members[0]].answer, TOLD_OF_APP, app.encode())
+                assert told == Reply(letter=b"")
             for name in world.members:
                 log = await log_of(world, name, tmp_path)
+                refused = [UNLISTED_APP] if name == world.members[0] else []
+                assert refusals(log) == refused, "once a day, whatever a coordinator sends"
                 crossed = [entry for entry in log["entries"] if entry["type"] == "crossing"]
                 assert len(crossed) == exchanges, "each contribution left once"
 

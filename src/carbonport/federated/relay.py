@@ -43,6 +43,9 @@ BAD_REPLY: Final = "relay-bad-reply"
 UNLISTED_APP: Final = "relay-unlisted-app"
 """The participant does not run the app that the carrier named."""
 
+TOLD_OF_APP: Final = "unlisted-app"
+"""Kind of what an executor tells its own node when it refused a run: the app's hash, for the log."""
+
 DEFECT: Final = "relay-defect"
 """The participant's program failed in a way that it did not foresee."""
 

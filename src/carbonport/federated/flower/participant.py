@@ -16,6 +16,7 @@ from carbonport.federated.flower.apps import client_app, failure, refusal
 from carbonport.federated.flower.bell import Bell
 from carbonport.federated.flower.bundle import is_allowed
 from carbonport.federated.letter_sockets import DeskSocket
+from carbonport.federated.relay import TOLD_OF_APP
 
 logger = logging.getLogger("carbonport.federated.flower.participant")
 """What went wrong here; it stays on this machine."""
@@ -27,22 +28,24 @@ UNRUNG_S: Final = 5.0
 def answer_tasks(runtime: str, secret: bytes, desk: Path, bell: Bell) -> None:
     """Answer tasks of the SuperNode whose runtime listens at `runtime` and that rings `bell` when there is one, until
     the process is told to end."""
-    app = client_app(DeskSocket(desk).answer)
+    node = DeskSocket(desk)
+    app = client_app(node.answer)
     for token in acquired_tasks(runtime, TaskType.CLIENT_APP, secret):
         if token is None:
             bell.wait(UNRUNG_S)
             continue
         try:
             with participant_task(runtime, token) as task:
-                answer_task(task, app)
+                answer_task(task, app, node)
         except Exception:
             logger.exception("a task was not finished")  # the next one may be
 
 
-def answer_task(task: ParticipantTask, app: ClientApp) -> None:
-    """Answer one task: with a refusal when its app is not on the list."""
+def answer_task(task: ParticipantTask, app: ClientApp, node: DeskSocket) -> None:
+    """Answer one task: with a refusal when its app is not on the list, of which the node hears for its log."""
     if not is_allowed(task.app_hash, task.app):
         logger.warning("a run of an app that is not on the list was refused: %s", task.app_hash[:64])
+        node.answer(TOLD_OF_APP, task.app_hash[:64].encode("ascii", errors="replace"))
         task.answer(refusal(task.message))
         return
     try:

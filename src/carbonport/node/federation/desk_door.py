@@ -5,11 +5,12 @@ import contextlib
 from collections.abc import AsyncIterator
 
 from carbonport.federated.letter_sockets import serve_desk
-from carbonport.federated.relay import Desk
+from carbonport.federated.relay import TOLD_OF_APP, Desk
 from carbonport.node.federation.folder import member_files
 from carbonport.node.identity.names import Role
 from carbonport.node.open_node import OpenNode
 from carbonport.node.training.expired_secrets import keep_erasing
+from carbonport.node.training.refusals import log_unlisted_app
 from carbonport.node.training.retelling import keep_telling
 
 
@@ -23,6 +24,9 @@ class _LateDesk:
 
     async def answer(self, kind: str, letter: bytes) -> bytes:
         """See `carbonport.federated.relay.Desk`."""
+        if kind == TOLD_OF_APP:
+            await log_unlisted_app(self._node, letter)
+            return b""
         async with self._making:
             if self._desk is None:
                 self._desk = _training_desk(self._node)
