@@ -13,6 +13,7 @@ from small_tables import cohort
 from typer.testing import CliRunner
 
 from carbonport.errors import CarbonportError
+from carbonport.federated.relay import MAX_PARTICIPANTS
 from carbonport.node.cli.federate import register
 
 HOURS = 8760.0
@@ -107,7 +108,7 @@ BAD: list[tuple[str, dict[str, str | list[str]], str]] = [
     ("client,plant,fuel,load,size\na,b,c,1,2\n", {}, "evaluation-table"),
     ("client,plant,fuel,load,size,see\na,b,c,1,2\n", {}, "evaluation-table"),
     ("client,plant,fuel,load,size,see\na,b,coal,1,2,heavy\n", {}, "evaluation-target-text"),
-    ("client,plant,fuel,load,size,see\na,b,coal,1,2,3\na,c,coal,1,3,4\n", {}, "evaluation-constant"),
+    ("client,plant,fuel,load,size,see\na,b,coal,1,2,3\na,c,coal,1,2,4\n", {}, "evaluation-constant"),
     ("\xff", {}, "evaluation-table"),
     ("", {}, "evaluation-table"),
     ("", {"features": "fuel,fuel"}, "evaluation-features"),
@@ -145,6 +146,102 @@ def test_nan_infinity_and_huge_numbers_do_no_harm(tmp_path: Path) -> None:
     answer = evaluate(write_table(tmp_path / "t.csv", rows), splits="1")
     assert answer["left_out"] >= 2
     assert answer["results"]["federated"]["mae"] < 0.2
+
+
+HEADER = "client,plant,fuel,load,size,see"
+
+
+def written_as(path: Path, separator: str, encoding: str, *, comma: bool = False) -> Path:
+    lines = [HEADER.split(","), *([str(cell) for cell in row] for row in invented_rows())]
+    cells = [[cell.replace(".", ",") if comma else cell for cell in line] for line in lines]
+    path.write_text("\n".join(separator.join(line) for line in cells), encoding=encoding)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("separator", "encoding", "comma"),
+    [(";", "utf-8", True), ("\t", "utf-16", False), (",", "utf-8-sig", False)],
+)
+def test_tables_of_other_offices_are_read_alike(
+    tmp_path: Path, answer: dict[str, Any], separator: str, encoding: str, comma: bool
+) -> None:
+    other = evaluate(written_as(tmp_path / "t.csv", separator, encoding, comma=comma))
+    assert other["results"] == answer["results"]
+
+
+def test_labels_in_an_old_encoding_stay_apart(tmp_path: Path, answer: dict[str, Any]) -> None:
+    lines = [HEADER.split(","), *([str(cell) for cell in row] for row in invented_rows())]
+    text = "\n".join(",".join(line) for line in lines)
+    path = tmp_path / "t.csv"
+    path.write_bytes(text.replace("coal", "Stückkohle").encode("cp1252"))
+    assert evaluate(path)["results"]["federated"]["r2"] == pytest.approx(
+        answer["results"]["federated"]["r2"], abs=0.01
+    )
+
+
+def test_marks_for_no_number_leave_a_column_one_of_numbers(tmp_path: Path) -> None:
+    rows = invented_rows()
+    for place, mark in enumerate(("NA", "n/a", "-", "..", "NaN", "null", "inf")):
+        rows[place][3], rows[20 + place][5] = mark, mark
+    answer = evaluate(write_table(tmp_path / "t.csv", rows), splits="1")
+    assert set(answer["categories"]) == {"fuel"}
+    assert answer["left_out"] >= 14
+    assert answer["results"]["federated"]["r2"] > 0.9
+
+
+def test_a_number_that_many_rows_lack_is_filled_in_and_marked(tmp_path: Path) -> None:
+    rows = invented_rows()
+    for row in rows[::2]:
+        row[4] = ""
+    answer = evaluate(write_table(tmp_path / "t.csv", rows), splits="1")
+    assert answer["filled"] == {"size": 72}
+    assert answer["categories"]["size given"] == ["given", "not given"]
+    assert answer["rows"] + answer["left_out"] == 144
+    assert answer["rows"] > 130
+    assert answer["results"]["federated"]["r2"] > 0.9
+
+
+def test_codes_are_kinds_and_what_says_nothing_is_left_out(tmp_path: Path, answer: dict[str, Any]) -> None:
+    coded = [
+        [row[0], row[1], {"coal": 7, "gas": 3}[str(row[2])], row[3], 5, row[5]] for row in invented_rows()
+    ]
+    other = evaluate(write_table(tmp_path / "t.csv", coded), features="fuel,load,size")
+    assert other["categories"]["fuel"] == ["3", "7"]
+    assert other["without_use"] == ["size"]
+    assert other["results"]["federated"]["r2"] > 0.9
+    assert other["results"]["default"]["r2"] == answer["results"]["default"]["r2"]
+    assert evaluate(tmp_path / "t.csv", features="fuel", range="fuel=0:10")["categories"] == {}
+
+
+def test_a_value_that_one_plant_alone_has_is_no_kind(tmp_path: Path) -> None:
+    rows = [[*row[:2], f"boiler {place // 4}", *row[3:]] for place, row in enumerate(invented_rows())]
+    answer = evaluate(write_table(tmp_path / "t.csv", rows), splits="1")
+    assert answer["without_use"] == ["fuel"]
+
+
+def test_rows_in_another_unit_spoil_nothing(tmp_path: Path, answer: dict[str, Any]) -> None:
+    rows = invented_rows()
+    for row in rows[:6]:
+        row[5] = float(str(row[5])) * 1e6
+    other = evaluate(write_table(tmp_path / "t.csv", rows))
+    assert other["left_out"] - answer["left_out"] >= 6
+    assert other["results"]["federated"]["mae"] < 1.5 * answer["results"]["federated"]["mae"]
+
+
+def test_targets_below_zero_are_judged_where_there_is_a_claim(tmp_path: Path) -> None:
+    rows = [[*row[:5], float(str(row[5])) - 0.9] for row in invented_rows()]
+    answer = evaluate(write_table(tmp_path / "t.csv", rows), splits="2")
+    assert answer["ranges"]["see"]["scale"] == "linear"
+    assert answer["left_out"] == 0
+    assert 0 < answer["results"]["federated"]["auc_20"] <= 1
+    assert answer["results"]["federated"]["r2"] > 0.9
+
+
+def test_more_participants_than_a_relay_takes(tmp_path: Path) -> None:
+    rows = [[f"owner-{place // 2}", *row[1:]] for place, row in enumerate(invented_rows(32))]
+    answer = evaluate(write_table(tmp_path / "t.csv", rows), splits="1", minimum_rows="2", features="load")
+    assert answer["clients"] > MAX_PARTICIPANTS
+    assert answer["max_weight_difference"] == 0
 
 
 def test_buckets_cost_little_when_nobody_lies(tmp_path: Path) -> None:

@@ -47,6 +47,20 @@ def test_systems_are_solved_exactly(data: st.DataObject) -> None:
         assert abs(rounded - exact * 256) <= Fraction(1, 2)
 
 
+@pytest.mark.parametrize(("right", "rounded"), [([1], 1), ([-1], 0), ([3], 2)])
+def test_exact_halves_round_up(right: list[int], rounded: int) -> None:
+    assert solve_rounded([[2]], right, 0) == (rounded,)
+
+
+def test_a_system_that_floating_point_cannot_tell_from_a_singular_one_is_solved_exactly() -> None:
+    matrix = [[720720 // (row + column + 1) for column in range(8)] for row in range(8)]
+    right = [1, -2, 3, -4, 5, -6, 7, -8]
+    for rounded, exact in zip(
+        solve_rounded(matrix, right, 24), rational_solution(matrix, right), strict=True
+    ):
+        assert abs(rounded - exact * (1 << 24)) <= Fraction(1, 2)
+
+
 def test_a_system_without_a_single_solution_is_refused() -> None:
     with pytest.raises(FailedVerification) as caught:
         solve_rounded([[1, 2], [2, 4]], [1, 2], 8)

@@ -129,7 +129,7 @@ def evaluate(
         }
         apart = np.abs(predicted["federated"] - predicted["pooled"])
         prediction_difference = max(prediction_difference, float(apart.max(initial=0.0)))
-        predicted["default"] = default_constants(by_client.values(), tested, tuple(table.categories)[:1])
+        predicted["default"] = default_constants(by_client.values(), tested, table.plain)
         for name, values in predicted.items():
             judged[name].append(Scores.of(values, tested.target))
         if beside is not None:

@@ -1,79 +1,69 @@
-"""A table of rows of many participants, for judging a task where one party has them all.
+"""What a task on a table would fix in public: ranges, categories, and what stands where a number is not given.
 
-Bytes in, columns out. In a real training the ranges, categories and bins come from the task's definition; here, where
-there is none yet, they are drawn from the table unless the caller states them, and the result says which it was.
+In a real training the ranges, categories and bins come from the task's definition; here, where there is none yet, they
+are drawn from the table unless the caller states them, and the result says which it was. They are drawn so that a few
+senseless rows move nothing: ends are rows within, never the outermost ones.
 """
 
-import csv
-import io
-import math
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
 
 import numpy as np
 from numpy.typing import NDArray
 
-from carbonport.errors import Malformed, Misuse
+from carbonport.errors import Misuse
 from carbonport.federated.features import Category, Floats, PublicRange, Rows
-
-MAX_TABLE_BYTES = 128 * 1024 * 1024
-"""The largest table that is read."""
-
-MAX_TABLE_ROWS = 1_000_000
-"""Rows of a table."""
-
-MAX_FEATURES = 40
-"""Features of one task."""
+from carbonport.federated.plant_table import PlantTable
 
 MAX_LISTED = 24
 """Values of a category that are learned apart; rarer ones are put together."""
 
-TARGET_QUANTILE = 0.02
-"""A positive target is judged between the 2nd and the 98th percentile of the table's positive targets, widened by
-`TARGET_MARGIN`. A claim outside needs no model to be doubted, and one such row would outweigh hundreds in any mean."""
+FEWEST_GROUPS = 2
+"""Groups of rows that a listed value needs: what one plant alone has is its name, and a split has it on one side."""
+
+MAX_CODES = 12
+"""Whole numbers that take at most so many values are codes (of a fuel, a technology), and each value a category's."""
+
+ROWS_OF_A_CODE = 10
+"""Rows that stand behind a code on average; in a smaller table whole numbers are amounts."""
+
+TARGET_SHARE = 0.02
+"""A target is judged between its 2nd and 98th percentile, widened. A claim outside needs no model to be doubted, and
+one such row would outweigh hundreds in any mean. Where most targets are above 0 the scale is logarithmic and zeros are
+left out: in plants' statistics they are those that did not run."""
 
 TARGET_MARGIN = 1.25
-"""Factor by which that range is widened at both ends."""
+"""Factor by which that range is widened at both ends on a logarithmic scale."""
 
-RANGE_QUANTILE = 0.005
-"""A feature's range leaves out half a percent of the rows at each end; they count as the end."""
+LINEAR_MARGIN = 0.25
+"""Share of its width by which that range is widened at both ends on a linear scale."""
+
+FAR = 100.0
+"""A target a hundred times above the upper quartile, or below the lower one, is in another unit (kilograms for tonnes
+are a thousandfold), however many such rows there are."""
+
+RANGE_SHARE = 0.005
+"""A feature's range leaves out half a percent of the rows at each end, one row at least; they count as the end."""
 
 LOG_RATIO = 20.0
 """A positive feature whose range spans more than this factor gets a logarithmic scale."""
 
+FEW_GAPS = 0.2
+"""A row that lacks a number is left out, unless more than this share of the rows lack it: then it is filled in. Not
+where the range is stated: what the column means is somebody else's definition then."""
 
-@dataclass(frozen=True, slots=True)
-class Columns:
-    """Which columns of a table are what."""
-
-    client: str
-    group: str
-    target: str
-    features: tuple[str, ...]
-
-    def __post_init__(self) -> None:
-        if not 1 <= len(self.features) <= MAX_FEATURES or len(set(self.features)) != len(self.features):
-            raise Misuse(
-                "evaluation-features",
-                found=f"{len(self.features)} features, {len(set(self.features))} of them different",
-                expected=f"1 to {MAX_FEATURES} different columns",
-                remedy="Name the columns to predict from, each once.",
-            )
-        if self.target in self.features:
-            raise Misuse(
-                "evaluation-target",
-                found="the target among the features",
-                expected="features that are known when the target is not",
-                remedy="Leave the target out of the features.",
-                where=self.target,
-            )
+GIVEN, NOT_GIVEN = "given", "not given"
+"""The two values of the category that tells where a number had to be filled in."""
 
 
 @dataclass(frozen=True, slots=True)
 class EvaluationTable:
-    """Every row of the table with its participant and its group, and the public ranges and categories."""
+    """Every row of the table with its participant and its group, and the public ranges and categories.
+
+    `plain` are the categories of the plain default: the first in words, or else the first in codes. `filled` names
+    the numbers that many rows lack and how many: the middle of the range stands there, and a category says so.
+    `without_use` are features that say nothing, for they have one value, or none that two groups share.
+    """
 
     rows: Rows
     clients: NDArray[np.str_]
@@ -81,14 +71,15 @@ class EvaluationTable:
     numbers: Mapping[str, PublicRange]
     categories: Mapping[str, Category]
     target: PublicRange
+    plain: tuple[str, ...]
+    filled: Mapping[str, int]
+    without_use: tuple[str, ...]
 
 
-def read_evaluation_table(
-    data: bytes, columns: Columns, stated: Mapping[str, PublicRange], where: str
-) -> EvaluationTable:
-    """The table in `data` (CSV, UTF-8, with a header); `stated` are ranges of features or of the target."""
-    texts = _texts(data, columns, where)
-    unknown = [name for name in stated if name not in (*columns.features, columns.target)]
+def evaluation_table(table: PlantTable, target: str, stated: Mapping[str, PublicRange]) -> EvaluationTable:
+    """`table` with everything a task fixes; `stated` are ranges of columns of numbers, or of the target `target`."""
+    rows = table.rows
+    unknown = [name for name in stated if name not in (*rows.numbers, *rows.words, target)]
     if unknown:
         raise Misuse(
             "evaluation-range",
@@ -96,131 +87,95 @@ def read_evaluation_table(
             expected="ranges for features and the target",
             remedy="Name one of the columns that the command lists.",
         )
-    target = _numbers(texts[columns.target])
-    if target is None:
-        raise Malformed(
-            "evaluation-target-text",
-            found="a target that is not a number in some row",
-            expected="numbers, or empty cells",
-            remedy="Clean the column, or name another.",
-            where=f"{where}, column {columns.target}",
-        )
-    numbers: dict[str, Floats] = {}
-    ranges: dict[str, PublicRange] = {}
-    categories: dict[str, Category] = {}
-    for name in columns.features:
-        column = _numbers(texts[name])
-        if column is None:
-            categories[name] = _category(texts[name])
-        else:
-            numbers[name] = column
-            ranges[name] = stated.get(name) or _feature_range(column, f"{where}, column {name}")
-    target_range = stated.get(columns.target) or _target_range(target, f"{where}, column {columns.target}")
-    words = {name: np.array(texts[name], dtype=np.str_) for name in categories}
-    return EvaluationTable(
-        Rows(numbers, words, target),
-        np.array(texts[columns.client], dtype=np.str_),
-        np.array(texts[columns.group], dtype=np.str_),
-        ranges,
-        categories,
-        target_range,
-    )
-
-
-def _texts(data: bytes, columns: Columns, where: str) -> dict[str, list[str]]:
-    if len(data) > MAX_TABLE_BYTES:
-        raise _malformed(where, f"more than {MAX_TABLE_BYTES} bytes", f"at most {MAX_TABLE_BYTES} bytes")
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise _malformed(where, f"a byte that is not UTF-8 at offset {error.start}", "UTF-8 text") from None
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-    wanted = dict.fromkeys((columns.client, columns.group, columns.target, *columns.features))
-    try:
-        header = [name.strip() for name in next(reader, [])]
-        absent = [name for name in wanted if name not in header]
-        if absent:
-            shown = ", ".join(header[:20])
-            raise _malformed(where, f"no column {', '.join(absent)}", f"columns as named; there are {shown}")
-        places = {name: header.index(name) for name in wanted}
-        result: dict[str, list[str]] = {name: [] for name in wanted}
-        for count, cells in enumerate(filter(None, reader)):
-            if len(cells) != len(header) or count >= MAX_TABLE_ROWS:
-                found = f"{len(cells)} cells in line {reader.line_num}"
-                raise _malformed(where, found, f"{len(header)} cells, and at most {MAX_TABLE_ROWS} rows")
-            for name, place in places.items():
-                result[name].append(cells[place].strip())
-    except csv.Error as error:
-        raise _malformed(where, f"{error} in line {reader.line_num}", "well-formed CSV") from None
-    return result
-
-
-def _malformed(where: str, found: str, expected: str) -> Malformed:
-    return Malformed(
-        "evaluation-table",
-        found=found,
-        expected=expected,
-        remedy="Correct the file, or the names of its columns.",
-        where=where,
-    )
-
-
-def _numbers(texts: Sequence[str]) -> Floats | None:
-    """The column as numbers, an ISO date as its year and fraction; None when it holds something else."""
-    values = np.full(len(texts), np.nan)
-    read: dict[str, float] = {}
-    for place, text in enumerate(texts):
-        if not text:
-            continue
-        value = read.get(text)
-        if value is None:
-            value = _number(text)
-            if value is None:
-                return None
-            read[text] = value
-        values[place] = value
-    return values if read else None
-
-
-def _number(text: str) -> float | None:
-    try:
-        value = float(text)
-    except ValueError:
-        pass
-    else:
-        return value if math.isfinite(value) else None
-    try:
-        day = date.fromisoformat(text)
-    except ValueError:
-        return None
-    return day.year + (day.timetuple().tm_yday - 1) / 366
-
-
-def _category(texts: Sequence[str]) -> Category:
-    common = sorted(Counter(texts).items(), key=lambda counted: (-counted[1], counted[0]))[:MAX_LISTED]
-    return Category(tuple(sorted(value for value, _ in common)))
-
-
-def _feature_range(column: Floats, where: str) -> PublicRange:
-    finite = column[np.isfinite(column)]
-    low, high = (float(end) for end in np.quantile(finite, [RANGE_QUANTILE, 1 - RANGE_QUANTILE]))
-    if low >= high:
-        low, high = float(finite.min()), float(finite.max())
-    if low >= high:
+    columns = dict(rows.numbers)
+    words = dict(rows.words)
+    for name, column in rows.numbers.items():
+        if name not in stated and _are_codes(column):
+            words[name] = np.array(["" if np.isnan(one) else str(int(one)) for one in columns.pop(name)])
+    categories = {
+        name: category for name, labels in words.items() if (category := _category(labels, table.groups))
+    }
+    plain = tuple(categories)[:1]
+    ranges = {
+        name: public for name, column in columns.items() if (public := stated.get(name) or _range(column))
+    }
+    without_use = tuple(name for name in (*words, *columns) if name not in categories and name not in ranges)
+    if not categories and not ranges:
         raise Misuse(
             "evaluation-constant",
-            found="a feature with the same value in every row",
+            found="features with the same value in every row, or values that no two groups share",
             expected="a feature that differs between rows",
-            remedy="Leave the column out.",
-            where=where,
+            remedy="Name other columns.",
+            where=", ".join(without_use),
         )
+    filled: dict[str, int] = {}
+    for name, public in ranges.items():
+        absent = np.isnan(columns[name])
+        if name not in stated and absent.mean() > FEW_GAPS:
+            filled[name] = int(absent.sum())
+            columns[name] = np.where(absent, public.decode(np.zeros(1))[0], columns[name])
+            words[f"{name} {GIVEN}"] = np.where(absent, NOT_GIVEN, GIVEN)
+            categories[f"{name} {GIVEN}"] = Category((GIVEN, NOT_GIVEN))
+    return EvaluationTable(
+        Rows(columns, words, rows.target),
+        table.clients,
+        table.groups,
+        ranges,
+        categories,
+        stated.get(target) or _target_range(rows.target),
+        plain,
+        filled,
+        without_use,
+    )
+
+
+def _are_codes(column: Floats) -> bool:
+    values = np.unique(column[np.isfinite(column)])
+    whole = bool(np.all(values == np.rint(values)))
+    return whole and 1 < len(values) <= min(MAX_CODES, len(column) // ROWS_OF_A_CODE)
+
+
+def _category(labels: NDArray[np.str_], groups: NDArray[np.str_]) -> Category | None:
+    """The commonest values that two groups share; None when they do not tell rows apart."""
+    pairs = np.unique(np.array([labels, groups]), axis=1)[0]
+    values, held_by = np.unique(pairs, return_counts=True)
+    shared = set(values[held_by >= FEWEST_GROUPS].tolist())
+    counted = zip(*np.unique(labels, return_counts=True), strict=True)
+    common = sorted((-int(count), str(value)) for value, count in counted if str(value) in shared)
+    if not common or len(values) == 1:
+        return None
+    return Category(tuple(sorted(value for _, value in common[:MAX_LISTED])))
+
+
+def _ends(values: Floats, share: float) -> tuple[float, float]:
+    """The smallest and the largest value when `share` of the rows at each end, and at least one, is left out; of all
+    rows when those within do not differ."""
+    low = float(np.quantile(values, share, method="higher"))
+    high = float(np.quantile(values, 1 - share, method="lower"))
+    return (low, high) if low < high else (float(values.min()), float(values.max()))
+
+
+def _range(column: Floats) -> PublicRange | None:
+    """The range of a feature; None when it has one value."""
+    finite = column[np.isfinite(column)]
+    low, high = _ends(finite, RANGE_SHARE)
+    if low >= high:
+        return None
     return PublicRange(low, high, "log" if low > 0 and high / low > LOG_RATIO else "linear")
 
 
-def _target_range(column: Floats, where: str) -> PublicRange:
+def _target_range(column: Floats) -> PublicRange:
     finite = column[np.isfinite(column)]
-    if len(finite) and np.median(finite) > 0:
-        positive = finite[finite > 0]
-        low, high = (float(end) for end in np.quantile(positive, [TARGET_QUANTILE, 1 - TARGET_QUANTILE]))
+    positive = finite[finite > 0]
+    if 2 * len(positive) > len(finite):
+        quarter, three_quarters = np.quantile(positive, [0.25, 0.75])
+        sane = positive[(positive >= quarter / FAR) & (positive <= three_quarters * FAR)]
+        low, high = _ends(sane, TARGET_SHARE)
         return PublicRange(low / TARGET_MARGIN, high * TARGET_MARGIN, "log")
-    return _feature_range(column, where)
+    quarter, three_quarters = np.quantile(finite, [0.25, 0.75])
+    reach = FAR * max(abs(quarter), abs(three_quarters))
+    sane = finite[np.abs(finite) <= reach] if reach > 0 else finite
+    low, high = _ends(sane, TARGET_SHARE)
+    margin = LINEAR_MARGIN * (high - low) or 1.0
+    least = low - margin
+    return PublicRange(max(least, 0.0) if low >= 0 else least, high + margin)

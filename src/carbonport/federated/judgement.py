@@ -18,7 +18,8 @@ UNDERSTATED = 0.8
 @dataclass(frozen=True, slots=True)
 class Scores:
     """`r2` the share of variance explained, `mae` and `rmse` errors in the target's unit, `auc_20` how well
-    predicted/claimed tells a claim 20 % too low from a true one (0.5 is a guess). NaN where there is no answer."""
+    predicted/claimed tells a claim 20 % too low from a true one (0.5 is a guess), over the rows whose true value is
+    above 0: elsewhere there is no claim that is 20 % too low. NaN where there is no answer."""
 
     r2: float
     mae: float
@@ -35,11 +36,12 @@ class Scores:
         errors = predicted - true
         squares = float(np.sum(errors**2))
         spread = float(np.sum((true - true.mean()) ** 2))
+        positive = true > 0
         return cls(
             1 - squares / spread if spread else math.nan,
             float(np.mean(np.abs(errors))),
             math.sqrt(squares / len(true)),
-            auc_understated(predicted, true, UNDERSTATED) if bool(np.all(true > 0)) else math.nan,
+            auc_understated(predicted[positive], true[positive], UNDERSTATED) if positive.any() else math.nan,
         )
 
     @classmethod

@@ -96,7 +96,7 @@ def evaluated_task(kind: str, table: EvaluationTable, minimum_cohort: int) -> Ta
     if kind not in _SCORES:
         return RidgeTask(table.numbers, table.categories, table.target, minimum_cohort=minimum_cohort)
     numbers = [RECALCULATED] if kind == RECALCULATION else [*INDEPENDENT_TASK.numbers]
-    if set(table.numbers) != set(numbers) or set(table.categories) != {ROUTE}:
+    if set(table.rows.numbers) != set(numbers) or set(table.rows.words) != {ROUTE}:
         raise Misuse(
             "evaluation-columns",
             found="a number that is text, or a route that is a number",
@@ -138,7 +138,8 @@ def _noised_ridge(kind: str, table: EvaluationTable, options: NoiseOptions) -> R
         found = "boosting with noise" if kind == BOOSTING else "noise without any category"
         raise _misuse(found, "a ridge with a category among its features")
     values = table.categories[first].values
-    unknown = [name for name in options.typical if name not in (*values, OTHER)]
+    known = {*table.rows.labels(first).tolist(), OTHER}
+    unknown = [name for name in options.typical if name not in known]
     if unknown:
         raise _misuse(f"a typical target of {unknown[0][:40]!r}", f"values of {first}, or {OTHER}")
     typical = dict(options.typical) or {OTHER: 1.0}

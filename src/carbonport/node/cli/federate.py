@@ -84,19 +84,19 @@ def train_command(
             remedy="Add --epsilon, or leave them out.",
         )
     require_extra()
-    from carbonport.federated import evaluation_table
+    from carbonport.federated import plant_table
     from carbonport.federated.plausibility_model import PlausibilityModel
-    from carbonport.federated.plausibility_tasks import CLAIM, CLAIMS, RECALCULATED, ROUTE, SEE_INDIRECT
+    from carbonport.federated.plausibility_tasks import CLAIM, RECALCULATED, ROUTE, SEE_INDIRECT
     from carbonport.federated.plausibility_training import train_plausibility
     from carbonport.federated.secure_sum import InProcessHolders
     from carbonport.node.plausibility.model_files import write_model
 
     opened = open_from(home, passphrase_file)
     require_place(out)
-    columns = evaluation_table.Columns(client, client, CLAIM, (ROUTE, RECALCULATED, SEE_INDIRECT))
-    content = read_input(data, max_bytes=evaluation_table.MAX_TABLE_BYTES)
-    table = evaluation_table.read_evaluation_table(content, columns, {CLAIM: CLAIMS}, data.name)
-    if set(table.categories) != {ROUTE}:
+    columns = plant_table.Columns(client, client, CLAIM, (ROUTE, RECALCULATED, SEE_INDIRECT))
+    content = read_input(data, max_bytes=plant_table.MAX_TABLE_BYTES)
+    table = plant_table.read_plant_table(content, columns, data.name)
+    if set(table.rows.words) != {ROUTE}:
         raise Misuse(
             "training-table",
             found="a route that is a number, or a number that is text",

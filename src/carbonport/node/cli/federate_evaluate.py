@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -12,6 +12,9 @@ from rich.table import Table
 from carbonport.errors import Misuse
 from carbonport.node.cli.home_options import JsonOption, print_json, read_input, shown
 from carbonport.node.training_extra import require_extra
+
+if TYPE_CHECKING:
+    from carbonport.federated.evaluation import Adder
 
 
 class ModelKind(StrEnum):
@@ -84,17 +87,14 @@ def evaluate_command(
 ) -> None:
     """Judge a model on one table: federated through the secure sum, pooled, each participant alone, plain default."""
     require_extra()
-    from carbonport.federated import evaluation_table
-    from carbonport.federated.carried_sum import carried_adder
+    from carbonport.federated import plant_table
     from carbonport.federated.evaluation import evaluate
+    from carbonport.federated.evaluation_table import evaluation_table
     from carbonport.federated.features import PublicRange
-    from carbonport.federated.flower.in_process import InProcessFlower
     from carbonport.federated.judgement import Scores
     from carbonport.node.cli.evaluated_task import NoiseOptions, evaluated_task, public_ranges
 
-    columns = evaluation_table.Columns(
-        client, group, target, tuple(part.strip() for part in features.split(","))
-    )
+    columns = plant_table.Columns(client, group, target, tuple(part.strip() for part in features.split(",")))
     stated = {}
     for text in range_ or ():
         name, low, high = _range_parts(text)
@@ -108,8 +108,8 @@ def evaluate_command(
         PublicRange(*_range_parts(f"ratio={ratio}")[1:], "log") if ratio else None,
     )
     noise.require_sense(minimum_rows=minimum_rows, bucket_size=bucket_size)
-    content = read_input(data, max_bytes=evaluation_table.MAX_TABLE_BYTES)
-    table = evaluation_table.read_evaluation_table(content, columns, ranges, data.name)
+    content = read_input(data, max_bytes=plant_table.MAX_TABLE_BYTES)
+    table = evaluation_table(plant_table.read_plant_table(content, columns, data.name), target, ranges)
     judgement = noise.judgement(model.value, table)
     with Progress(
         TextColumn("splits"),
@@ -124,7 +124,7 @@ def evaluate_command(
         result = evaluate(
             evaluated_task(model.value, table, minimum_cohort),
             table,
-            carried_adder(InProcessFlower),
+            _adder(),
             splits=splits,
             minimum_cohort=minimum_cohort,
             minimum_rows=minimum_rows,
@@ -155,11 +155,27 @@ def evaluate_command(
             name: public.as_json() for name, public in {**table.numbers, target: table.target}.items()
         },
         "ranges_stated": sorted(ranges),
+        "categories": {name: list(category.values) for name, category in table.categories.items()},
+        "filled": dict(table.filled),
+        "without_use": list(table.without_use),
     }
     if as_json:
         print_json(answer)
     else:
         _print(answer, target)
+
+
+def _adder() -> "Adder":
+    """The secure sum, carried by Flower's apps; of more participants than a relay takes, by calls."""
+    from carbonport.federated.carried_sum import carried_adder
+    from carbonport.federated.flower.in_process import InProcessFlower
+    from carbonport.federated.relay import MAX_PARTICIPANTS
+    from carbonport.federated.secure_sum import InProcessHolders
+
+    carried, called = carried_adder(InProcessFlower), InProcessHolders().add
+    return lambda question, vectors: (carried if len(vectors) <= MAX_PARTICIPANTS else called)(
+        question, vectors
+    )
 
 
 def _typical_part(text: str) -> tuple[str, float]:
@@ -213,4 +229,10 @@ def _print(answer: dict[str, Any], target: str) -> None:
     if drawn:
         console.print(
             f"ranges drawn from the table, where a training has public ones: {shown(', '.join(drawn))}"
+        )
+    for name, count in answer["filled"].items():
+        console.print(f"{shown(name)} is not given in {count} rows: the middle of its range, and a mark")
+    if answer["without_use"]:
+        console.print(
+            f"without use, the same everywhere or never twice: {shown(', '.join(answer['without_use']))}"
         )
