@@ -1,10 +1,13 @@
 """`carbonport aggregate run --local`: the provincial table, exactly; its result file, checked and tampered with."""
 
+import io
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner
 
 from carbonport.crypto.ambient import system_clock
@@ -12,7 +15,9 @@ from carbonport.crypto.jws import SigningKey
 from carbonport.errors import Malformed
 from carbonport.node.aggregation.local.row_table import RowTable, read_table
 from carbonport.node.aggregation.result_check import RESULT_CHECK_IDS, check_result_file
+from carbonport.node.cli.demo_of_a_sum import print_sum
 from carbonport.node.cli.program import app, register_groups
+from carbonport.node.demo.aggregate_play import SumOutcome
 
 PROVINCES = Path(__file__).resolve().parents[2] / "src/carbonport/examples/provinces.csv"
 COLUMNS = ("--sum", "allocation_1e8_t", "--sum", "emissions_1e8_t")
@@ -87,6 +92,30 @@ def test_without_consent_the_small_groups_and_nothing_else_are_missing() -> None
         name: {"allocation_1e8_t": a, "emissions_1e8_t": e} for name, (a, e) in EXACT.items() if name != "V"
     }
     assert found["holders"] == {"n": 3, "k": 2, "votes_needed": 3, "absent_tolerated": 0}
+
+
+def test_the_demo_of_a_sum_shows_what_it_came_to(
+    consented: tuple[dict[str, Any], bytes], tmp_path: Path
+) -> None:
+    _, data = consented
+    checked = check_result_file(data, now=system_clock())
+    good = SumOutcome(
+        2.5, tmp_path / "r", checked, exact=True, again="aggregation-contributed-before", folder=tmp_path
+    )
+    console = Console(record=True, width=200, quiet=False, file=io.StringIO())
+    print_sum(good, console)
+    text = console.export_text()
+    assert all(figure in text for figures in EXACT.values() for figure in figures)
+    assert "exactly the sums" in text
+    assert f"carbonport verify {tmp_path / 'r'}" in text
+    assert good.as_json()["ok"] is True
+    assert good.as_json()["released"] == {
+        name: {"allocation_1e8_t": a, "emissions_1e8_t": e} for name, (a, e) in EXACT.items()
+    }
+    for bad, word in ((replace(good, exact=False), "WRONG"), (replace(good, again=""), "refused: NO")):
+        print_sum(bad, console)
+        assert word in console.export_text()
+        assert bad.as_json()["ok"] is False
 
 
 def test_verify_checks_the_file_and_finds_every_change(

@@ -1,15 +1,22 @@
 """The demo of a training without its processes: the same cast, plan, persons and table, letters carried in here."""
 
 import asyncio
+import io
+import signal
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
+from typer.testing import CliRunner
 
 from carbonport.crypto.ambient import system_clock, system_random
+from carbonport.errors import Misuse
 from carbonport.federated.flower.bundle import APP_HASH
 from carbonport.federated.relay import InProcessRelay
+from carbonport.node.cli.demo_of_a_training import print_training
+from carbonport.node.cli.program import app, register_groups
 from carbonport.node.demo.aggregate_cast import COORDINATOR
 from carbonport.node.demo.cast import IMPORTER
 from carbonport.node.demo.resident_memory import resident_memory
@@ -30,6 +37,12 @@ from carbonport.node.training.coordinator import TrainingCoordinator, begin_trai
 from carbonport.node.training.desk import TrainingDesk
 from carbonport.node.training.owner_permission import OwnerPermission
 from carbonport.node.training.plan_file import read_plan_file
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _registered() -> None:
+    if not app.registered_groups:
+        register_groups()
 
 
 @pytest.fixture(scope="module")
@@ -95,3 +108,32 @@ def test_what_is_said_of_an_honest_and_of_a_planted_claim(outcome: TrainingOutco
     claims = outcome.as_json()["training"]["claims"]
     assert [claims[name]["worth_asking"] for name in ("honest", "planted")] == [False, True]
     assert [one["model"] for one in claims["planted"]["expectations"]] == ["independent"]
+
+
+def test_the_demo_shows_four_models_two_claims_and_every_check(outcome: TrainingOutcome) -> None:
+    console = Console(record=True, width=200, file=io.StringIO())
+    print_training(outcome, console)
+    text = console.export_text()
+    for name, scores in outcome.judged.results.items():
+        (row,) = [line for line in text.splitlines() if line.split()[1:2] == [name]]
+        assert f"{scores.rmse:.3f}" in row
+    assert "amounts seen, no model" in text
+    assert "nothing to ask about" in text
+    assert "worth a question" in text
+    assert [f"ok  {check['id']}" in text for check in outcome.checks] == [True] * len(outcome.checks)
+
+
+@pytest.mark.parametrize("words", [("--federate",), ("--aggregate", "--holders", "5", "--threshold", "3")])
+def test_the_demos_are_known_and_touch_no_folder_of_others(words: tuple[str, ...], tmp_path: Path) -> None:
+    (tmp_path / "mine").touch()
+    handler = signal.getsignal(signal.SIGTERM)
+    try:
+        done = CliRunner().invoke(app, ["demo", *words, "--dir", str(tmp_path), "--json"])
+        both = CliRunner().invoke(app, ["demo", "--federate", "--aggregate", "--dir", str(tmp_path)])
+    finally:
+        signal.signal(signal.SIGTERM, handler)
+    assert isinstance(done.exception, Misuse)
+    assert done.exception.id == "demo-folder"
+    assert isinstance(both.exception, Misuse)
+    assert both.exception.id == "demo-which"
+    assert [path.name for path in tmp_path.iterdir()] == ["mine"]

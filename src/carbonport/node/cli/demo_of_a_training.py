@@ -1,6 +1,7 @@
 """`carbonport demo --federate`: the demo of a training, and how its outcome is shown."""
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from rich.console import Console
@@ -14,19 +15,39 @@ from carbonport.node.demo.training_cast import HELD_OUT_PLANTS, HOLDERS, MEMBERS
 from carbonport.node.demo.training_judgement import PLANTED
 from carbonport.node.demo.training_play import Tell, TrainingOutcome, TrainingPlay
 
+AFTER: Mapping[str, str] = {
+    "": "making homes, trust lists and ledgers ...",
+    "stage": "starting nodes and a SuperLink ...",
+    "nodes": "waiting for the SuperLink ...",
+    "carrier": "starting SuperNodes and executors ...",
+    "join": "signing a plan ...",
+    "plan": "asking everyone ...",
+    "approve": "membership, votes and exchanges: the training takes a quarter of a minute on two idle cores ...",
+    "train": "checking the model ...",
+    "model": "judging and auditing ...",
+}
+"""What goes on after a step was told, until the next is."""
+
 
 def show_training(folder: Path, tell: Tell, console: Console, *, as_json: bool) -> None:
     """Play it, show the outcome, and end with 1 unless all of it held."""
-    outcome = TrainingPlay(folder, tell).perform()
+    with console.status(AFTER[""]) as status:
+
+        def tell_and_go_on(heading: str, sentence: str) -> None:
+            tell(heading, sentence)
+            status.update(AFTER.get(heading, AFTER["model"]))
+
+        outcome = TrainingPlay(folder, tell_and_go_on).perform()
     if as_json:
         print_json(outcome.as_json())
     else:
-        _print(outcome, console)
+        print_training(outcome, console)
     if not outcome.ok:
         sys.exit(1)
 
 
-def _print(outcome: TrainingOutcome, console: Console) -> None:
+def print_training(outcome: TrainingOutcome, console: Console) -> None:
+    """Show the table of four models, what is said of two claims, memory and checks, and where to look further."""
     judged = outcome.judged
     table = Table(
         "model",
@@ -51,9 +72,10 @@ def _print(outcome: TrainingOutcome, console: Console) -> None:
         console.print(f"[bold]{words}[/bold], as `carbonport plausible` would score it without amounts:")
         print_assessment(dict(said), console)
         console.print()
-    memory = Table("processes", "number", "largest (MB)", "together (MB)")
+    memory = Table("processes", "number", "largest (MB)", "together (MB)", "most ever (MB)")
     for kind, resident in outcome.memory.items():
-        memory.add_row(kind, *map(str, (resident.processes, resident.largest_mb, resident.together_mb)))
+        figures = (resident.processes, resident.largest_mb, resident.together_mb, resident.peak_mb)
+        memory.add_row(kind, *map(str, figures))
     console.print(memory)
     for check in outcome.checks:
         mark = "[green]ok[/green]" if check["ok"] else "[bold red]NO[/bold red]"
