@@ -20,6 +20,8 @@ from carbonport.crypto.sums.bfv_worker import BfvWorker
 from carbonport.crypto.sums.contributing import make_contribution
 from carbonport.crypto.sums.contribution import Contribution, decode_head
 from carbonport.errors import CarbonportError, FailedVerification, Malformed, Misuse, Refused, Unavailable
+from carbonport.node.aggregation.answers import ANSWER, Answer
+from carbonport.node.aggregation.closing import ClosingCertificate
 from carbonport.node.aggregation.contributor import Contributor
 from carbonport.node.aggregation.findings import FINDING, Finding
 from carbonport.node.aggregation.given_proof import (
@@ -68,7 +70,7 @@ from carbonport.node.services.aggregation_service import AggregationService
 from carbonport.node.services.status_service import StatusService
 from carbonport.node.sessions.holder_secret import sessions_with_secrets
 from carbonport.node.sessions.parties import current_keys
-from carbonport.node.sessions.records import Record, find, names_of, sessions_holding
+from carbonport.node.sessions.records import Record, all_of, drop, find, keep, names_of, sessions_holding
 from carbonport.node.sessions.session_log import keep_logged
 from carbonport.node.sessions.signed_document import document_digest
 from carbonport.node.status_lists import TOKEN_TTL_S, StatusLists
@@ -411,10 +413,14 @@ async def _whole_session(stage: AggregateStage, tmp_path: Path) -> None:
         for part in stage.holders:
             await nodes.restart(part)
         assert (await nodes.do(COORDINATOR, "run", session=session))["phase"] == "answering"
-        assert [state["said"] for state in await nodes.hold()] == ["answer"] * HOLDERS
+        liar = stage.holders[1]
+        await _a_holder_lies(nodes, liar, session)
+        assert [state.get("said") for state in await nodes.hold()] == ["answer", None, "answer"], (
+            "one word stands"
+        )
         await nodes.restart(COORDINATOR)
         done = await nodes.do(COORDINATOR, "run", session=session)
-        assert (done["phase"], done["done"]) == ("done", True)
+        assert (done["phase"], done["done"], done["lied"]) == ("done", True, [liar.id])
 
         for state in await nodes.join(session):
             assert state["said"] == "result", "checked with this contributor's own trust lists"
@@ -435,6 +441,37 @@ async def _whole_session(stage: AggregateStage, tmp_path: Path) -> None:
         await _forgotten(nodes, stage, session, out)
         await _nothing_twice(nodes, stage)
         _no_figure_left(nodes, stage, out.read_bytes())
+
+
+async def _a_holder_lies(nodes: Nodes, liar: Part, session: str) -> None:
+    """A holder answers with a share that it did not decrypt. Any k of the others are enough."""
+    node = nodes.opened[liar.key]
+    client = CoordinatorClient(node.peers, COORDINATOR.id)
+    plan = (await opened_plan(node, client, session)).plan
+    with node.participant.store.reading() as connection:
+        shares = all_of(connection, session, "share:1")
+    roster = document_digest((await client.proposal(session, 1)).proposal.roster)
+    false = {cohort: bytes((*share[:31], share[31] ^ 1, *share[32:])) for cohort, share in shares.items()}
+    lie = ANSWER.sign(
+        Answer(plan.digest, 1, roster, false), liar.id, node.participant.signing_key(KeyUse.SEAL)
+    )
+    await client.submit_words(session, 1, answer=lie.token)
+
+
+async def _no_second_attempt_without_proof(nodes: Nodes, session: str, part: Part) -> None:
+    """A coordinator that wants another sum before the first attempt is closed: shown no certificate, or one that closes
+    nothing, no exporter contributes again."""
+    participant = nodes.opened[COORDINATOR.key].participant
+    for name, error in (("2", "aggregation-no-certificate"), ("0", "aggregation-not-closed")):
+        empty = Record("certificate", name, ClosingCertificate.of([], []).encode())
+        with participant.store.writing() as connection:
+            keep(connection, session, empty, now=participant.clock())
+        with pytest.raises(CarbonportError, match=error):
+            await nodes.do(part, "join", coordinator=COORDINATOR.id, session=session, agree=True)
+        with participant.store.writing() as connection:
+            drop(connection, session, "certificate")
+    with nodes.opened[part.key].participant.store.reading() as connection:
+        assert find(connection, session, "contribution:1", part.id) is None
 
 
 async def _one_lies(nodes: Nodes, stage: AggregateStage, session: str) -> None:
@@ -488,6 +525,7 @@ async def _one_lies(nodes: Nodes, stage: AggregateStage, session: str) -> None:
         await client.submit_ciphertext(session, 0, 1, made.ciphertexts[1])
     for index, data in lie.ciphertexts.items():
         await client.submit_ciphertext(session, 0, index, data)
+    await _no_second_attempt_without_proof(nodes, session, stage.exporters[0])
 
     assert (await nodes.do(COORDINATOR, "run", session=session))["phase"] == "voting"
     said = await nodes.hold()

@@ -19,6 +19,7 @@ from carbonport.node.aggregation.ballots import (
     require_quorum,
 )
 from carbonport.node.aggregation.closing import ClosingCertificate, check_closed, read_certificate
+from carbonport.node.aggregation.ending import Ballot, Ending, shown_ending
 from carbonport.node.aggregation.findings import searchers
 from carbonport.node.aggregation.holder import Holder, HolderState, require_not_restored
 from carbonport.node.aggregation.plan import PLAN, Metric, Plan, PlannedHolder, SignedPlan
@@ -268,6 +269,25 @@ def test_two_attempts_never_both_answer() -> None:
         lied = [vote(of, name, ABORT if name == liar else wanted.digest) for name in holder_ids(3)]
         with pytest.raises(FailedVerification, match="aggregation-not-closed"):
             check_closed(of, 0, ClosingCertificate.of(lied, []), keys)
+
+
+# ---- how a session ended ----
+
+
+def test_a_holder_that_leaves_is_who_is_missing_among_the_votes() -> None:
+    """With three holders the plan expires; who voted is told by their own words, and no word of another plan counts."""
+    of = plan()
+    wanted, (first, second, _) = roster(of), holder_ids(3)
+    votes = {name: vote(of, name, wanted.digest).token for name in (first, second)}
+    ending = shown_ending(of, "expired", [Ballot(votes, None, "")], keys)
+    assert ending.why.endswith(f"attempt 1: votes of {first}, {second}")
+    assert (ending.by, ending.error().id) == ((), "aggregation-expired")
+    aborted = {**votes, second: vote(of, second, ABORT).token}
+    ending = shown_ending(of, "expired", [Ballot(aborted, None, "")], keys)
+    assert (ending.by, Ending.decode(ending.encode())) == ((second,), ending)
+    stranger = {first: vote(plan(5), first, ABORT).token}
+    with pytest.raises(FailedVerification, match="aggregation-votes"):
+        shown_ending(of, "expired", [Ballot(stranger, None, "")], keys)
 
 
 # ---- whose turn it is to search single shares ----

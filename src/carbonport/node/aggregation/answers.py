@@ -14,6 +14,7 @@ from carbonport.crypto.sums.answers import (
     HolderAnswer,
     RosterCommitments,
     SumResult,
+    check_answer,
     combine_answers,
     decode_answer,
     roster_commitments,
@@ -77,6 +78,24 @@ def holder_answers(
             where=answer.issuer,
         )
     return {name: decode_answer(parameters, index, share) for name, share in content.shares.items()}
+
+
+def liars(
+    plan: SignedPlan,
+    roster: SignedRoster,
+    commitments: Mapping[str, RosterCommitments],
+    answers: Sequence[SignedAnswer],
+) -> frozenset[str]:
+    """The holders whose signed answers the roster's commitments contradict; any k others are enough for the sums."""
+    parameters = plan.content.parameters(plan.digest)
+    found = set()
+    for answer in answers:
+        try:
+            for cohort, shares in holder_answers(plan, roster, answer).items():
+                check_answer(parameters, commitments[cohort], shares)
+        except FailedVerification:
+            found.add(answer.issuer)
+    return frozenset(found)
 
 
 def combined(

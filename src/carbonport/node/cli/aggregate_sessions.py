@@ -120,6 +120,7 @@ def run_session(
                 for contributor, holders in state["named"].items()
                 if contributor not in (*left_out, *kept)
             )
+            + "".join(f"; the answer of {holder} is false and left out" for holder in state["lied"])
             + "".join(f"; {ended}" for ended in _ending(state))
         )
 

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 
 from carbonport.classification.cohorts import Undertakings
 from carbonport.crypto.sums.bfv_worker import BfvWorker
-from carbonport.node.aggregation.answers import ANSWER
+from carbonport.node.aggregation.answers import ANSWER, liars
 from carbonport.node.aggregation.ballots import VOTE
 from carbonport.node.aggregation.closing import ClosingCertificate, read_certificate
 from carbonport.node.aggregation.consent import CONSENT
@@ -80,22 +80,29 @@ class CoordinatorDocuments:
 
     def result_file(
         self, plan: SignedPlan, attempt: int, votes: dict[str, str], answers: dict[str, str]
-    ) -> bytes:
-        """The result over an attempt's votes and answers (tokens by holder), in a file with everything to check it."""
+    ) -> tuple[bytes | None, frozenset[str]]:
+        """The result over an attempt's votes and answers (tokens by holder), in a file with everything to check it, or
+        None when fewer than k answers are true; and the holders of false ones, which are left out."""
         keys, participant = self.session.keys, self.session.node.participant
         roster = self.session.roster(attempt)
         assert roster is not None, "there were votes for it"
         members = [entry.id for entry in roster.content.entries]
         documents = self._documents(attempt, members)
+        examined = self._examined(plan, roster, documents)
+        given = [ANSWER.open(token, holder, keys) for holder, token in answers.items()]
+        lied = liars(plan, roster, examined.commitments, given)
+        true = [answer for answer in given if answer.issuer not in lied]
+        if len(true) < plan.content.threshold:
+            return None, lied
         result = self._coordinator.publish(
             plan,
-            self._examined(plan, roster, documents),
+            examined,
             [VOTE.open(token, holder, keys) for holder, token in votes.items()],
-            [ANSWER.open(token, holder, keys) for holder, token in answers.items()],
+            true,
             now=participant.clock(),
         )
         store = participant.trust
-        return ResultFile(
+        file = ResultFile(
             coordinator=participant.id,
             issued_at=result.content.issued_at,
             plan=plan.token,
@@ -105,12 +112,13 @@ class CoordinatorDocuments:
             roster=roster.token,
             closed=tuple(self._closed()),
             votes=votes,
-            answers=answers,
+            answers={answer.issuer: answer.token for answer in true},
             result=result.token,
             anchors={name: tuple(jwks) for name, jwks in store.anchors.items()},
             trust_lists=tuple(held.token for held in store.held_lists()),
             verdict=self._verdict(attempt),
-        ).encode()
+        )
+        return file.encode(), lied
 
     def _documents(self, attempt: int, members: Collection[str]) -> dict[str, dict[str, str]]:
         with self.session.reading() as connection:

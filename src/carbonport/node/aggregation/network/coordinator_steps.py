@@ -115,18 +115,20 @@ class _Steps:
             self.session.keep(Record(f"given-up:{attempt}", "", b"left out"))
 
     async def publish(self, attempt: int) -> None:
-        """The result, once k holders answered."""
+        """The result, once k holders answered truly; a false answer is left out, and its holder named."""
         plan, name = self.session.planned(), self.session.session
         with self.session.reading() as connection:
             said = {
                 kind: tokens(all_of(connection, name, f"{kind}:{attempt}")) for kind in ("vote", "answer")
             }
-        if len(said["answer"]) < plan.content.threshold:
+        if len(said["answer"].keys() - self._lied(attempt)) < plan.content.threshold:
             return
-        data = await asyncio.to_thread(
+        data, lied = await asyncio.to_thread(
             self._documents.result_file, plan, attempt, said["vote"], said["answer"]
         )
-        await self._issued(Record("result", "", data))
+        self.session.keep(*(Record(f"lied:{attempt}", holder, b"answer") for holder in lied))
+        if data is not None:
+            await self._issued(Record("result", "", data))
 
     def close(self, attempt: int) -> None:
         """The closing certificate, once the holders' words suffice."""
@@ -162,6 +164,11 @@ class _Steps:
             if VOTE.open(token, holder, keys).content.choice == ABORT
         }
         return (set(turn) & aborted) - found
+
+    def _lied(self, attempt: int) -> frozenset[str]:
+        """The holders whose answers were false."""
+        with self.session.reading() as connection:
+            return names_of(connection, self.session.session, f"lied:{attempt}")
 
     def named(self) -> dict[str, list[str]]:
         """The holders for whom each contributor's share was found false, by contributor."""
@@ -199,6 +206,7 @@ class _Steps:
             "done": standing.phase in OVER,
             "counts": counts,
             "named": {contributor: list(holders) for contributor, holders in self.named().items()},
+            "lied": sorted(self._lied(attempt)),
             "awaited": sorted(self._awaited(attempt)) if standing.phase == "contributing" else [],
             "invited": len(draft.invited),
             "holders": len(draft.holders),
