@@ -28,11 +28,12 @@ async def keep_telling(node: OpenNode) -> None:
     """Tell and look again until this is cancelled."""
     pause = FIRST_PAUSE_S
     while True:
-        for session in await asyncio.to_thread(untold_sessions, node):
-            try:
+        try:
+            for session in await asyncio.to_thread(untold_sessions, node):
                 await tell_again(node, session)
-            except CarbonportError as error:
-                logger.warning("the end of the training %s could not be told: %s", session, error.id)
+        except (CarbonportError, OSError) as error:
+            # Nothing carries letters, or lists have expired: later.
+            logger.warning("the end of a training could not be told: %s", getattr(error, "id", "file"))
         await asyncio.sleep(pause)
         pause = min(2 * pause, LONGEST_PAUSE_S)
 
