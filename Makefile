@@ -4,6 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
+# Byte code is kept: the demo and the tests start processes by the dozen, each of which would compile four hundred files.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: venv demo test check format proto lock wheel clean
 .DEFAULT_GOAL := demo
 
@@ -14,6 +17,7 @@ $(STAMP): requirements.lock pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	$(BIN)/python -m compileall -q -j 0 src
 	@touch $@
 
 demo: venv

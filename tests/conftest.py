@@ -11,6 +11,9 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from xdist.remote import Producer
+
+from worker_shares import LongestFirst, put_in_order
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
@@ -25,6 +28,17 @@ def pytest_configure() -> None:
     """A run that was started in the background ignores SIGINT, and so would every program that a test interrupts."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LongestFirst | None:
+    """`--dist loadfile` shares out as `worker_shares` says."""
+    return LongestFirst(config, log) if config.option.dist == "loadfile" else None
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """The order of a worker of a parallel run; alone, tests run in the order of their names."""
+    if hasattr(config, "workerinput"):
+        put_in_order(items)
 
 
 @pytest.hookimpl(tryfirst=True)

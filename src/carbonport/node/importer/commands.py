@@ -27,6 +27,10 @@ THRESHOLD = "/carbonport.wire.v1.ExchangeService/RequestThreshold"
 GET_REQUEST = "/carbonport.wire.v1.ExchangeService/GetRequest"
 FETCH = "/carbonport.wire.v1.ExchangeService/FetchAttestation"
 
+PROVING_DEADLINE_S = 30
+"""For an answer that may hold a proof made while we wait: the first starts the exporter's proving process, and others
+may be waiting for it already."""
+
 COMMITMENT = "commitment"
 """The form in which results are asked for that stay secret to all but this node."""
 
@@ -81,7 +85,13 @@ async def query(node: OpenNode, arguments: Arguments) -> Json:
         consignment_key=key,
         **asked,  # type: ignore[arg-type]  # texts, and a list of texts
     )
-    answer = await node.peers.ask(exporter, REQUEST, message, exchange_pb2.RequestAttestationResponse)
+    answer = await node.peers.ask(
+        exporter,
+        REQUEST,
+        message,
+        exchange_pb2.RequestAttestationResponse,
+        deadline_s=PROVING_DEADLINE_S,
+    )
     return _keep_answer(node, exporter, request_id, answer.request)
 
 
@@ -95,7 +105,9 @@ async def query_threshold(node: OpenNode, arguments: Arguments) -> Json:
     with participant.store.writing() as connection:
         request_id = _kept_query(node, connection, exporter, content, arguments)
     message = exchange_pb2.RequestThresholdRequest(request_id=request_id, **content)
-    answer = await node.peers.ask(exporter, THRESHOLD, message, exchange_pb2.RequestThresholdResponse)
+    answer = await node.peers.ask(
+        exporter, THRESHOLD, message, exchange_pb2.RequestThresholdResponse, deadline_s=PROVING_DEADLINE_S
+    )
     return _keep_answer(node, exporter, request_id, answer.request)
 
 
