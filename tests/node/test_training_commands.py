@@ -20,6 +20,7 @@ from carbonport.examples.plants.table import draw_cohort, plant_rows
 from carbonport.federated.letter_sockets import CarrierSocket, DeskSocket
 from carbonport.federated.plausibility_model import verify_model
 from carbonport.federated.relay import NO_REPLY, TOLD_OF_APP, UNLISTED_APP, InProcessRelay, Reply
+from carbonport.node.cli.federate_processes import FIRST_PAUSE_S, LONGEST_PAUSE_S, Pauses
 from carbonport.node.config import TrainingSettings, load_config, write_config
 from carbonport.node.demo.aggregate_cast import COORDINATOR, AggregateStage
 from carbonport.node.federation.desk_door import open_desk
@@ -249,3 +250,11 @@ def test_keys_and_integers_of_who_hears_nothing_go_when_the_plan_expires(stage: 
 def kept(world: World, name: str, session: str) -> frozenset[tuple[str, str]]:
     with world.nodes[name].participant.store.reading() as connection:
         return labels_of(connection, session, [VECTOR, CONTRIBUTED])
+
+
+def test_who_waits_for_persons_asks_ever_less_often_until_the_training_moves() -> None:
+    pauses, waiting, training = Pauses(), {"phase": "accepting"}, {"phase": "training"}
+    waits = [pauses.after(dict(waiting)) for _ in range(6)]
+    assert waits == [min(FIRST_PAUSE_S * 2**run, LONGEST_PAUSE_S) for run in range(6)]
+    assert waits[-1] == LONGEST_PAUSE_S
+    assert [pauses.after(state) for state in (training, training)] == [FIRST_PAUSE_S, 2 * FIRST_PAUSE_S]

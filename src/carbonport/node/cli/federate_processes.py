@@ -28,8 +28,9 @@ from carbonport.node.training_extra import require_extra
 RUN_WAIT_S = 3600.0
 """How long one step of a training may take in the serving node."""
 
-AGAIN_EVERY_S = 3.0
-"""Pause while others are waited for: persons who approve, nodes that are started."""
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 15.0
+"""Pauses while others are waited for: persons who approve, nodes that are started. Every run asks all who have not
+answered, over Flower, so each pause is twice the last until the training moves."""
 
 DEFAULT_LISTEN = "127.0.0.1:7453"
 """Ten above a node's own port."""
@@ -87,6 +88,7 @@ def run_command(
         "out": "" if out is None else str(out.resolve()),
     }
     with Console(stderr=True).status("training ...") if not as_json else contextlib.nullcontext() as status:
+        pauses = Pauses()
         while True:
             state = perform(opened, "federate-run", arguments, wait_seconds=RUN_WAIT_S)
             assert isinstance(state, dict), "operations give objects"
@@ -94,7 +96,7 @@ def run_command(
                 break
             if status is not None:
                 status.update(shown(_where(state)))
-            time.sleep(AGAIN_EVERY_S)
+            time.sleep(pauses.after(state))
     ended = state["phase"] == "ended"
     if as_json:
         print_json({"ok": not ended, **state})
@@ -102,6 +104,20 @@ def run_command(
         Console(highlight=False).print(shown(_where(state)), soft_wrap=True)
     if ended:
         sys.exit(3)
+
+
+class Pauses:
+    """How long to wait before another run."""
+
+    def __init__(self) -> None:
+        self._pause = FIRST_PAUSE_S
+        self._last: object = None
+
+    def after(self, state: object) -> float:
+        """The pause in seconds after a run that left the training in this state."""
+        self._pause = min(2 * self._pause, LONGEST_PAUSE_S) if state == self._last else FIRST_PAUSE_S
+        self._last = state
+        return self._pause
 
 
 def _where(state: Mapping[str, Any]) -> str:
