@@ -6,7 +6,7 @@ import signal
 import ssl
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -22,7 +22,10 @@ from carbonport.federated.flower.members import MemberKeys
 from carbonport.federated.flower.processes import flower_environment
 from carbonport.federated.flower.superlink import Link
 from carbonport.federated.flower.tls import member_key, trusting
+from carbonport.federated.letter_sockets import RelaySocket
 from carbonport.federated.relay import Reply
+from carbonport.federated.training import train
+from carbonport.node.bench.carried_ridge import PLACES, carried_ridge
 from carbonport.node.federation.joining_trainings import enrol_with, require_desk
 
 SECRET_WORDS = "row 17: 4.2"
@@ -190,6 +193,38 @@ def test_a_training_connects_to_nothing_but_this_machine_and_flower_calls_nobody
     for pid in (pid for found in pids.values() for pid in found):
         environment = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
         assert {b"FLWR_TELEMETRY_ENABLED=0", b"FLWR_DISABLE_UPDATE_CHECK=1"} <= set(environment)
+
+
+def test_a_training_over_flower_is_the_pooled_one_to_the_last_integer(stage: FederationStage) -> None:
+    """The ridge by the secure sum, each of the three a contributor and a holder."""
+    short = dict(zip(PLACES, stage.members, strict=True))
+    opened: list[RelaySocket] = []
+
+    class OverFlower:
+        async def exchange(
+            self, kind: str, letters: Mapping[str, bytes], *, timeout_seconds: float
+        ) -> Mapping[str, Reply]:
+            ids = {place: stage.members[short[place]].id for place in letters}
+            asked = {ids[place]: letter for place, letter in letters.items()}
+            replies = await opened[0].exchange(kind, asked, timeout_seconds=timeout_seconds)
+            return {place: replies[ids[place]] for place in letters}
+
+    def relay_of(desks: Mapping[str, relay.Desk]) -> relay.Relay:
+        for place, desk in desks.items():
+            stage.desks[short[place]].instead = desk.answer
+        return OverFlower()
+
+    ridge = carried_ridge(relay_of)
+
+    async def trained() -> tuple[int, ...]:
+        async with RelaySocket(stage.link.relay) as one_run:
+            opened.append(one_run)
+            return (await ridge.trained("secure")).integers()
+
+    federated = stage.call(trained())
+    for desk in stage.desks.values():
+        desk.instead = None
+    assert federated == train(ridge.task.training(), ridge.cohort.sum_of).integers()
 
 
 def test_a_supernode_that_is_killed_comes_back_and_is_asked_again(stage: FederationStage) -> None:
