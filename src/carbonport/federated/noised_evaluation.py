@@ -84,8 +84,8 @@ class NoiseJudgement:
         )
         self.scores.append(with_noise)
         self.plans.append(plan)
-        self.whole.append(with_noise.rmse / federated.rmse)
-        self.alone.append(with_noise.rmse / without.rmse)
+        self.whole.append(_ratio(with_noise.rmse, federated.rmse))
+        self.alone.append(_ratio(with_noise.rmse, without.rmse))
 
     def as_json(self) -> dict[str, object]:
         """Promise, account and cost, as `--json` prints them."""
@@ -104,6 +104,11 @@ class NoiseJudgement:
             "rmse_ratio": _ratios(self.whole),
             "rmse_ratio_of_noise_alone": _ratios(self.alone),
         }
+
+
+def _ratio(error: float, other: float) -> float:
+    """NaN beside a model without error, which needs none of this."""
+    return error / other if other else math.nan
 
 
 def _ratios(found: Sequence[float]) -> dict[str, float | None]:
