@@ -1,5 +1,5 @@
-"""Starts `carbonport` commands as processes forked from one that has imported everything: the same program, a second
-earlier.
+"""Starts `carbonport` commands as processes forked from one that has imported everything and read the packaged tables:
+the same program, a second earlier.
 
     python warm_launcher.py SOCKET
 
@@ -23,6 +23,8 @@ import dying_launcher
 import dying_party
 import recording_launcher
 
+from carbonport.classification.policy import Policy
+from carbonport.footprint.tables.rule_tables import RuleTables
 from carbonport.node.cli import main as carbonport
 from carbonport.node.cli.program import GROUPS
 
@@ -32,6 +34,8 @@ MAX_ASKED_BYTES = 65_536
 def main() -> None:
     for group in GROUPS:
         import_module(f"carbonport.node.cli.{group}")
+    Policy.load()
+    RuleTables.load()
     gc.disable()
     gc.freeze()  # what is shared with the children stays shared
     listener = socket.socket(socket.AF_UNIX)

@@ -12,6 +12,7 @@ approval reference is part of the question.
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from types import MappingProxyType
@@ -91,6 +92,8 @@ class Policy:
         cls, policy: Path | None = None, schema: Path | None = None, table: GradingTable | None = None
     ) -> "Policy":
         """The packaged policy, schema and table, each replaceable by the user's."""
+        if policy is None and schema is None and table is None:
+            return _packaged()
         return cls(
             _read(policy, "policy.cedar"), _read(schema, "policy.cedarschema"), table or GradingTable.load()
         )
@@ -124,6 +127,12 @@ class Policy:
         names = tuple(sorted(name for name, _ in decided))
         reason = " ".join(reason for _, reason in sorted(decided)) or NO_POLICY_REASON
         return Ruling(result.decision is cedarpy.Decision.Allow and bool(names), names, reason)
+
+
+@cache
+def _packaged() -> Policy:
+    """Parsed once per process, which takes longer than a thousand rulings."""
+    return Policy(_read(None, "policy.cedar"), _read(None, "policy.cedarschema"), GradingTable.load())
 
 
 def _request(question: Question) -> dict[str, object]:
