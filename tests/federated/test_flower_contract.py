@@ -3,8 +3,11 @@
 import hashlib
 import importlib.metadata
 import inspect
+import select
 import time
+from pathlib import Path
 
+import pytest
 from flwr.app import ConfigRecord, Context, Error, Message, RecordDict
 from flwr.common.config import get_fab_config, get_metadata_from_config, validate_config
 from flwr.serverapp import Grid
@@ -14,6 +17,7 @@ from flwr.supernode import start_client_internal
 from flwr.supernode.runtime import run_clientapp as client_task
 
 from carbonport.federated.flower import adapter, bundle, front
+from carbonport.federated.flower.bell import Bell
 
 
 def parameters(function: object) -> list[str]:
@@ -80,3 +84,28 @@ def test_the_names_that_the_processes_touch_are_there() -> None:
     assert source.count("time.sleep(0.5)") == 2
     assert source.count("time.sleep(") == 3
     assert vars(start_client_internal)["time"] is time
+
+
+def test_a_supernode_rings_for_an_answer_and_waits_only_where_no_front_did(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slept: list[float] = []
+    now = [100.0]
+
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        now[0] += seconds
+
+    monkeypatch.setattr(time, "sleep", sleep)
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    with Bell(tmp_path / "bell") as bell:
+        waits = adapter.WaitsWithBells(tmp_path / "bell")
+        waits.sleep(3)
+        assert (slept.pop(), select.select([bell], [], [], 0)[0]) == (3, [])
+        now[0] += 5  # the front kept the question
+        waits.sleep(3)
+        assert slept == []
+        waits.sleep(3)  # it did not
+        assert slept.pop() == 3
+        waits.sleep(0.5)
+        assert (slept.pop(), select.select([bell], [], [], 0)[0]) == (waits.FOR_AN_ANSWER_S, [bell])

@@ -63,6 +63,7 @@ __all__ = [
     "ParticipantTask",
     "Run",
     "TaskType",
+    "WaitsWithBells",
     "acquired_tasks",
     "act_as_server",
     "number_message",
@@ -150,7 +151,7 @@ def _runtime(
 # --- Flower's own processes ------------------------------------------------------------------------------------------
 
 
-class _WaitsWithBells:
+class WaitsWithBells:
     """Stands for the `time` module in the SuperNode's loop, which waits 3 s when it had no message and 0.5 s for the
     answer to one: with two such waits in every exchange a training would mostly sleep.
 
@@ -159,7 +160,10 @@ class _WaitsWithBells:
     """
 
     FOR_AN_ANSWER_S: Final = 0.02
+    """Between looking whether the executor has answered; it lies in this process's memory."""
+
     HELD_S: Final = 1.0
+    """A question that took so long was kept by the front, which keeps it for five seconds."""
 
     def __init__(self, bell: Path) -> None:
         self._bell, self._waited = bell, time.monotonic()
@@ -187,7 +191,7 @@ def run_supernode(arguments: Sequence[str], bell: Path) -> None:
     from flwr.supernode import start_client_internal
     from flwr.supernode.cli.flower_supernode import flower_supernode
 
-    vars(start_client_internal)["time"] = _WaitsWithBells(bell)
+    vars(start_client_internal)["time"] = WaitsWithBells(bell)
     sys.argv = ["flower-supernode", *arguments]
     flower_supernode()
 
