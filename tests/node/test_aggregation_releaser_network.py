@@ -38,10 +38,12 @@ from carbonport.node.aggregation.result_check import check_result_file
 from carbonport.node.aggregation.result_statement import exact_sums
 from carbonport.node.aggregation.verdict import VERDICT, Verdict
 from carbonport.node.demo.aggregate_cast import (
+    CN_KEEPER,
     COORDINATOR,
     EU_KEEPER,
     OUTPUTS_T,
     POWER_MWH,
+    VERIFIER,
     AggregateStage,
     plan_file,
     set_aggregate_stage,
@@ -49,9 +51,11 @@ from carbonport.node.demo.aggregate_cast import (
     verify_works,
 )
 from carbonport.node.demo.cast import Part
+from carbonport.node.identity.card import make_card, read_card
 from carbonport.node.identity.key_ring import KeyUse
+from carbonport.node.identity.trust_issue import Decisions, issue_next
 from carbonport.node.sessions.parties import current_keys
-from carbonport.node.sessions.records import Record, find, names_of
+from carbonport.node.sessions.records import Record, drop, find, names_of
 from carbonport.node.sessions.session_log import keep_logged
 from carbonport.node.store.backup import RESTORED_AT
 from carbonport.node.store.facts import write_fact
@@ -458,6 +462,48 @@ async def _refused_session(stage: AggregateStage) -> None:
             closed = read_register(connection).close(entries[0].plan, 0)
         with pytest.raises(Refused, match="aggregation-contributed-before"):
             closed.contribute([entries[0].quantity], plan="f" * 64, attempt=0)
+        await _all_rotate_their_seals(nodes, stage)
+        listed = (await nodes.do(COORDINATOR, "sessions"))["sessions"]
+        assert [one["phase"] for one in listed] == ["done", "failed", "refused"]
+        await _everyone_is_told(nodes, stage, session, "aggregation-dominant", ended["why"])
+        failed, late = listed[1], stage.exporters[1]
+        with nodes.opened[late.key].participant.store.writing() as connection:
+            drop(connection, failed["session"], "ending")
+        told = await nodes.do(late, "join", coordinator=COORDINATOR.id, session=failed["session"])
+        assert (told["why"], told["freed_attempts"]) == (failed["why"], 3)
+
+        stolen = stage.home(stage.holders[0]).identity.ring.records(KeyUse.SEAL)[0].kid
+        revoking = issue_next(stage.home(EU_KEEPER).identity, Decisions(revoked_keys=[stolen]))
+        stage.home(late).trust.add([revoking])
+        await nodes.restart(late)
+        with nodes.opened[late.key].participant.store.writing() as connection:
+            drop(connection, failed["session"], "ending")
+        with pytest.raises(FailedVerification, match="key-not-valid-then"):
+            await nodes.do(late, "join", coordinator=COORDINATOR.id, session=failed["session"])
+
+
+async def _all_rotate_their_seals(nodes: Nodes, stage: AggregateStage) -> None:
+    """What was signed before stays what it is: those keys were succeeded, not revoked."""
+    parts = (COORDINATOR, RELEASER, *stage.exporters, *stage.holders)
+    for part in parts:
+        await nodes.close(part)
+        identity = stage.home(part).identity
+        identity.rotate(KeyUse.SEAL, effective_at=system_clock() + 1)
+    await asyncio.sleep(1.1)
+    lists = []
+    for keeper in (CN_KEEPER, EU_KEEPER):
+        cards = [
+            read_card(
+                make_card(stage.home(part).identity, stage.home(part).config).encode(), now=system_clock()
+            )
+            for part in parts
+            if part.jurisdiction == keeper.jurisdiction
+        ]
+        lists.append(issue_next(stage.home(keeper).identity, Decisions(cards=cards)))
+    for part in (*parts, VERIFIER):
+        stage.home(part).trust.add(lists)
+    for part in parts:
+        await nodes.open(part)
 
 
 @pytest.mark.parametrize(

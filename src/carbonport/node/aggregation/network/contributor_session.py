@@ -17,7 +17,7 @@ from carbonport.node.identity.key_ring import KeyUse
 from carbonport.node.log.draft import Draft, Logged
 from carbonport.node.open_node import OpenNode
 from carbonport.node.participant import Participant
-from carbonport.node.sessions.parties import current_keys
+from carbonport.node.sessions.parties import lasting_keys
 from carbonport.node.sessions.records import Record, find
 from carbonport.node.sessions.session_log import PURPOSE, keep_logged
 from carbonport.node.sessions.signed_document import SealKeys
@@ -41,8 +41,8 @@ class ContributorSession:
 
     @property
     def keys(self) -> SealKeys:
-        """Seal keys as of now."""
-        return current_keys(self.node)
+        """Seal keys for what this node said and took, and for closing certificates."""
+        return lasting_keys(self.node)
 
     @cached_property
     def contributor(self) -> Contributor:

@@ -27,6 +27,7 @@ from carbonport.node.aggregation.trust_lookups import listed_statements
 from carbonport.node.aggregation.verdict import VERDICT
 from carbonport.node.sessions.records import Record, find
 from carbonport.node.sessions.session_log import crossed_receipt, exchange_id, keep_logged, wrong_document
+from carbonport.node.sessions.signed_document import SealKeys
 
 
 class CoordinatorInbox(CoordinatorSession):
@@ -50,9 +51,9 @@ class CoordinatorInbox(CoordinatorSession):
 
     async def take_consent(self, contributor: str, consent: str) -> None:
         """A contributor's consent."""
-        plan = self.planned()
-        check_consent(plan, CONSENT.open(consent, contributor, self.keys))
-        await self._arrived(contributor, Record("consent", contributor, consent.encode()))
+        plan, record = self.planned(), Record("consent", contributor, consent.encode())
+        check_consent(plan, CONSENT.open(consent, contributor, self._keys_for(record)))
+        await self._arrived(contributor, record)
 
     async def take_contribution(
         self,
@@ -107,7 +108,7 @@ class CoordinatorInbox(CoordinatorSession):
         if token is None:
             raise wrong_phase("a ciphertext", "its contribution first")
         parameters = plan.content.parameters(plan.digest)
-        opened = CONTRIBUTION.open(token.decode(), contributor, self.keys)
+        opened = CONTRIBUTION.open(token.decode(), contributor, self.kept_keys)
         head = decode_head(parameters, contributor, opened.content.head)
         check_ciphertext(parameters, head, holder, ciphertext)
         self._require("contributing", attempt)
@@ -121,28 +122,32 @@ class CoordinatorInbox(CoordinatorSession):
         plan.content.holder_index(holder)
         about = (plan.digest, attempt)
         if vote:
-            cast = VOTE.open(vote, holder, self.keys).content
+            record = Record(f"vote:{attempt}", holder, vote.encode())
+            cast = VOTE.open(vote, holder, self._keys_for(record)).content
             if (cast.plan, cast.attempt) != about:
                 raise wrong_document("a vote about another plan or attempt")
-            await self._arrived(holder, Record(f"vote:{attempt}", holder, vote.encode()))
+            await self._arrived(holder, record)
         if answer:
             roster = self.roster(attempt)
             if roster is None:
                 raise wrong_phase("an answer", "a roster")
-            holder_answers(plan, roster, ANSWER.open(answer, holder, self.keys))
-            await self._arrived(holder, Record(f"answer:{attempt}", holder, answer.encode()))
+            record = Record(f"answer:{attempt}", holder, answer.encode())
+            holder_answers(plan, roster, ANSWER.open(answer, holder, self._keys_for(record)))
+            await self._arrived(holder, record)
         if closing:
-            word = CLOSING_STATEMENT.open(closing, holder, self.keys).content
+            record = Record(f"closing:{attempt}", holder, closing.encode())
+            word = CLOSING_STATEMENT.open(closing, holder, self._keys_for(record)).content
             if (word.plan, word.attempt) != about:
                 raise wrong_document("a closing statement about another plan or attempt")
-            await self._arrived(holder, Record(f"closing:{attempt}", holder, closing.encode()))
+            await self._arrived(holder, record)
         if finding:
             searched, certificate = self.roster(attempt), self.certificate(attempt)
             if searched is None or certificate is None:
                 raise wrong_phase("a finding", "an attempt that is closed")
-            opened = FINDING.open(finding, holder, self.keys)
-            check_finding(plan, searched, certificate, opened, self.keys)
-            await self._arrived(holder, Record(f"finding:{attempt}", holder, finding.encode()))
+            record = Record(f"finding:{attempt}", holder, finding.encode())
+            opened = FINDING.open(finding, holder, self._keys_for(record))
+            check_finding(plan, searched, certificate, opened, self.kept_keys)
+            await self._arrived(holder, record)
 
     async def take_verdict(self, releaser: str, attempt: int, verdict: str) -> None:
         """The releaser's word on an attempt that has a roster; a refusal counts whenever it comes."""
@@ -151,10 +156,17 @@ class CoordinatorInbox(CoordinatorSession):
             raise unknown_session()
         if roster is None:
             raise wrong_phase("a verdict", "a roster")
-        said = VERDICT.open(verdict, releaser, self.keys).content
+        record = Record(f"verdict:{attempt}", releaser, verdict.encode())
+        said = VERDICT.open(verdict, releaser, self._keys_for(record)).content
         if (said.plan, said.attempt, said.roster) != (plan.digest, attempt, roster.digest):
             raise wrong_document("a verdict on another plan or roster")
-        await self._arrived(releaser, Record(f"verdict:{attempt}", releaser, verdict.encode()))
+        await self._arrived(releaser, record)
+
+    def _keys_for(self, record: Record) -> SealKeys:
+        """Seal keys as of now; what was taken before is repeated under the key of then."""
+        with self.reading() as connection:
+            taken = find(connection, self.session, record.kind, record.name)
+        return self.kept_keys if taken == record.content else self.keys
 
     def _require(self, phase: str, attempt: int) -> None:
         standing = self.standing()

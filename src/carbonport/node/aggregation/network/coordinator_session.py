@@ -16,7 +16,7 @@ from carbonport.node.aggregation.plan import MAX_ATTEMPTS, PLAN, SignedPlan
 from carbonport.node.aggregation.roster import ROSTER, SignedRoster
 from carbonport.node.aggregation.verdict import VERDICT, SignedVerdict
 from carbonport.node.open_node import OpenNode
-from carbonport.node.sessions.parties import seal_keys
+from carbonport.node.sessions.parties import current_keys, lasting_keys
 from carbonport.node.sessions.records import (
     Record,
     all_of,
@@ -51,15 +51,19 @@ class CoordinatorSession:
 
     @property
     def keys(self) -> SealKeys:
-        """Seal keys as of now."""
-        participant = self.node.participant
-        return seal_keys(participant.trust, at=participant.clock(), now=participant.clock())
+        """Seal keys as of now, for what is brought."""
+        return current_keys(self.node)
+
+    @property
+    def kept_keys(self) -> SealKeys:
+        """Seal keys for what was taken: some may have been succeeded since."""
+        return lasting_keys(self.node)
 
     def plan(self) -> SignedPlan | None:
         """The plan, once all holders made their keys."""
         with self.reading() as connection:
             token = find(connection, self.session, "plan")
-        return None if token is None else PLAN.open(token.decode(), self.node.participant.id, self.keys)
+        return None if token is None else PLAN.open(token.decode(), self.node.participant.id, self.kept_keys)
 
     def planned(self) -> SignedPlan:
         """The plan, which must exist by now."""
@@ -72,7 +76,9 @@ class CoordinatorSession:
         """The roster of an attempt, once it was proposed."""
         with self.reading() as connection:
             token = find(connection, self.session, f"roster:{attempt}")
-        return None if token is None else ROSTER.open(token.decode(), self.node.participant.id, self.keys)
+        return (
+            None if token is None else ROSTER.open(token.decode(), self.node.participant.id, self.kept_keys)
+        )
 
     def certificate(self, attempt: int) -> ClosingCertificate | None:
         """The closing certificate of an attempt, once there is one."""
@@ -84,7 +90,7 @@ class CoordinatorSession:
         """The releaser's word on an attempt, once it was given."""
         with self.reading() as connection:
             token = find(connection, self.session, f"verdict:{attempt}", self.draft.releaser)
-        return None if token is None else VERDICT.open(token.decode(), self.draft.releaser, self.keys)
+        return None if token is None else VERDICT.open(token.decode(), self.draft.releaser, self.kept_keys)
 
     def standing(self) -> Standing:
         """Where the session stands by what was said in it."""
@@ -115,7 +121,8 @@ class CoordinatorSession:
         if plan.content.rule.releaser and self.verdict(attempt) is None:
             return Standing("releasing", attempt)
         choices = [
-            VOTE.open(token.decode(), holder, self.keys).content.choice for holder, token in votes.items()
+            VOTE.open(token.decode(), holder, self.kept_keys).content.choice
+            for holder, token in votes.items()
         ]
         needed = plan.content.holder_threshold.votes_needed
         if choices.count(roster.digest) >= needed:
@@ -138,14 +145,14 @@ class CoordinatorSession:
         if standing.phase not in WITHOUT_RESULT:
             return None
         ballots = [self.ballot(attempt) for attempt in range(standing.attempt + 1)]
-        return shown_ending(self.planned(), standing.phase, ballots, self.keys)
+        return shown_ending(self.planned(), standing.phase, ballots, self.kept_keys)
 
     def share(self, holder: str, attempt: int, contributor: str) -> bytes:
         """A single ciphertext for a holder whose turn it is to search, in an attempt that is closed."""
         plan = self.planned()
         index = plan.content.holder_index(holder)
         certificate = self.certificate(attempt)
-        if certificate is None or holder not in searchers(plan, attempt, certificate, self.keys):
+        if certificate is None or holder not in searchers(plan, attempt, certificate, self.kept_keys):
             raise wrong_phase("a search", "a closed attempt, and a holder whose turn it is")
         with self.reading() as connection:
             found = find(connection, self.session, f"ciphertext:{attempt}:{index}", contributor)

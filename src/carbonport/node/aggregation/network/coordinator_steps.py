@@ -132,7 +132,7 @@ class _Steps:
 
     def close(self, attempt: int) -> None:
         """The closing certificate, once the holders' words suffice."""
-        plan, name, keys = self.session.planned(), self.session.session, self.session.keys
+        plan, name, keys = self.session.planned(), self.session.session, self.session.kept_keys
         with self.session.reading() as connection:
             if str(attempt) in names_of(connection, name, "certificate"):
                 return
@@ -156,7 +156,7 @@ class _Steps:
         with self.session.reading() as connection:
             votes = tokens(all_of(connection, self.session.session, f"vote:{attempt - 1}"))
             found = names_of(connection, self.session.session, f"finding:{attempt - 1}")
-        keys = self.session.keys
+        keys = self.session.kept_keys
         turn = searchers(self.session.planned(), attempt - 1, certificate, keys)
         aborted = {
             holder
@@ -177,7 +177,7 @@ class _Steps:
             with self.session.reading() as connection:
                 found = tokens(all_of(connection, self.session.session, f"finding:{attempt}"))
             for holder, token in found.items():
-                for contributor in FINDING.open(token, holder, self.session.keys).content.failing:
+                for contributor in FINDING.open(token, holder, self.session.kept_keys).content.failing:
                     pairs.setdefault(contributor, []).append(holder)
         return pairs
 

@@ -36,7 +36,7 @@ from carbonport.node.identity.key_ring import KeyUse
 from carbonport.node.open_node import OpenNode
 from carbonport.node.restored import read_restore
 from carbonport.node.sessions.holder_secret import HolderSecret
-from carbonport.node.sessions.parties import current_keys
+from carbonport.node.sessions.parties import current_keys, lasting_keys
 from carbonport.node.sessions.records import Record, all_of, find, kept_at
 from carbonport.node.sessions.session_log import keep_logged
 
@@ -108,7 +108,7 @@ class HolderSteps:
             token = find(connection, self._session, "plan")
         if token is None:
             return None
-        return PLAN.open(token.decode(), self._client.coordinator, current_keys(self._node))
+        return PLAN.open(token.decode(), self._client.coordinator, lasting_keys(self._node))
 
     async def _announce(self) -> None:
         """Fresh keys for this session, made once; a holder killed before it announced them makes others."""
@@ -274,7 +274,7 @@ class HolderSteps:
 
     def _state(self, plan: SignedPlan) -> HolderState:
         """The durable state, out of this node's own words."""
-        keys, own = current_keys(self._node), self._holder.id
+        keys, own = lasting_keys(self._node), self._holder.id
         attempts: dict[int, HolderAttempt] = {}
         with self._participant.store.reading() as connection:
             accepted = kept_at(connection, self._session, "plan")

@@ -11,7 +11,7 @@ from carbonport.node.aggregation.parties import check_parties
 from carbonport.node.aggregation.plan import PLAN, SignedPlan, plan_malformed
 from carbonport.node.aggregation.plan_opening import open_plan
 from carbonport.node.open_node import OpenNode
-from carbonport.node.sessions.parties import current_keys, directory
+from carbonport.node.sessions.parties import current_keys, directory, lasting_keys
 from carbonport.node.sessions.records import Record, all_of, find, keep
 from carbonport.node.sessions.session_log import keep_logged
 
@@ -36,7 +36,7 @@ async def opened_plan(node: OpenNode, client: CoordinatorClient, session: str) -
         kept = find(connection, session, "plan")
         contexts = all_of(connection, session, "context")
     if kept is not None:
-        plan = PLAN.open(kept.decode(), client.coordinator, keys)
+        plan = PLAN.open(kept.decode(), client.coordinator, lasting_keys(node))
         undertakings = check_parties(plan, parties)
         return OpenedPlan(plan, undertakings, _by_index(plan, contexts))
     parcel = await client.plan(session)
@@ -74,7 +74,7 @@ async def known_plan(node: OpenNode, client: CoordinatorClient, session: str) ->
     with node.participant.store.reading() as connection:
         kept = find(connection, session, "plan")
     token = (await client.plan(session)).plan if kept is None else kept.decode()
-    plan = PLAN.open(token, client.coordinator, current_keys(node))
+    plan = PLAN.open(token, client.coordinator, lasting_keys(node))
     _require_of(plan, session)
     return plan
 

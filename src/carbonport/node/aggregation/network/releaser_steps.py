@@ -29,7 +29,7 @@ from carbonport.node.aggregation.verdict import VERDICT, SignedVerdict
 from carbonport.node.identity.key_ring import KeyUse
 from carbonport.node.open_node import OpenNode
 from carbonport.node.restored import read_restore
-from carbonport.node.sessions.parties import current_keys
+from carbonport.node.sessions.parties import current_keys, lasting_keys
 from carbonport.node.sessions.records import Record, drop, find
 from carbonport.node.sessions.session_log import crossed_receipt, exchange_id, keep_logged
 
@@ -136,7 +136,7 @@ class _Steps:
 
     def _state(self, plan: SignedPlan) -> ReleaserState:
         """The durable state, out of this node's own words; after a restore it may have said more than it remembers."""
-        own, keys = self._participant.id, current_keys(self._node)
+        own, keys = self._participant.id, lasting_keys(self._node)
         with self._participant.store.reading() as connection:
             restore = read_restore(connection)
             words = {

@@ -5,7 +5,7 @@ from carbonport.node.aggregation.ending import Ending, shown_ending
 from carbonport.node.aggregation.network.coordinator_client import CoordinatorClient, SessionState
 from carbonport.node.aggregation.plan import SignedPlan
 from carbonport.node.open_node import OpenNode
-from carbonport.node.sessions.parties import current_keys
+from carbonport.node.sessions.parties import lasting_keys
 from carbonport.node.sessions.records import Record, find, keep
 from carbonport.node.sessions.session_log import keep_logged
 
@@ -26,7 +26,7 @@ async def told_ending(
     if kept is not None:
         return Ending.decode(kept)
     ballots = [await client.ballot(session, attempt) for attempt in range(state.attempt + 1)]
-    ending = shown_ending(plan, state.phase, ballots, current_keys(node))
+    ending = shown_ending(plan, state.phase, ballots, lasting_keys(node))
     if ending.phase == "refused":
         (releaser,), word = ending.by, ballots[-1].verdict
         await keep_logged(
