@@ -1,9 +1,11 @@
 """The program's ends: whatever is asked of it, there is an exit code of the contract, and words or one JSON object."""
 
 import os
+import shlex
 import signal
 import subprocess
 import sys
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
@@ -38,6 +40,26 @@ def test_a_path_is_never_read_as_markup_or_control(name: str | bytes) -> None:
     assert "file-unreadable" in ended.errors
     assert "Traceback" not in ended.errors
     assert "\x1b[31m" not in ended.errors
+
+
+def test_output_that_cannot_be_written_is_no_traceback() -> None:
+    """The reader has gone, the disk is full, standard input was closed, the terminal knows no subscripts."""
+    ascii_only = {**os.environ, "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "LC_ALL": "C"}
+    ledger = str(files("carbonport") / "examples" / "steelworks.yaml")
+    for words, code in (
+        ("verify /nowhere.json --json >/dev/full", 1),
+        ("verify /nowhere.json --json | true; exit ${PIPESTATUS[0]}", 1),
+        ("status --home /nowhere --json <&-", 2),
+        (f"calculate {ledger}", 0),
+    ):
+        line = f"{shlex.join(PROGRAM)} {words}"
+        ended = subprocess.run(
+            ["bash", "-c", line], capture_output=True, timeout=60, env=ascii_only, stdin=subprocess.DEVNULL
+        )
+        assert ended.returncode == code, (words, ended)
+        assert b"Traceback" not in ended.stderr
+        assert b"internal-error" not in ended.stdout + ended.stderr
+        assert ended.stdout.isascii()
 
 
 def test_ctrl_c_ends_with_130(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Options that every command of a node has, and how their home folder is opened."""
 
+import codecs
 import json
 import re
 import sys
@@ -32,7 +33,8 @@ def open_from(home: Path | None, passphrase_file: Path | None = None) -> "NodeHo
     # Every command imports this module for its options; those without a home do not wait for grpc and X.509.
     from carbonport.node.home import open_home
 
-    prompt = ask_passphrase if sys.stdin.isatty() else None
+    # A program that was started with a closed standard input has none.
+    prompt = ask_passphrase if sys.stdin is not None and sys.stdin.isatty() else None
     return open_home(home, passphrase_file=passphrase_file, prompt=prompt)
 
 
@@ -42,8 +44,13 @@ def ask_passphrase() -> str:
 
 
 def print_json(value: dict[str, Any]) -> None:
-    """One JSON object on standard output."""
-    typer.echo(json.dumps(value, ensure_ascii=False, indent=2))
+    """One JSON object on standard output; in ASCII where the environment names another encoding than JSON's own."""
+    typer.echo(json.dumps(value, ensure_ascii=not _writes_utf8(), indent=2))
+
+
+def _writes_utf8() -> bool:
+    encoding = sys.stdout.encoding if sys.stdout is not None else None
+    return encoding is not None and codecs.lookup(encoding).name == "utf-8"
 
 
 def shown(text: object) -> str:

@@ -5,7 +5,9 @@ import json
 import os
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from importlib import import_module
+from io import TextIOWrapper
 from typing import Annotated
 
 import click
@@ -14,14 +16,12 @@ from rich.console import Console
 
 from carbonport import __version__
 from carbonport.errors import CarbonportError, Misuse
+from carbonport.node.cli import INTERRUPTED_EXIT_CODE
 from carbonport.node.cli.home_options import shown
 from carbonport.node.file_problem import file_problem
 
 UNEXPECTED_EXIT_CODE = 1
 """A defect of ours is reported as a failed check, never as success."""
-
-INTERRUPTED_EXIT_CODE = 130
-"""What a shell reports of a program that Ctrl-C ended."""
 
 GROUPS: Mapping[str, tuple[str, ...]] = {
     "demo": ("demo",),
@@ -99,41 +99,67 @@ def report(error: CarbonportError, *, as_json: bool) -> None:
 
 def main() -> None:
     """Entry point of `carbonport`: every end has its exit code, and words or one JSON object."""
-    # Importing makes many objects and hardly any garbage: looking for it takes a tenth of a short command's time, and
-    # would take as much of every later search.
-    gc.disable()
-    register_groups(sys.argv[1] if len(sys.argv) > 1 else "")
-    gc.freeze()
-    gc.enable()
+    _write_what_the_terminal_can_show()
     as_json = "--json" in sys.argv
     try:
+        # Importing makes many objects and hardly any garbage: looking for it takes a tenth of a short command's time,
+        # and would take as much of every later search.
+        gc.disable()
+        register_groups(sys.argv[1] if len(sys.argv) > 1 else "")
+        gc.freeze()
+        gc.enable()
         # Not standalone: typer would end Ctrl-C with 1, and say what is wrong with a command line in words only.
         sys.exit(app(standalone_mode=False))
-    except CarbonportError as error:
-        report(error, as_json=as_json)
-        sys.exit(error.exit_code)
-    except click.ClickException as wrong:
-        if as_json:
-            report(_usage(wrong), as_json=True)
-        else:
-            from typer import rich_utils  # rich's Markdown takes a tenth of a second to import
-
-            rich_utils.rich_format_error(wrong)
-        sys.exit(wrong.exit_code)
     except (KeyboardInterrupt, click.Abort):
         sys.exit(INTERRUPTED_EXIT_CODE)
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _write_no_more()
         sys.exit(UNEXPECTED_EXIT_CODE)
-    except OSError as problem:
-        refused = file_problem(problem)
-        report(refused, as_json=as_json)
-        sys.exit(refused.exit_code)
-    except Exception as defect:
-        if os.environ.get("CARBONPORT_DEBUG") == "1":
+    except Exception as problem:
+        known = isinstance(problem, CarbonportError | click.ClickException | OSError)
+        if not known and os.environ.get("CARBONPORT_DEBUG") == "1":
             raise
-        report(_defect(defect), as_json=as_json)
-        sys.exit(UNEXPECTED_EXIT_CODE)
+        sys.exit(_told(problem, as_json=as_json))
+
+
+def _told(problem: Exception, *, as_json: bool) -> int:
+    """Say what went wrong, also where nobody can be told any more; gives the exit code."""
+    try:
+        if isinstance(problem, click.ClickException) and not as_json:
+            from typer import rich_utils  # rich's Markdown takes a tenth of a second to import
+
+            rich_utils.rich_format_error(problem)
+            return problem.exit_code
+        error = _as_ours(problem)
+        report(error, as_json=as_json)
+    except OSError as lost:
+        # The reader has gone, or what standard output goes to is full.
+        _write_no_more()
+        with suppress(OSError):
+            report(file_problem(lost), as_json=False)
+        return UNEXPECTED_EXIT_CODE
+    return error.exit_code
+
+
+def _as_ours(problem: Exception) -> CarbonportError:
+    if isinstance(problem, CarbonportError):
+        return problem
+    if isinstance(problem, click.ClickException):
+        return _usage(problem)
+    return file_problem(problem) if isinstance(problem, OSError) else _defect(problem)
+
+
+def _write_what_the_terminal_can_show() -> None:
+    """Where the environment names an encoding that lacks a character, its code is written instead."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _write_no_more() -> None:
+    """Let what is still buffered go nowhere: writing it would fail once more when the program ends."""
+    if sys.stdout is not None:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _usage(error: click.ClickException) -> Misuse:
