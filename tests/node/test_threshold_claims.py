@@ -25,8 +25,9 @@ from carbonport.node.cli import main
 from carbonport.node.config import ExchangeSettings, write_config
 from carbonport.node.demo.cast import EXPORTER, IMPORTER, REGULATOR, VERIFIER
 from carbonport.node.exporter.answering import CLAIM_REFUSAL_S, AnswerDesk
-from carbonport.node.exporter.inbox import AttestationRequest, RequestState, entry_of
+from carbonport.node.exporter.inbox import AttestationRequest, RequestState, entry_of, receive, settle
 from carbonport.node.exporter.person_decides import approve, refuse
+from carbonport.node.exporter.refusal_bound import MAX_REFUSED_A_DAY, SECONDS_PER_DAY, is_reached
 from carbonport.node.exporter.threshold_history import (
     ClaimedGood,
     admitted_places,
@@ -40,6 +41,7 @@ from carbonport.node.restored import LOST, decide_restore
 from carbonport.node.store import Store
 from carbonport.node.store.backup import RESTORED_AT
 from carbonport.node.store.facts import write_fact
+from carbonport.node.transport.rich_errors import Overloaded
 
 HOLDING, EXCEEDED = "default-values", "benchmarks"
 """The example's coil and bars emit less than the default value and more than the benchmark."""
@@ -298,6 +300,38 @@ def test_a_person_refuses_in_the_words_of_the_gate(exporters_own: LifeStage) -> 
         at_the_exporters(stage, work, [])
     finally:
         write_config(home.path, home.config)
+
+
+def test_an_importer_cannot_fill_the_log_with_refusals(exporters_own: LifeStage) -> None:
+    stage, hostile, honest = exporters_own, "EU/529900000000BUYERH00", "EU/529900000000BUYERI00"
+
+    def no_such_good(buyer: str, number: int) -> AttestationRequest:
+        return replace(request_of(stage, buyer, "", number), cn="99999999", consignment="C", net_mass_t="1")
+
+    async def work(node: OpenNode, desk: AnswerDesk) -> None:
+        first = await desk.answer(no_such_good(hostile, 0))
+        assert (first.state, first.reason) == (RequestState.REFUSED, "request-good")
+        now = node.participant.clock()
+        with node.participant.store.writing() as connection:
+            for number in range(1, MAX_REFUSED_A_DAY):
+                entry = receive(connection, no_such_good(hostile, number), now=now)
+                settle(connection, entry, RequestState.REFUSED, now=now, reason="request-good")
+            assert is_reached(connection, hostile, now=now)
+            assert not is_reached(connection, hostile, now=now + SECONDS_PER_DAY)
+            assert not is_reached(connection, honest, now=now)
+        logged = node.log.size
+        for number in range(MAX_REFUSED_A_DAY, MAX_REFUSED_A_DAY + 5):
+            with pytest.raises(Overloaded, match="request-refusals") as turned_away:
+                await desk.answer(no_such_good(hostile, number))
+            assert 0 < turned_away.value.retry_after_s <= SECONDS_PER_DAY
+        assert node.log.size == logged + 1, "one entry for all that were turned away"
+        with node.participant.store.reading() as connection:
+            assert entry_of(connection, hostile, f"{MAX_REFUSED_A_DAY:032x}") is None
+        # What was answered before is answered again; another importer is heard.
+        assert await desk.answer(no_such_good(hostile, 0)) == first
+        assert (await desk.answer(no_such_good(honest, 0))).state is RequestState.REFUSED
+
+    at_the_exporters(stage, work, [])
 
 
 def test_a_person_approves_and_only_then_it_counts(exporters_own: LifeStage) -> None:

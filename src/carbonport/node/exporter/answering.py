@@ -20,7 +20,7 @@ from carbonport.classification.egress import Decision, Disclosure, EgressRefused
 from carbonport.classification.thresholds import Threshold
 from carbonport.crypto.log_entry import EntryType, FieldName
 from carbonport.errors import CarbonportError, Misuse, Refused, Unavailable
-from carbonport.node.exporter import inbox, issued
+from carbonport.node.exporter import inbox, issued, refusal_bound
 from carbonport.node.exporter.approvals import approval_for
 from carbonport.node.exporter.composition import Composer, Composition
 from carbonport.node.exporter.inbox import AttestationRequest, InboxEntry, RequestState
@@ -60,6 +60,7 @@ class AnswerDesk:
         self._lots = lots
         self.pause: Callable[[float], Awaitable[None]] = asyncio.sleep
         """How a refused claim waits, in seconds."""
+        self._turned_away: set[tuple[str, int]] = set()
         self._under_way: dict[tuple[str, str, bytes], asyncio.Task[InboxEntry]] = {}
 
     async def answer(self, request: AttestationRequest) -> InboxEntry:
@@ -86,6 +87,7 @@ class AnswerDesk:
 
     async def _answer(self, request: AttestationRequest) -> InboxEntry:
         now = self._participant.clock()
+        await self._require_taken(request, now)
         with self._participant.store.writing() as connection:
             entry = inbox.receive(connection, request, now=now)
             approval = approval_for(connection, request.importer, request.id)
@@ -113,6 +115,19 @@ class AnswerDesk:
             # Another value was admitted at the same moment: the gate's memory has it now.
             return await self._turn_down(entry, gate.assess(egress), begun)
         return await self._issue(entry, composition, begun)
+
+    async def _require_taken(self, request: AttestationRequest, now: int) -> None:
+        """Turn a new request away when too many of its importer's were refused today."""
+        with self._participant.store.reading() as connection:
+            if inbox.entry_of(connection, request.importer, request.id) is not None:
+                return
+            reached = refusal_bound.is_reached(connection, request.importer, now=now)
+        if reached:
+            said = (request.importer, refusal_bound.day_of(now))
+            if said not in self._turned_away:
+                await self._log.append(refusal_bound.turned_away(request, now=now))
+                self._turned_away = {*(one for one in self._turned_away if one[1] == said[1]), said}
+            raise refusal_bound.too_many(now)
 
     async def refuse_by_person(self, entry: InboxEntry, said: str) -> InboxEntry:
         """A person's no, for the log in the words of `said`.

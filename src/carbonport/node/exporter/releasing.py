@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 from carbonport.attestation.credential import attestation_kid, verify_attestation
 from carbonport.attestation.lots.lot_identity import NO_PLACE, LotPlace
 from carbonport.attestation.presentation import Presentation
-from carbonport.classification.egress import Disclosure, EgressRefused
+from carbonport.classification.egress import Decision, Disclosure, EgressRefused
 from carbonport.crypto.log_entry import EntryType, FieldName, payload_digest
 from carbonport.crypto.receipt import Receipt
 from carbonport.errors import CarbonportError, Misuse, Refused
@@ -23,6 +23,7 @@ from carbonport.node.exporter.approvals import StoredApproval, approval_for, cou
 from carbonport.node.exporter.composition import Composer, Composition
 from carbonport.node.exporter.log_fields import items_field, refusal_fields
 from carbonport.node.exporter.lots import lot_rows
+from carbonport.node.exporter.refusal_bound import day_of
 from carbonport.node.exporter.sealing import issue_fields, presentation_seal
 from carbonport.node.identity.key_ring import KeyUse
 from carbonport.node.log.draft import CompanionWrite, Draft
@@ -109,15 +110,16 @@ class ReleaseDesk:
             raise
 
     async def _cross(self, kept: _Kept, standing: "_StandsFor", request_id: str) -> Released:
-        """Decide and log; whether the attestation still holds is read in the transaction of the entry."""
+        """Decide and log; whether the attestation still holds is read in the transaction of the entry. The same
+        refusal is logged once a day, however often the importer tries."""
         try:
             decision = kept.composition.gate.decide(kept.composition.egress, kept.disclosure)
         except EgressRefused as refusal:
             await self._log.append(
                 Draft(
                     type=EntryType.REFUSAL,
-                    exchange=request_id,
-                    request_digest=kept.request_digest,
+                    exchange=kept.request_id,
+                    request_digest=_refusal_digest(kept, refusal.decision),
                     fields=refusal_fields(
                         kept.importer, refusal.decision.purpose, refusal.decision.reason, refusal.decision
                     ),
@@ -281,6 +283,13 @@ class ReleaseDesk:
             self._kept.clear()
         self._kept[attestation_id] = kept
         return kept
+
+
+def _refusal_digest(kept: _Kept, decision: Decision) -> bytes:
+    """What makes two refused fetches the same: attestation, day, policy and reasons."""
+    reasons = "\n".join(f"{item.name} {item.reason}" for item in decision.items if not item.allowed)
+    said = (day_of(decision.time), decision.policy_hash, decision.reason, reasons)
+    return hashlib.sha256("\n".join((kept.request_digest.hex(), *map(str, said))).encode()).digest()
 
 
 def _unknown() -> Misuse:
