@@ -15,7 +15,7 @@ from types import MappingProxyType
 from carbonport.attestation.trust_list import WitnessRule
 from carbonport.crypto.ambient import system_clock
 from carbonport.crypto.canonical import Json
-from carbonport.node.config import ExchangeSettings, NodeConfig, NodeSettings, StoreSettings
+from carbonport.node.config import ExchangeSettings, LimitSettings, NodeConfig, NodeSettings, StoreSettings
 from carbonport.node.home import NodeHome, make_home, open_home
 from carbonport.node.identity.card import make_card, read_card
 from carbonport.node.identity.key_ring import KeyUse
@@ -27,6 +27,10 @@ ACCREDITED_FOR_DAYS = 365
 """Length of the demo verifier's accreditation."""
 
 SECONDS_PER_DAY = 86_400
+
+ANSWER_S = 45
+"""How long a node of the demo waits for an answer. The first query of a fresh clone waits for a process to start, for
+modules to be compiled and for a proof, while other nodes do the like: on a busy machine more than ten seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +163,7 @@ def _config(part: Part, port: int, store: str | None) -> NodeConfig:
         ),
         store=StoreSettings() if store is None else StoreSettings(store),
         exchange=ExchangeSettings(approval="policy"),
+        limits=LimitSettings(default_deadline_s=ANSWER_S),
     )
 
 
