@@ -6,7 +6,7 @@ import signal
 import ssl
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -14,6 +14,7 @@ from federation_stage import FederationStage
 
 from carbonport.errors import CarbonportError, Malformed, Refused, Unavailable
 from carbonport.federated import relay
+from carbonport.federated.carried_sum import SHARES
 from carbonport.federated.flower.adapter import TaskType, acquired_tasks
 from carbonport.federated.flower.apps import Exchange, carry
 from carbonport.federated.flower.bell import ring
@@ -195,10 +196,25 @@ def test_a_training_connects_to_nothing_but_this_machine_and_flower_calls_nobody
         assert {b"FLWR_TELEMETRY_ENABLED=0", b"FLWR_DISABLE_UPDATE_CHECK=1"} <= set(environment)
 
 
-def test_a_training_over_flower_is_the_pooled_one_to_the_last_integer(stage: FederationStage) -> None:
-    """The ridge by the secure sum, each of the three a contributor and a holder."""
+def test_a_training_over_a_superlink_that_is_killed_is_the_pooled_one_to_the_last_integer(
+    stage: FederationStage,
+) -> None:
+    """The ridge by the secure sum, each of the three a contributor and a holder. The SuperLink is killed while holders
+    add; the carrier begins another run at the next one, and is handed the open exchange."""
     short = dict(zip(PLACES, stage.members, strict=True))
     opened: list[RelaySocket] = []
+    killed: list[int] = []
+    members = MemberKeys(stage.link.members).listed()
+
+    def deadly(desk: relay.Desk) -> Callable[[str, bytes], Awaitable[bytes]]:
+        async def answer(kind: str, letter: bytes) -> bytes:
+            if kind == SHARES and not killed:
+                killed.extend(stage.pids("superlink", stage.coordinator))
+                for pid in killed:
+                    os.kill(pid, signal.SIGKILL)
+            return await desk.answer(kind, letter)
+
+        return answer
 
     class OverFlower:
         async def exchange(
@@ -206,12 +222,13 @@ def test_a_training_over_flower_is_the_pooled_one_to_the_last_integer(stage: Fed
         ) -> Mapping[str, Reply]:
             ids = {place: stage.members[short[place]].id for place in letters}
             asked = {ids[place]: letter for place, letter in letters.items()}
-            replies = await opened[0].exchange(kind, asked, timeout_seconds=timeout_seconds)
+            # A SuperLink takes half a minute to come back on a busy machine.
+            replies = await opened[0].exchange(kind, asked, timeout_seconds=2 * timeout_seconds)
             return {place: replies[ids[place]] for place in letters}
 
     def relay_of(desks: Mapping[str, relay.Desk]) -> relay.Relay:
         for place, desk in desks.items():
-            stage.desks[short[place]].instead = desk.answer
+            stage.desks[short[place]].instead = deadly(desk)
         return OverFlower()
 
     ridge = carried_ridge(relay_of)
@@ -225,6 +242,8 @@ def test_a_training_over_flower_is_the_pooled_one_to_the_last_integer(stage: Fed
     for desk in stage.desks.values():
         desk.instead = None
     assert federated == train(ridge.task.training(), ridge.cohort.sum_of).integers()
+    assert killed
+    assert MemberKeys(stage.link.members).listed() == members, "nobody has to enrol again"
 
 
 def test_a_supernode_that_is_killed_comes_back_and_is_asked_again(stage: FederationStage) -> None:
@@ -253,22 +272,6 @@ def test_a_member_that_left_is_missed_and_the_others_are_not_held_up(stage: Fede
     )
     replies = stage.call(stage.exchange(dict.fromkeys(stage.members, b"six"), timeout_seconds=6))
     assert replies == {**answered(b"six"), "eu": Reply(error=relay.NO_REPLY)}
-
-
-def test_a_superlink_that_is_killed_comes_back_and_the_exchange_goes_on(stage: FederationStage) -> None:
-    async def killed(kind: str, letter: bytes) -> bytes:
-        stage.desks["cn"].instead = None
-        for pid in stage.pids("superlink", stage.coordinator):
-            os.kill(pid, signal.SIGKILL)
-        return b"said before"
-
-    before = MemberKeys(stage.link.members).listed()
-    stage.desks["cn"].instead = killed
-    replies = stage.call(stage.exchange({"cn": b"five", "holder": b"five"}))
-    # The run may outlive its SuperLink, or the carrier begins another and asks again: nothing is lost either way.
-    assert replies["cn"].letter in (b"said before", b"question five")
-    assert replies["holder"] == Reply(letter=b"question five")
-    assert MemberKeys(stage.link.members).listed() == before
 
 
 def test_nothing_reached_out_and_nobody_sees_what_is_the_owners(stage: FederationStage) -> None:
