@@ -472,14 +472,25 @@ async def _refused_session(stage: AggregateStage) -> None:
         told = await nodes.do(late, "join", coordinator=COORDINATOR.id, session=failed["session"])
         assert (told["why"], told["freed_attempts"]) == (failed["why"], 3)
 
-        stolen = stage.home(stage.holders[0]).identity.ring.records(KeyUse.SEAL)[0].kid
-        revoking = issue_next(stage.home(EU_KEEPER).identity, Decisions(revoked_keys=[stolen]))
+        stolen = [
+            stage.home(part).identity.ring.records(KeyUse.SEAL)[0].kid
+            for part in (stage.holders[0], RELEASER)
+        ]
+        revoking = issue_next(stage.home(EU_KEEPER).identity, Decisions(revoked_keys=stolen))
         stage.home(late).trust.add([revoking])
         await nodes.restart(late)
         with nodes.opened[late.key].participant.store.writing() as connection:
             drop(connection, failed["session"], "ending")
         with pytest.raises(FailedVerification, match="key-not-valid-then"):
             await nodes.do(late, "join", coordinator=COORDINATOR.id, session=failed["session"])
+        stage.home(COORDINATOR).trust.add([revoking])
+        await nodes.restart(COORDINATOR)
+        listed = (await nodes.do(COORDINATOR, "sessions"))["sessions"]
+        assert [one["phase"] for one in listed] == ["done", "failed", "unreadable"]
+        told = await nodes.do(late, "sessions", coordinator=COORDINATOR.id)
+        assert [one["phase"] for one in told["sessions"]] == ["done", "failed"], (
+            "a refusal under a revoked key is none"
+        )
 
 
 async def _all_rotate_their_seals(nodes: Nodes, stage: AggregateStage) -> None:

@@ -82,7 +82,8 @@ def sessions(
     def words(found: dict[str, Any], console: Console) -> None:
         table = Table("session", "phase", "attempt")
         for one in found["sessions"]:
-            table.add_row(shown(one["session"]), shown(one["phase"]), str(one["attempt"]))
+            phase = f"{one['phase']} ({one['problem']['id']})" if "problem" in one else one["phase"]
+            table.add_row(shown(one["session"]), shown(phase), str(one["attempt"]))
         console.print(table)
 
     arguments: dict[str, Json] = {"coordinator": coordinator}

@@ -4,11 +4,11 @@ Each is an operation (`carbonport.node.operations`) that takes a session as far 
 """
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from carbonport.crypto.canonical import Json
-from carbonport.errors import Refused
+from carbonport.errors import CarbonportError, Refused
 from carbonport.node.aggregation.ending import WITHOUT_RESULT, Ending
 from carbonport.node.aggregation.network.contributor_steps import contributor_step
 from carbonport.node.aggregation.network.coordinator_client import CoordinatorClient, SessionState
@@ -82,7 +82,23 @@ async def sessions(node: OpenNode, arguments: Arguments) -> Json:
     node.participant.require_role(Role.COORDINATOR)
     with node.participant.store.reading() as connection:
         names = coordinated(connection)
-    return {"sessions": [await coordinator_step(node, name) for name in names]}
+    return {"sessions": [await _own_session(node, name) for name in names]}
+
+
+async def _own_session(node: OpenNode, session: str) -> Json:
+    """Where a session stands after a step; a problem in one does not hide the others."""
+    try:
+        return await coordinator_step(node, session)
+    except CarbonportError as problem:
+        standing = Standing("unreadable")
+        with suppress(CarbonportError):
+            standing = CoordinatorSession(node, session).standing()
+        return {
+            "session": session,
+            "phase": standing.phase,
+            "attempt": standing.attempt,
+            "problem": dict(problem.as_dict()),
+        }
 
 
 async def join(node: OpenNode, arguments: Arguments) -> Json:

@@ -5,11 +5,16 @@ changes while nobody speaks. So a standing is kept as long as no record that cou
 run out; what it was worked out from is not opened again. What parties bring is still judged by a session opened anew.
 """
 
+import logging
 from dataclasses import dataclass
 
+from carbonport.errors import CarbonportError
 from carbonport.node.aggregation.network.coordinator_session import CoordinatorSession, Standing, coordinated
 from carbonport.node.open_node import OpenNode
 from carbonport.node.sessions.records import labels_of
+
+logger = logging.getLogger("carbonport.node.aggregation")
+"""Sessions that are left out."""
 
 MOVING_KINDS = ("plan", "certificate", "result", "verdict", "roster", "given-up", "vote")
 """Kinds of records, with their attempts, that `CoordinatorSession.standing` looks at."""
@@ -47,12 +52,19 @@ class ListedSessions:
         self._kept: dict[str, _Kept] = {}
 
     def of(self, participant: str) -> list[ListedSession]:
-        """The sessions that are this participant's matter, the oldest first."""
+        """The sessions that are this participant's matter, the oldest first. One that cannot be opened, because
+        somebody in it was revoked or is no longer listed, is left out and does not hide the others."""
         with self._node.participant.store.reading() as connection:
             names = coordinated(connection)
             mine = [name for name in names if participant in self._names(name)]
             labels = {name: labels_of(connection, name, MOVING_KINDS) for name in mine}
-        return [ListedSession(name, self._standing(name, labels[name])) for name in mine]
+        listed = []
+        for name in mine:
+            try:
+                listed.append(ListedSession(name, self._standing(name, labels[name])))
+            except CarbonportError as problem:
+                logger.warning("the session %s is not listed: %s", name, problem.id)
+        return listed
 
     def _names(self, session: str) -> frozenset[str]:
         """Whom its draft names, which never changes."""

@@ -34,7 +34,7 @@ from carbonport.node.identity.private_files import write_public
 from carbonport.node.open_node import OpenNode
 from carbonport.node.operator.commands import log_decision
 from carbonport.node.participant import Participant
-from carbonport.node.sessions.parties import current_keys
+from carbonport.node.sessions.parties import lasting_keys
 from carbonport.node.sessions.records import Record, find, keep
 from carbonport.node.sessions.signed_document import SealKeys
 
@@ -92,7 +92,7 @@ async def rebuild(node: OpenNode, arguments: Arguments) -> Json:
     with participant.store.reading() as connection:
         if read_register(connection).restored_on is None:
             raise _whole()
-    own_keys, holder_keys = _own_seals(participant), current_keys(node)
+    own_keys, holder_keys = _own_seals(participant), lasting_keys(node)
     proofs = [
         proof
         for path in _texts(arguments, "files")
