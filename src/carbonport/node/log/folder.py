@@ -5,7 +5,8 @@
     tile/entries/<N>[.p/<W>]         entries: u16be length, then the entry
     bodies.jsonl                     one line per body that was not erased: {"body", "index"}
 
-Writing promises a complete copy of the log as of the checkpoint. Reading promises nothing: an auditor recomputes.
+Writing promises a complete copy of the log as of the checkpoint. Reading promises that the hashes beside entries are
+theirs, for other tools prove with them, and nothing else: an auditor recomputes the tree.
 """
 
 import asyncio
@@ -16,9 +17,9 @@ from pathlib import Path
 
 from carbonport.crypto.canonical import b64_decode, b64_encode, canonical_bytes
 from carbonport.crypto.checkpoint import Checkpoint
-from carbonport.crypto.merkle import leaf_hash, node_hash
+from carbonport.crypto.merkle import HASH_BYTES, leaf_hash, node_hash
 from carbonport.crypto.notes import MAX_NOTE_BYTES, SignedNote
-from carbonport.errors import Malformed, Misuse
+from carbonport.errors import FailedVerification, Malformed, Misuse
 from carbonport.node.bounded_file import read_bounded
 from carbonport.node.identity.private_files import write_public
 from carbonport.node.log.stored_log import StoredEntry
@@ -94,15 +95,50 @@ class FolderSource:
 
     def _entries(self, start: int, limit: int) -> list[StoredEntry]:
         number, offset = divmod(start, TILE_WIDTH)
-        path = self._bundle(number)
+        path = self._tile("entries", number)
         if path is None:
             return []
         bodies = self._all_bodies()
-        found = list(_unpack(read_bounded(path, MAX_BUNDLE_BYTES), path))[offset : offset + limit]
+        bundle = list(_unpack(read_bounded(path, MAX_BUNDLE_BYTES), path))
+        self._require_hashes(0, number, [leaf_hash(entry) for entry in bundle])
+        found = bundle[offset : offset + limit]
         return [StoredEntry(start + at, entry, bodies.get(start + at)) for at, entry in enumerate(found)]
 
-    def _bundle(self, number: int) -> Path | None:
-        base = self._folder / "tile" / "entries"
+    def _require_hashes(self, level: int, number: int, hashes: list[bytes]) -> None:
+        """The tile holds `hashes`; the root of a full one stands in the tile above it, and so on up."""
+        if self._hashes(level, number) != hashes:
+            raise self._other_hashes(level, number)
+        if len(hashes) < TILE_WIDTH:
+            return
+        (root,) = _full_subtrees(hashes)
+        above, place = divmod(number, TILE_WIDTH)
+        held = self._hashes(level + 1, above)
+        if held[place : place + 1] != [root]:
+            raise self._other_hashes(level + 1, above)
+        if place == TILE_WIDTH - 1:
+            self._require_hashes(level + 1, above, held)
+
+    def _hashes(self, level: int, number: int) -> list[bytes]:
+        path = self._tile(str(level), number)
+        if path is None:
+            return []
+        data = read_bounded(path, TILE_WIDTH * HASH_BYTES)
+        width = int(path.name) if path.parent.suffix == ".p" else TILE_WIDTH
+        if len(data) != width * HASH_BYTES:
+            raise self._other_hashes(level, number)
+        return [data[at : at + HASH_BYTES] for at in range(0, len(data), HASH_BYTES)]
+
+    def _other_hashes(self, level: int, number: int) -> FailedVerification:
+        return FailedVerification(
+            "log-folder-hashes",
+            found=f"hashes in the tile {number} of level {level} that are not those of the entries",
+            expected="the hashes of the tree over the entries beside them",
+            remedy="Export the log again; if the file was changed by somebody, keep it as evidence.",
+            where=str(self._folder),
+        )
+
+    def _tile(self, kind: str, number: int) -> Path | None:
+        base = self._folder / "tile" / kind
         full = base / tile_path(number, TILE_WIDTH)
         if full.is_file():
             return full
