@@ -1,4 +1,4 @@
-"""Kill -9 of the exporter in the middle of requests and fetches: nothing is half done, and a retry does it once.
+"""Kill -9 of a party in the middle of requests and fetches: nothing is half done, and a retry does it once.
 
 The points are drawn at random from those that a whole run passes (`dying_launcher.py`), half of them near the
 statements and commits of the database. The seed is printed, and `CARBONPORT_KILL_SEED` repeats it.
@@ -14,11 +14,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from dying_party import AFTER_ARRIVAL, BEFORE_ARRIVAL
 from exchange_rows import checked_rows
 from played_demo import EXPORTER, IMPORTER, REGULATOR, VERIFIER, do, played_demo, question
 from warm_programs import Node, programs
 
 from carbonport.crypto.canonical import Json
+from carbonport.crypto.log_entry import EntryType
 from carbonport.errors import Unavailable
 
 KILLS = 10
@@ -145,6 +147,36 @@ def test_a_killed_exporter_leaves_nothing_half_done(tmp_path: Path) -> None:
         assert received.bundles[fetch] == 1
     assert stage.clear_errors, "no call was ever broken off: the points were not reached"
     assert all(error.remedy for error in stage.clear_errors)
+
+
+def test_an_importer_killed_with_the_answer_in_hand_takes_the_same_crossing_again(tmp_path: Path) -> None:
+    """The exporter's entry is durable and the importer's is not, or is and nobody was told. Nobody names a fetch id."""
+    stage = Stage(played_demo().copy_homes(tmp_path))
+    homes, request, bundle = stage.homes, secrets.token_hex(16), tmp_path / "bundle.json"
+
+    def fetch() -> "Coroutine[Any, Any, dict[str, Json]]":
+        return do(stage.importer, "fetch", request=request, out=str(bundle))
+
+    counted = []
+    with programs().serve(homes[REGULATOR.key]), programs().serve(homes[VERIFIER.key]):
+        exporter = stage.start_exporter()
+        before = checked_rows(stage.importer).bundles.total()
+        for point in (BEFORE_ARRIVAL, AFTER_ARRIVAL):
+            importer = programs().serve(stage.importer, dying_party=point)
+            asyncio.run(stage.until_answered(lambda: stage.query(request)))
+            assert asyncio.run(stage.answer_or_clear_error(fetch())) is None
+            importer.kill()
+            counted.append(checked_rows(stage.importer).bundles.total() - before)
+            assert not bundle.exists()
+        with programs().serve(stage.importer):
+            written = asyncio.run(stage.until_answered(fetch))
+            assert written["state"] == "complete"
+        assert exporter.stop() == 0
+    assert counted == [0, 1]
+    assert all(error.remedy for error in stage.clear_errors)
+    sent, received = checked_rows(homes[EXPORTER.key]), checked_rows(stage.importer)
+    crossed = {fetch: times for (fetch, kind), times in sent.entries.items() if kind is EntryType.CROSSING}
+    assert crossed == dict(received.bundles), "each crossing is one entry there and one bundle here"
 
 
 def await_fetch(stage: Stage, request: str, fetch: str, where: str) -> None:
