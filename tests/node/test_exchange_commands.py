@@ -270,6 +270,7 @@ def test_the_regulator_audits_over_the_wire_and_from_a_folder(country: Country) 
     data = bytearray(entries.read_bytes())
     data[len(data) // 2] ^= 1
     entries.write_bytes(data)
+    assert regulator.run("audit", copied / "no-such-folder").expect(2)["error"]["id"] == "audit-target"
     tampered = regulator.run("audit", copied)
     assert tampered.code == 1, tampered
     assert tampered.json()["ok"] is False

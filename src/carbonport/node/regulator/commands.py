@@ -9,9 +9,9 @@ from sqlalchemy import insert, select, update
 from carbonport.attestation.witness_rules import witness_requirement
 from carbonport.crypto.canonical import Json
 from carbonport.crypto.notes import SignedNote, VerifierKey
-from carbonport.errors import Misuse
+from carbonport.errors import Malformed, Misuse
 from carbonport.node.identity.key_ring import KeyUse
-from carbonport.node.identity.names import Role
+from carbonport.node.identity.names import ParticipantName, Role
 from carbonport.node.log.audit import Audit, AuditFailedError, Auditor, SeenCheckpoint, audit_log
 from carbonport.node.log.audited_entry import AuditedEntry
 from carbonport.node.log.folder import FolderSource, write_log_folder
@@ -84,9 +84,7 @@ class _AuditedLog:
 
 async def _audited(node: OpenNode, target: str) -> _AuditedLog:
     participant = node.participant
-    source: LogSource = (
-        FolderSource(Path(target)) if Path(target).is_dir() else PeerSource(node.peers, target)
-    )
+    source = _source(node, target)
     origin = SignedNote.parse(await source.checkpoint()).text.partition("\n")[0]
     owner, keys = _log_owner(participant, origin)
     requirement = witness_requirement(
@@ -118,6 +116,21 @@ async def _audited(node: OpenNode, target: str) -> _AuditedLog:
         "findings": [_finding_json(each) for each in trainings.findings],
     }
     return _AuditedLog(shown, HeldLog(owner, found, trainings))
+
+
+def _source(node: OpenNode, target: str) -> LogSource:
+    if Path(target).is_dir():
+        return FolderSource(Path(target))
+    try:
+        ParticipantName.parse(target)
+    except Malformed:
+        raise Misuse(
+            "audit-target",
+            found=f"{target[:80]!r}, which is neither a folder here nor a participant",
+            expected="the folder of an exported log, or a participant such as CN/<LEI>",
+            remedy="Check the path, or name the participant as its trust list does.",
+        ) from None
+    return PeerSource(node.peers, target)
 
 
 async def _lots(node: OpenNode, target: str, owner: str, found: Audit) -> list[dict[str, Json]]:
