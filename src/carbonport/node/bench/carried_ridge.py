@@ -7,7 +7,9 @@ integers:
     plain      the same letters between the same participants, with the vectors themselves in place of shares
     direct     a question, vectors back: a training that keeps nothing from its server
 
-What secure takes beside plain is cryptography; what plain takes beside direct is the way through holders.
+What secure takes beside plain is cryptography; what plain takes beside direct is the way through holders. Plain letters
+and answers are numbered, and name whom they are to and of: Flower carries what is the same only once, and while a
+question to all is the same, sealed shares never are.
 """
 
 import asyncio
@@ -41,6 +43,9 @@ from carbonport.node.bench.plant_members import SEED, member_rows
 
 VECTORS, VECTOR_SUMS = "vectors", "vector-sums"
 """Kinds of the yardsticks' letters: a question, and what all answered."""
+
+SUMS = "sums"
+"""Name of the one body of a plain holder's answer."""
 
 VALUE_TYPE = np.dtype(">i8")
 """A plain value takes eight bytes, as a share does."""
@@ -138,12 +143,15 @@ class _Participant:
             return await self._by_kind[kind].answer(kind, letter)
         frame = decode_frame(letter)
         if kind == VECTORS:
-            _, question = question_in(kind, VECTORS, frame)
+            number, question = question_in(kind, VECTORS, frame)
             vector = _packed(_answer(self._cohort, self._place, question))
             copies = frame.about["copies"]
             assert isinstance(copies, int), "asked for by this module"
-            return Frame({}, {str(copy): vector for copy in range(copies)}).encode()
-        return _packed(np.sum([_values(body) for body in frame.bodies.values()], axis=0))
+            return Frame(
+                {"of": self._place, "number": number}, {str(copy): vector for copy in range(copies)}
+            ).encode()
+        sums = _packed(np.sum([_values(body) for body in frame.bodies.values()], axis=0))
+        return Frame({"of": self._place, "number": frame.about["number"]}, {SUMS: sums}).encode()
 
 
 @dataclass(slots=True)
@@ -161,14 +169,14 @@ class _PlainSums:
     async def through_holders(self, question: Question) -> Sums:
         """Two exchanges: everybody's vector once for each holder, and the sum of each."""
         vectors = await self._vectors(question, copies=len(PLACES))
-        letters = {
-            holder_name(index): Frame(
-                {}, {name: bodies[str(copy)] for name, bodies in vectors.items()}
+        letters = {}
+        for copy, index in enumerate(DEFAULT_THRESHOLD.indices):
+            bodies = {name: given[str(copy)] for name, given in vectors.items()}
+            letters[holder_name(index)] = Frame(
+                {"to": holder_name(index), "number": self.asked}, bodies
             ).encode()
-            for copy, index in enumerate(DEFAULT_THRESHOLD.indices)
-        }
         replies = await self.relay.exchange(VECTOR_SUMS, letters, timeout_seconds=TIMEOUT_S)
-        (sums,) = {replies[name].opened(name) for name in letters}
+        (sums,) = {decode_frame(replies[name].opened(name)).bodies[SUMS] for name in letters}
         return tuple(_values(sums).tolist())
 
     async def _vectors(self, question: Question, copies: int) -> dict[str, Mapping[str, bytes]]:
