@@ -1,6 +1,7 @@
 """Fixtures of the whole tree of tests."""
 
 import asyncio
+import gc
 import inspect
 import itertools
 import os
@@ -39,6 +40,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """The order of a worker of a parallel run; alone, tests run in the order of their names."""
     if hasattr(config, "workerinput"):
         put_in_order(items)
+
+
+def pytest_collection_finish() -> None:
+    """What collecting made stays to the end: the search for garbage need not look at it again with every test."""
+    gc.freeze()
 
 
 @pytest.hookimpl(tryfirst=True)
