@@ -208,6 +208,8 @@ def test_rotation_keeps_the_retired_public_key(tmp_path: Path) -> None:
     assert again.record(KeyUse.SEAL).kid == new.kid
     assert [record.kid for record in again.ring.records(KeyUse.SEAL)] == [old.kid, new.kid]
     assert again.ring.current(KeyUse.SEAL, NOW + 50).kid == old.kid
+    with pytest.raises(Misuse, match="identity-clock"):
+        again.ring.current(KeyUse.SEAL, NOW - 365 * 86_400)
     assert not (tmp_path / "home/keys" / f"seal-{old.kid}.pem").exists(), "a retired signing key is erased"
 
 

@@ -14,6 +14,7 @@ Keys are drawn by OpenSSL's generator; `cryptography` takes no other source of r
 import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Self
@@ -227,6 +228,15 @@ class KeyRing:
         for record in reversed(self._records):
             if record.use is use and record.valid_at(at):
                 return record
+        begins = min((record.valid_from for record in self._records if record.use is use), default=at)
+        if at < begins:
+            raise Misuse(
+                "identity-clock",
+                found=f"a clock at {_utc(at)}, before this node's {use.value} key was made at {_utc(begins)}",
+                expected="a clock that is right to the minute",
+                remedy="Set the clock of this machine: keys, lists and log entries all count by it.",
+                where=str(self._folder),
+            )
         raise Misuse(
             "identity-key-absent",
             found=f"no {use.value} key in force",
@@ -374,3 +384,7 @@ def _parse_list(content: bytes, folder: Path) -> tuple[tuple[KeyRecord, ...], by
             where=str(folder / LIST_NAME),
         ) from None
     return records, salt, data["encrypted"]
+
+
+def _utc(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="minutes")

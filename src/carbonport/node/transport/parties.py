@@ -144,7 +144,7 @@ def _unlisted(name: ParticipantName, found: str) -> Refused:
         expected="a participant whose node a current trust list names with a valid TLS issuer key",
         remedy=(
             "Have the participant listed by its jurisdiction, and add the newest list with `carbonport "
-            "trust add`."
+            "trust add`. An expired list names nobody: `carbonport status` shows the lists, and check the clock."
         ),
         where=str(name),
     )
