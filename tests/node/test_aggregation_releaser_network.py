@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from seal_rotation import revoke_first_seals, rotate_seals
 from sqlalchemy import delete, select
 from test_aggregation_network import Nodes, all_nodes, audit, secrets_left
 from warm_programs import programs
@@ -38,7 +39,6 @@ from carbonport.node.aggregation.result_check import check_result_file
 from carbonport.node.aggregation.result_statement import exact_sums
 from carbonport.node.aggregation.verdict import VERDICT, Verdict
 from carbonport.node.demo.aggregate_cast import (
-    CN_KEEPER,
     COORDINATOR,
     EU_KEEPER,
     OUTPUTS_T,
@@ -51,9 +51,7 @@ from carbonport.node.demo.aggregate_cast import (
     verify_works,
 )
 from carbonport.node.demo.cast import Part
-from carbonport.node.identity.card import make_card, read_card
 from carbonport.node.identity.key_ring import KeyUse
-from carbonport.node.identity.trust_issue import Decisions, issue_next
 from carbonport.node.sessions.parties import current_keys
 from carbonport.node.sessions.records import Record, drop, find, names_of
 from carbonport.node.sessions.session_log import keep_logged
@@ -472,11 +470,7 @@ async def _refused_session(stage: AggregateStage) -> None:
         told = await nodes.do(late, "join", coordinator=COORDINATOR.id, session=failed["session"])
         assert (told["why"], told["freed_attempts"]) == (failed["why"], 3)
 
-        stolen = [
-            stage.home(part).identity.ring.records(KeyUse.SEAL)[0].kid
-            for part in (stage.holders[0], RELEASER)
-        ]
-        revoking = issue_next(stage.home(EU_KEEPER).identity, Decisions(revoked_keys=stolen))
+        revoking = revoke_first_seals(stage, EU_KEEPER, (stage.holders[0], RELEASER))
         stage.home(late).trust.add([revoking])
         await nodes.restart(late)
         with nodes.opened[late.key].participant.store.writing() as connection:
@@ -498,21 +492,7 @@ async def _all_rotate_their_seals(nodes: Nodes, stage: AggregateStage) -> None:
     parts = (COORDINATOR, RELEASER, *stage.exporters, *stage.holders)
     for part in parts:
         await nodes.close(part)
-        identity = stage.home(part).identity
-        identity.rotate(KeyUse.SEAL, effective_at=system_clock() + 1)
-    await asyncio.sleep(1.1)
-    lists = []
-    for keeper in (CN_KEEPER, EU_KEEPER):
-        cards = [
-            read_card(
-                make_card(stage.home(part).identity, stage.home(part).config).encode(), now=system_clock()
-            )
-            for part in parts
-            if part.jurisdiction == keeper.jurisdiction
-        ]
-        lists.append(issue_next(stage.home(keeper).identity, Decisions(cards=cards)))
-    for part in (*parts, VERIFIER):
-        stage.home(part).trust.add(lists)
+    await rotate_seals(stage, parts, readers=(*parts, VERIFIER))
     for part in parts:
         await nodes.open(part)
 

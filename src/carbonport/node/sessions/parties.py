@@ -55,15 +55,16 @@ def current_keys(node: OpenNode) -> SealKeys:
     return seal_keys(node.participant.trust, at=now, now=now)
 
 
-def lasting_keys(node: OpenNode) -> SealKeys:
-    """Seal keys as of now, and those that were succeeded by others since: for what was signed while they were in force,
-    which a node took then or which only tells how a session ended. Revoked keys count for nothing."""
+def lasting_keys(node: OpenNode, *, since: int = 0) -> SealKeys:
+    """Seal keys as of now, and those that were succeeded by others after `since` (unix seconds): for what was signed
+    while they were in force, which a node took then or which only tells how a session ended. Revoked keys count for
+    nothing."""
     store, now = node.participant.trust, node.participant.clock()
 
     def key(participant: str, kid: str) -> Jwk:
         listed = store.participant(participant, now=now).key(kid, "seal")
         succeeded = listed is not None and listed.status != "revoked" and listed.valid_until <= now
-        at = listed.valid_from if listed is not None and succeeded else now
+        at = max(listed.valid_from, since) if listed is not None and succeeded else now
         return store.signing_key(participant, kid, "seal", at=at, now=now).jwk
 
     return key

@@ -19,6 +19,7 @@ from carbonport.crypto.jws import peek_header
 from carbonport.errors import CarbonportError, Misuse, Refused
 from carbonport.federated.plausibility_model import MAX_MODEL_BYTES
 from carbonport.node.open_node import OpenNode
+from carbonport.node.sessions.parties import current_keys
 from carbonport.node.training.ending import MAX_ENDING_BYTES
 from carbonport.node.training.holder_desk import HolderDesk
 from carbonport.node.training.member_desk import MemberDesk
@@ -106,7 +107,7 @@ class TrainingDesk:
         fields.finish()
         session = self._session(name)
         if session.find(PLAN_KEPT) is None:
-            plan = PLAN.open(token, coordinator, session.keys)
+            plan = PLAN.open(token, coordinator, current_keys(self._node))
             try:
                 self._check(name, plan)
             except CarbonportError as problem:

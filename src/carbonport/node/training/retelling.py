@@ -28,22 +28,29 @@ async def keep_telling(node: OpenNode) -> None:
     """Tell and look again until this is cancelled."""
     pause = FIRST_PAUSE_S
     while True:
-        try:
-            for session in await asyncio.to_thread(untold_sessions, node):
+        for session in await asyncio.to_thread(untold_sessions, node):
+            try:
                 await tell_again(node, session)
-        except (CarbonportError, OSError) as error:
-            # Nothing carries letters, or lists have expired: later.
-            logger.warning("the end of a training could not be told: %s", getattr(error, "id", "file"))
+            except (CarbonportError, OSError) as error:
+                # Nothing carries letters, or lists have expired: later.
+                _could_not_tell(session, error)
         await asyncio.sleep(pause)
         pause = min(2 * pause, LONGEST_PAUSE_S)
 
 
 def untold_sessions(node: OpenNode) -> list[str]:
     """Trainings that this node coordinated, that are over and not expired, and that somebody has not heard the end
-    of."""
+    of. One that cannot be opened, because somebody in it was revoked or is no longer listed, does not hide others."""
     with node.participant.store.reading() as connection:
         over = {*sessions_with(connection, ENDING_KEPT), *sessions_with(connection, MODEL_KEPT)}
-    return [session for session in sorted(over) if _untold(node, session)]
+    untold = []
+    for session in sorted(over):
+        try:
+            if _untold(node, session):
+                untold.append(session)
+        except CarbonportError as error:
+            _could_not_tell(session, error)
+    return untold
 
 
 def _untold(node: OpenNode, session: str) -> bool:
@@ -59,3 +66,7 @@ def _untold(node: OpenNode, session: str) -> bool:
         ended = find(connection, session, ENDING_KEPT) is not None
     members = plan.content.members if ended else training.begun.membership.content.members
     return not told.issuperset((*members, *plan.content.holders))
+
+
+def _could_not_tell(session: str, error: CarbonportError | OSError) -> None:
+    logger.warning("the end of the training %s could not be told: %s", session, getattr(error, "id", "file"))

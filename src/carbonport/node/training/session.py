@@ -9,6 +9,7 @@ import asyncio
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from carbonport.attestation.strict_fields import StrictFields
 from carbonport.classification.cohorts import Undertakings
@@ -22,7 +23,7 @@ from carbonport.node.identity.names import Role
 from carbonport.node.log.draft import CompanionWrite, Condition, Logged
 from carbonport.node.open_node import OpenNode
 from carbonport.node.restored import read_restore
-from carbonport.node.sessions.parties import current_keys, directory, require_independent, require_role
+from carbonport.node.sessions.parties import directory, lasting_keys, require_independent, require_role
 from carbonport.node.sessions.records import Record, find, keep, kept_at, labels_of
 from carbonport.node.sessions.session_log import keep_logged
 from carbonport.node.sessions.signed_document import SealKeys
@@ -87,8 +88,10 @@ class TrainingSession:
 
     @property
     def keys(self) -> SealKeys:
-        """Seal keys as of now."""
-        return current_keys(self.node)
+        """Seal keys that were in force at some time since this node took the plan: what was said in a training is
+        repeated and passed on when its signer has rotated its seal. Revoked keys count for nothing, and so do those
+        that were succeeded before."""
+        return lasting_keys(self.node, since=self._taken_at)
 
     @property
     def coordinator(self) -> str:
@@ -317,15 +320,19 @@ class TrainingSession:
         course = Course(plan.content.packaged, list(membership.content.members), drawn, plan.content.noise)
         return Begun(membership, cohort, holder_keys, course)
 
+    @cached_property
+    def _taken_at(self) -> int:
+        """When this node took the plan (unix seconds); nobody else can make it earlier."""
+        with self.node.participant.store.reading() as connection:
+            at = kept_at(connection, self.session, PLAN_KEPT)
+        if at is None:
+            raise _unknown()
+        return at
+
     def _kept(self, kind: str) -> bytes:
         found = self._standing.get(kind) or self.find(kind)
         if found is None:
-            raise Refused(
-                "training-unknown",
-                found="a training whose plan is not known here",
-                expected="a training of which this node has taken the plan",
-                remedy="Bring the plan first.",
-            )
+            raise _unknown()
         self._standing[kind] = found
         return found
 
@@ -341,6 +348,15 @@ def read_sums(data: bytes) -> list[Sums]:
     value = parse_canonical(data, max_bytes=MAX_LETTER_BYTES)
     assert isinstance(value, list), "this module wrote it"
     return [tuple(int(str(item)) for item in one) for one in value if isinstance(one, list)]
+
+
+def _unknown() -> Refused:
+    return Refused(
+        "training-unknown",
+        found="a training whose plan is not known here",
+        expected="a training of which this node has taken the plan",
+        remedy="Bring the plan first.",
+    )
 
 
 def _over(found: str) -> Refused:
