@@ -9,7 +9,10 @@ from importlib.resources import files
 from pathlib import Path
 
 import pytest
+from rich.text import Text
 from warm_programs import programs
+
+from carbonport.node.cli.home_options import pasted
 
 PROGRAM = (sys.executable, "-m", "carbonport")
 
@@ -71,3 +74,8 @@ def test_ctrl_c_ends_with_130(tmp_path: Path) -> None:
         _, told = process.communicate(timeout=60)
     assert process.returncode == 130
     assert b"Traceback" not in told
+
+
+def test_a_path_in_a_command_to_type_survives_terminal_and_shell() -> None:
+    path = Path("/plant data/[bold]it's")
+    assert shlex.split(Text.from_markup(f"verify {pasted(path)}").plain) == ["verify", str(path)]

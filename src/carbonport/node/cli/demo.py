@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from carbonport.errors import Misuse
-from carbonport.node.cli.home_options import JsonOption, print_json, shown
+from carbonport.node.cli.home_options import JsonOption, pasted, print_json, shown
 from carbonport.node.demo.play import Outcome, Play
 from carbonport.node.training_extra import require_extra
 
@@ -161,8 +161,11 @@ def _show(outcome: Outcome, console: Console) -> None:
         console.print(f"  {mark}  {check['id']}: {shown(check['found'])}")
     folder = outcome.folder
     console.print(f"\n{outcome.seconds:.1f} s. Look further:")
-    console.print(f"  carbonport verify {outcome.bundle} --home {folder / 'importer'}", soft_wrap=True)
     console.print(
-        f"  carbonport audit {folder / 'logs' / 'exporter'} --home {folder / 'regulator'}", soft_wrap=True
+        f"  carbonport verify {pasted(outcome.bundle)} --home {pasted(folder / 'importer')}", soft_wrap=True
     )
-    console.print(f"  carbonport statement list --home {folder / 'exporter'}", soft_wrap=True)
+    console.print(
+        f"  carbonport audit {pasted(folder / 'logs' / 'exporter')} --home {pasted(folder / 'regulator')}",
+        soft_wrap=True,
+    )
+    console.print(f"  carbonport statement list --home {pasted(folder / 'exporter')}", soft_wrap=True)

@@ -6,7 +6,7 @@ from pathlib import Path
 from rich.console import Console
 
 from carbonport.node.cli.aggregate_report import Wanted, print_aggregate
-from carbonport.node.cli.home_options import print_json
+from carbonport.node.cli.home_options import pasted, print_json
 from carbonport.node.demo.aggregate_play import SumOutcome, SumPlay, Tell
 
 
@@ -29,5 +29,7 @@ def print_sum(outcome: SumOutcome, console: Console) -> None:
     exact = "exactly the sums of the figures, which only this demo knows" if outcome.exact else "WRONG"
     console.print(f"{exact}; a second sum over the same year was refused: {outcome.again or 'NO'}")
     console.print(f"\n{outcome.seconds:.1f} s. Look further:")
-    console.print(f"  carbonport verify {outcome.result}", soft_wrap=True)
-    console.print(f"  carbonport aggregate sessions --home {outcome.folder / 'coordinator'}", soft_wrap=True)
+    console.print(f"  carbonport verify {pasted(outcome.result)}", soft_wrap=True)
+    console.print(
+        f"  carbonport aggregate sessions --home {pasted(outcome.folder / 'coordinator')}", soft_wrap=True
+    )

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from carbonport.federated.judgement import Scores
-from carbonport.node.cli.home_options import print_json, shown
+from carbonport.node.cli.home_options import pasted, print_json, shown
 from carbonport.node.cli.plausible import print_assessment
 from carbonport.node.demo.aggregate_cast import COORDINATOR
 from carbonport.node.demo.training_cast import HELD_OUT_PLANTS, HOLDERS, MEMBERS, MONTHS
@@ -85,8 +85,12 @@ def print_training(outcome: TrainingOutcome, console: Console) -> None:
         f"{outcome.training_seconds:.1f} s; {outcome.seconds:.1f} s with all that was started. Look further:"
     )
     log = outcome.folder / "logs" / COORDINATOR.key
-    console.print(f"  carbonport audit {log} --home {outcome.folder / 'regulator'}", soft_wrap=True)
-    console.print(f"  carbonport requests --all --home {outcome.folder / MEMBERS[0].key}", soft_wrap=True)
+    console.print(
+        f"  carbonport audit {pasted(log)} --home {pasted(outcome.folder / 'regulator')}", soft_wrap=True
+    )
+    console.print(
+        f"  carbonport requests --all --home {pasted(outcome.folder / MEMBERS[0].key)}", soft_wrap=True
+    )
 
 
 def _figures(scores: Scores) -> list[str]:

@@ -3,6 +3,7 @@
 import codecs
 import json
 import re
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -56,6 +57,11 @@ def _writes_utf8() -> bool:
 def shown(text: object) -> str:
     """Text that others wrote, fit for a terminal: without control characters, and never read as markup."""
     return escape(re.sub(r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", " ", str(text)))
+
+
+def pasted(path: Path) -> str:
+    """A path as a command line takes it, for a command that the user is told to type."""
+    return shown(shlex.quote(str(path)))
 
 
 def read_input(path: Path, *, max_bytes: int) -> bytes:
