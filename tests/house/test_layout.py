@@ -1,6 +1,5 @@
 """The house is what DESIGN and README say: root links, rooms, make targets, and commands that exist."""
 
-import functools
 import importlib
 import re
 import shlex
@@ -11,7 +10,8 @@ import click
 import pytest
 import typer.main
 
-from carbonport.node.cli.program import GROUPS, app, register_groups
+from carbonport.node.cli.program import GROUPS
+from whole_program import whole_program
 
 ROOT = Path(__file__).resolve().parents[2]
 LINKS = ("attestation", "classification", "crypto", "examples", "federated", "footprint", "node")
@@ -58,15 +58,6 @@ def command_lines(text: str) -> list[str]:
 def mentioned_commands(text: str) -> list[str]:
     """Commands in running text, between backticks; they need not be complete."""
     return [found for found in re.findall(r"`(carbonport [a-z][^`]*)`", text) if "|" not in found]
-
-
-@functools.cache
-def whole_program() -> click.Command:
-    """Every command of the program, put together once: it takes a third of a second."""
-    # A test that ran one command in this process has registered its group alone.
-    if len(typer.main.get_group(app).commands) < len(GROUPS):
-        register_groups()
-    return typer.main.get_command(app)
 
 
 def find_command(words: list[str]) -> tuple[click.Command, list[str], click.Context]:

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from rich.console import Console
-from typer.testing import CliRunner
 
 from carbonport.crypto.ambient import system_clock
 from carbonport.crypto.jws import SigningKey
@@ -16,8 +16,8 @@ from carbonport.errors import Malformed
 from carbonport.node.aggregation.local.row_table import RowTable, read_table
 from carbonport.node.aggregation.result_check import RESULT_CHECK_IDS, check_result_file
 from carbonport.node.cli.demo_of_a_sum import print_sum
-from carbonport.node.cli.program import app, register_groups
 from carbonport.node.demo.aggregate_play import SumOutcome
+from whole_program import whole_program
 
 PROVINCES = Path(__file__).resolve().parents[2] / "src/carbonport/examples/provinces.csv"
 COLUMNS = ("--sum", "allocation_1e8_t", "--sum", "emissions_1e8_t")
@@ -30,14 +30,8 @@ EXACT = {
 }
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _registered() -> None:
-    if not app.registered_groups:
-        register_groups()
-
-
 def carbonport(*arguments: object, exit_code: int = 0) -> dict[str, Any]:
-    result = CliRunner().invoke(app, [str(argument) for argument in arguments])
+    result = CliRunner().invoke(whole_program(), [str(argument) for argument in arguments])
     assert result.exit_code == exit_code, result.output + repr(result.exception)
     return dict(json.loads(result.stdout)) if "--json" in arguments and result.stdout else {}
 
@@ -192,7 +186,9 @@ def test_bad_input_is_named(
 ) -> None:
     path = tmp_path / "table.csv"
     path.write_bytes(text.encode("utf-8", "surrogatepass"))
-    result = CliRunner().invoke(app, ["aggregate", "run", "--local", str(path), *options, "--json"])
+    result = CliRunner().invoke(
+        whole_program(), ["aggregate", "run", "--local", str(path), *options, "--json"]
+    )
     problem = result.exception
     assert getattr(problem, "id", "") == error, f"{problem!r}"
     assert getattr(problem, "exit_code", 0) == exit_code

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from sqlalchemy import Engine, event, select
-from typer.testing import CliRunner
 
 from carbonport.crypto.ambient import system_clock, system_random
 from carbonport.crypto.log_entry import EntryType
@@ -45,7 +45,6 @@ from carbonport.node.aggregation.network.opened_plan import opened_plan
 from carbonport.node.aggregation.network.plan_file import read_plan_file
 from carbonport.node.aggregation.result_check import check_result_file
 from carbonport.node.aggregation.result_statement import exact_sums
-from carbonport.node.cli.program import app, register_groups
 from carbonport.node.demo.aggregate_cast import (
     CN_KEEPER,
     COORDINATOR,
@@ -76,6 +75,7 @@ from carbonport.node.sessions.signed_document import document_digest
 from carbonport.node.status_lists import TOKEN_TTL_S, StatusLists
 from carbonport.node.store.session_schema import session_records
 from carbonport.wire.v1 import aggregation_pb2, aggregation_pb2_grpc, status_pb2, status_pb2_grpc
+from whole_program import whole_program
 
 EXPORTERS, HOLDERS = 5, 3
 
@@ -689,7 +689,7 @@ def _no_figure_left(nodes: Nodes, stage: AggregateStage, result: bytes) -> None:
 
 def carbonport(*arguments: object, exit_code: int = 0) -> dict[str, Any]:
     """A command with --json, on a node that does not serve."""
-    result = CliRunner().invoke(app, [*map(str, arguments), "--json"])
+    result = CliRunner().invoke(whole_program(), [*map(str, arguments), "--json"])
     code = getattr(result.exception, "exit_code", result.exit_code)
     assert code == exit_code, result.output + repr(result.exception)
     return dict(json.loads(result.stdout)) if result.stdout else {}
@@ -697,8 +697,6 @@ def carbonport(*arguments: object, exit_code: int = 0) -> dict[str, Any]:
 
 def test_the_commands_of_a_coordinator(stage: AggregateStage, tmp_path: Path) -> None:
     """After the session above: what the commands say, and what they refuse."""
-    if not app.registered_groups:
-        register_groups()
     home = stage.folder / COORDINATOR.key
     listed = carbonport("aggregate", "sessions", "--home", home)["sessions"]
     assert [one["phase"] for one in listed] == ["done", "contributing"]

@@ -7,19 +7,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from typer.testing import CliRunner
+from click.testing import CliRunner
 
 from carbonport.crypto.ambient import system_clock
 from carbonport.errors import CarbonportError, FailedVerification, Misuse
-from carbonport.node.cli.program import app, register_groups
 from carbonport.node.config import load_config
 from carbonport.node.home import NodeHome, open_home
 from carbonport.node.identity.key_ring import KeyUse
 from carbonport.node.identity.names import complete_lei
 from carbonport.node.transport.echo import EchoServicer
 from carbonport.wire.v1 import echo_pb2, echo_pb2_grpc
+from whole_program import whole_program
 
-register_groups()
 SECRET = "four words make one"
 MEMBERS = {
     "exporter": ("CN", "exporter"),
@@ -34,7 +33,7 @@ LEIS = {name: complete_lei(f"5299{name.upper():0<14}"[:18]) for name in MEMBERS}
 def carbonport(*arguments: object, environ: dict[str, str] | None = None, **options: Any) -> dict[str, Any]:
     """Run a command with --json in this process; its errors are raised as they are."""
     texts = [str(argument) for argument in arguments] + ["--json"]
-    result = CliRunner().invoke(app, texts, env=environ, catch_exceptions=True, **options)
+    result = CliRunner().invoke(whole_program(), texts, env=environ, catch_exceptions=True, **options)
     if isinstance(result.exception, CarbonportError):
         raise result.exception
     assert result.exit_code == 0, f"{result.output} {result.exception!r}"
@@ -135,7 +134,11 @@ def test_four_folders_join_by_files_alone(tmp_path: Path) -> None:
     assert states == {"CN": (1, "current"), "EU": (1, "current")}
     listed = [item["id"] for entry in shown["lists"] for item in entry["participants"]]
     assert sorted(listed) == sorted(f"{MEMBERS[name][0]}/{LEIS[name]}" for name in MEMBERS)
-    words = CliRunner().invoke(app, ["trust", "list", "--home", str(tmp_path / "importer/home")]).stdout
+    words = (
+        CliRunner()
+        .invoke(whole_program(), ["trust", "list", "--home", str(tmp_path / "importer/home")])
+        .stdout
+    )
     assert "[red]" in words, "what others wrote is not markup"
     verifier = importer.trust.store().participant(f"CN/{LEIS['verifier']}", now=importer.identity.clock())
     assert verifier.accreditation is not None

@@ -9,13 +9,12 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from life_stage import DATA, LifeStage, until
-from typer.testing import CliRunner
 
 from carbonport.classification.policy import Policy
 from carbonport.crypto.ambient import system_clock
 from carbonport.errors import CarbonportError, FailedVerification, Malformed, Misuse, Refused, Unavailable
-from carbonport.node.cli.program import app, register_groups
 from carbonport.node.config import NodeConfig, NodeSettings
 from carbonport.node.demo.cast import EXPORTER, IMPORTER, REGULATOR, VERIFIER
 from carbonport.node.exporter.prepared_statement import PreparedStatement, prepare
@@ -32,13 +31,13 @@ from carbonport.node.services.status_service import StatusService
 from carbonport.node.status_lists import StatusLists
 from carbonport.node.verifier.signed import statements_uri
 from carbonport.wire.v1 import log_pb2, status_pb2
+from whole_program import whole_program
 
-register_groups()
 PERIOD = "2026-01-01/2026-12-31"
 
 
 def carbonport(*arguments: object, exit_code: int = 0) -> dict[str, object]:
-    result = CliRunner().invoke(app, [str(each) for each in arguments] + ["--json"])
+    result = CliRunner().invoke(whole_program(), [str(each) for each in arguments] + ["--json"])
     if isinstance(result.exception, CarbonportError):
         raise result.exception
     assert result.exit_code == exit_code, f"{result.output} {result.exception!r}"
