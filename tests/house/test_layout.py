@@ -12,6 +12,7 @@ import typer.main
 
 from carbonport.node.cli.program import GROUPS
 from whole_program import whole_program
+from worker_shares import LONGEST, PERFORMED_DEMO, TESTS, share
 
 ROOT = Path(__file__).resolve().parents[2]
 LINKS = ("attestation", "classification", "crypto", "examples", "federated", "footprint", "node")
@@ -117,6 +118,13 @@ def test_commands_that_errors_advise_exist() -> None:
                 find_command([word for word in words if word])
             except AssertionError as error:
                 pytest.fail(f"{path.name}: {line}: {error}")
+
+
+def test_shares_of_a_parallel_run_are_of_files_that_exist() -> None:
+    assert [name for name in LONGEST if not (TESTS / name).is_file()] == []
+    assert len(set(LONGEST)) == len(LONGEST)
+    assert share("tests/node/test_demo_bundle.py") == PERFORMED_DEMO
+    assert share("tests/node/test_life_backup.py") == "tests/node/test_life_backup.py"
 
 
 def test_nothing_names_a_machine() -> None:
