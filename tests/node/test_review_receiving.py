@@ -31,9 +31,11 @@ class LyingPeers:
         self._peers = peers
         self._bend = bend
 
-    async def ask(self, peer: str, method: str, request: Message, answer_type: type[Message]) -> Any:
+    async def ask(
+        self, peer: str, method: str, request: Message, answer_type: type[Message], **options: float
+    ) -> Any:
         async def pass_on(sent: Message) -> Any:
-            return await self._peers.ask(peer, method, sent, answer_type)
+            return await self._peers.ask(peer, method, sent, answer_type, **options)
 
         return await self._bend(method, request, pass_on)
 
