@@ -407,12 +407,13 @@ def test_a_carrier_that_swaps_replies_ends_nothing(running: Running) -> None:
 
 def test_a_plan_that_this_node_has_no_business_with_is_refused(running: Running) -> None:
     async def look(world: World) -> None:
-        member = world.members[0]
+        member, future = world.members[0], world.nodes[world.members[0]].participant.clock() + 3600
         for changes, error in (
             ({"members": tuple(world.members[1:])}, "training-plan"),
             ({"app": "cd" * 32}, "training-app"),
             ({"definition": "cd" * 32}, "training-plan"),
             ({"task": "gossip"}, "training-task"),
+            ({"issued_at": future, "expires": future + 1}, "training-plan"),
         ):
             relay = LyingRelay(world)
             session = await world.begin(**changes)

@@ -21,6 +21,7 @@ from carbonport.node.identity.key_ring import KeyUse
 from carbonport.node.store.backup import RESTORED_AT
 from carbonport.node.store.facts import write_fact
 from carbonport.node.store.schema import log_entries
+from carbonport.node.training.parcel import pack
 from carbonport.node.training.session import TrainingSession
 
 MEMBERS = 5
@@ -117,3 +118,17 @@ async def after_a_restore(world: World) -> None:
     own = TrainingSession(world.nodes[world.members[0]], session)
     with pytest.raises(CarbonportError, match="training-over"):
         own.current_plan()
+    await fetched_anew(world, world.holders[1])
+
+
+async def fetched_anew(world: World, holder: str) -> None:
+    """A plan from before the restore of which the backup has nothing: the holder may have endorsed a membership."""
+    session = await world.begin()
+    participant = world.nodes[holder].participant
+    with participant.store.writing() as connection:
+        write_fact(connection, RESTORED_AT, str(participant.clock()))
+    await asyncio.sleep(1)  # so that it is fetched in a later second
+    plan = TrainingSession(world.nodes[COORDINATOR.id], session).plan
+    letter = pack({"session": session, "coordinator": plan.issuer, "plan": plan.token})
+    with pytest.raises(CarbonportError, match="training-over"):
+        await world.desks[holder].answer("plan", letter)

@@ -22,6 +22,7 @@ from carbonport.node.aggregation.ballots import (
 )
 from carbonport.node.aggregation.plan import MAX_ATTEMPTS, SignedPlan
 from carbonport.node.aggregation.roster import SignedRoster
+from carbonport.node.sessions.plan_dates import is_from_before
 from carbonport.node.sessions.signed_document import Signed
 
 
@@ -147,7 +148,7 @@ def _said(state: HolderState, attempt: int, said: HolderAttempt) -> HolderState:
 def require_not_restored(state: HolderState, restored_at: int | None) -> None:
     """A holder that was restored from a backup may have said more than it remembers: it says nothing in older plans,
     fetched anew though they may be because the backup did not have them."""
-    if restored_at is not None and min(state.accepted_at, state.plan.content.issued_at) <= restored_at:
+    if is_from_before(restored_at, issued_at=state.plan.content.issued_at, taken_at=state.accepted_at):
         raise _refused("a plan from before this holder was restored from a backup")
 
 

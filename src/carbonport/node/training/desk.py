@@ -20,6 +20,7 @@ from carbonport.errors import CarbonportError, Misuse, Refused
 from carbonport.federated.plausibility_model import MAX_MODEL_BYTES
 from carbonport.node.open_node import OpenNode
 from carbonport.node.sessions.parties import current_keys
+from carbonport.node.sessions.plan_dates import is_of_the_future
 from carbonport.node.training.ending import MAX_ENDING_BYTES
 from carbonport.node.training.holder_desk import HolderDesk
 from carbonport.node.training.member_desk import MemberDesk
@@ -128,6 +129,8 @@ class TrainingDesk:
         content = plan.content
         if content.session != name:
             raise plan_malformed("a plan of another session")
+        if is_of_the_future(content.issued_at, now=self._node.participant.clock()):
+            raise plan_malformed("a plan of the future")
         if self._node.participant.id not in (*content.members, *content.holders):
             raise plan_malformed("a plan that does not name this node")
         if content.app not in self._apps:

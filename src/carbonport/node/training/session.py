@@ -24,6 +24,7 @@ from carbonport.node.log.draft import CompanionWrite, Condition, Logged
 from carbonport.node.open_node import OpenNode
 from carbonport.node.restored import read_restore
 from carbonport.node.sessions.parties import directory, lasting_keys, require_independent, require_role
+from carbonport.node.sessions.plan_dates import is_from_before
 from carbonport.node.sessions.records import Record, find, keep, kept_at, labels_of
 from carbonport.node.sessions.session_log import keep_logged
 from carbonport.node.sessions.signed_document import SealKeys
@@ -110,12 +111,14 @@ class TrainingSession:
 
     def current_plan(self) -> SignedPlan:
         """The plan, as long as anything may be said in it: neither over nor expired, and not from before a restore,
-        for a node that was restored may have said more than it remembers."""
+        for a node that was restored may have said more than it remembers, in a plan that it fetches anew too."""
         plan, now = self.plan, self.node.participant.clock()
         with self.node.participant.store.reading() as connection:
-            accepted, restore = kept_at(connection, self.session, PLAN_KEPT), read_restore(connection)
+            restore = read_restore(connection)
             over = any(find(connection, self.session, kind) is not None for kind in (MODEL_KEPT, ENDING_KEPT))
-        restored = restore is not None and accepted is not None and accepted <= restore.at
+        restored = is_from_before(
+            None if restore is None else restore.at, issued_at=plan.content.issued_at, taken_at=self._taken_at
+        )
         problems = {
             "a training that is over": over,
             "a plan that has expired": now >= plan.content.expires,

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from carbonport.attestation.trust_store import CLOCK_SKEW_SECONDS
 from carbonport.classification.cohorts import Undertakings
 from carbonport.crypto.log_entry import EntryType
 from carbonport.node.aggregation.network.coordinator_client import CoordinatorClient
@@ -12,6 +11,7 @@ from carbonport.node.aggregation.plan import PLAN, SignedPlan, plan_malformed
 from carbonport.node.aggregation.plan_opening import open_plan
 from carbonport.node.open_node import OpenNode
 from carbonport.node.sessions.parties import current_keys, directory, lasting_keys
+from carbonport.node.sessions.plan_dates import is_of_the_future
 from carbonport.node.sessions.records import Record, all_of, find, keep
 from carbonport.node.sessions.session_log import keep_logged
 
@@ -48,8 +48,7 @@ async def opened_plan(node: OpenNode, client: CoordinatorClient, session: str) -
         parcel.plan, client.coordinator, contexts=fetched, keys=keys, directory=parties
     )
     _require_of(plan, session)
-    # A date in the future would make a plan look younger than a restore that it is older than.
-    if plan.content.issued_at > participant.clock() + CLOCK_SKEW_SECONDS:
+    if is_of_the_future(plan.content.issued_at, now=participant.clock()):
         raise plan_malformed("a plan of the future")
     now = participant.clock()
     with participant.store.writing() as connection:
