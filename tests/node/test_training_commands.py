@@ -4,7 +4,7 @@ import asyncio
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import AsyncExitStack, contextmanager
+from contextlib import AsyncExitStack, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -67,7 +67,8 @@ def carrying(relay: Path, desks: Mapping[str, DeskSocket]) -> Iterator[list[str]
             except OSError:
                 time.sleep(0.02)
                 continue
-            with socket:
+            # A relay may give way to another before it has taken this carrier in.
+            with socket, suppress(ConnectionError):
                 for one in socket.exchanges():
                     answers = {
                         name: desks[name].answer(one.kind, letter) for name, letter in one.letters.items()
