@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from carbonport.crypto.merkle import Frontier, inclusion_proof, leaf_hash
 from carbonport.crypto.notes import NoteSigner
 from carbonport.errors import FailedVerification, Misuse, Unavailable
 from carbonport.node.log.add_checkpoint import Outcome
+from carbonport.node.log.appends import PART
 from carbonport.node.log.batch_proofs import BatchProver
 from carbonport.node.log.draft import Draft
 from carbonport.node.log.exchange_log import ExchangeLog
@@ -165,14 +166,50 @@ async def test_the_next_batch_is_prepared_but_not_committed_while_a_witness_is_s
     log = await world.open(store, cosigners=[slow])
     first = asyncio.create_task(log.append(crossing(0)))
     await asked.wait()
-    misshapen = replace(crossing(1), request_digest=b"short")
-    second, third = (asyncio.create_task(log.append(draft)) for draft in (misshapen, crossing(2)))
     with pytest.raises(Misuse, match="log-draft"):
-        await second
+        await log.append(replace(crossing(1), request_digest=b"short"))
+    others = [asyncio.create_task(log.append(crossing(number))) for number in range(2, 2 + PART)]
+    while log.preparing_process is None:
+        await asyncio.sleep(0.001)
     assert log.size == 1
-    assert not first.done()
+    assert not any(each.done() for each in (first, *others))
     go_on.set()
-    assert [(await each).provisional for each in (first, third)] == [False, False]
+    assert not any(each.provisional for each in await asyncio.gather(first, *others))
+    assert log.size == 1 + PART
+    await log.close()
+
+
+async def keep_appending(log: ExchangeLog, numbers: Iterable[int]) -> None:
+    for number in numbers:
+        await log.append(crossing(number))
+
+
+async def test_under_load_a_batch_is_all_that_arrive_together(
+    world: LogWorld, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("carbonport.node.log.appends.QUIET_S", 60.0)
+    monkeypatch.setattr("carbonport.node.log.appends.GATHERING_S", 60.0)
+    log = await world.open(store)
+    await asyncio.gather(*(keep_appending(log, range(each, 80, 8)) for each in range(8)))
+    # Ten rounds of eight, and what it took to learn that eight come together.
+    assert 10 <= len(world.witness.requests) <= 13
+    assert log.size == 80
+    await log.close()
+
+
+async def test_when_the_load_ends_nobody_waits_for_it_to_come_back(
+    world: LogWorld, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = await world.open(store)
+    await asyncio.gather(*(log.append(crossing(number)) for number in range(20)))
+    await log.append(crossing(20))
+    monkeypatch.setattr("carbonport.node.log.appends.QUIET_S", 60.0)
+    monkeypatch.setattr("carbonport.node.log.appends.GATHERING_S", 0.01)
+    await keep_appending(log, range(21, 30))
+    monkeypatch.setattr("carbonport.node.log.appends.GATHERING_S", 60.0)
+    async with asyncio.timeout(30):
+        await keep_appending(log, range(30, 40))
+    assert log.size == 40
     await log.close()
 
 

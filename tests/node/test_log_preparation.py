@@ -6,7 +6,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ from carbonport.crypto.log_entry import Entry, EntryType, FieldName
 from carbonport.crypto.sealing import hpke_generate
 from carbonport.errors import Malformed, Unavailable
 from carbonport.node.log.draft import Logged
+from carbonport.node.log.exchange_log import ExchangeLog
 from carbonport.node.log.preparation import EntryMaker, MadeEntry, PreparedEntry
 from carbonport.node.log.preparation_messages import (
     LENGTH_BYTES,
@@ -41,10 +43,18 @@ PATIENCE_S = 60.0
 
 
 def until(condition: Callable[[], bool]) -> None:
+    """Wait without a turn of the event loop."""
     deadline = time.monotonic() + PATIENCE_S
     while not condition():
         assert time.monotonic() < deadline, "it never came to be"
         time.sleep(0.01)
+
+
+async def until_turned(condition: Callable[[], bool]) -> None:
+    """Wait while the event loop turns."""
+    async with asyncio.timeout(PATIENCE_S):
+        while not condition():
+            await asyncio.sleep(0.01)
 
 
 def alive(pid: int) -> bool:
@@ -55,8 +65,8 @@ def alive(pid: int) -> bool:
         return False
 
 
-@pytest.fixture
-def maker() -> Iterator[EntryMaker]:
+@asynccontextmanager
+async def entry_maker() -> AsyncIterator[EntryMaker]:
     made = EntryMaker(
         ORIGIN,
         own_key=bytes(32),
@@ -64,18 +74,16 @@ def maker() -> Iterator[EntryMaker]:
         random_bytes=system_random,
         worker_from=1,
     )
-    yield made
-    made.close()
+    try:
+        yield made
+    finally:
+        made.close()
 
 
-def prepared_elsewhere(maker: EntryMaker) -> None:
+async def prepared_elsewhere(maker: EntryMaker) -> None:
     """Return once a process of its own prepares."""
-
-    def there() -> bool:
-        maker.prepare_all([crossing(0)], NOW)
-        return maker.prepares_elsewhere
-
-    until(there)
+    await maker.prepare_all([crossing(0)], NOW)
+    await until_turned(lambda: maker.prepares_elsewhere)
 
 
 def opened(made: MadeEntry) -> dict[str, bytes]:
@@ -88,49 +96,54 @@ def opened(made: MadeEntry) -> dict[str, bytes]:
     return body.values()
 
 
-def test_entries_from_the_process_are_those_of_the_node(maker: EntryMaker) -> None:
-    prepared_elsewhere(maker)
-    drafts = [crossing(number) for number in range(100)]
-    for draft, made in zip(drafts, maker.prepare_all(drafts, NOW), strict=True):
-        assert opened(made) == {**draft.fields, FieldName.REQUEST: draft.request_digest}
-        assert isinstance(made, PreparedEntry)
-        assert maker.reopen(made.entry, made.body, made.own_key).event == made.event
-    assert maker.prepares_elsewhere
+async def test_entries_from_the_process_are_those_of_the_node() -> None:
+    async with entry_maker() as maker:
+        await prepared_elsewhere(maker)
+        drafts = [crossing(number) for number in range(100)]
+        for draft, made in zip(drafts, await maker.prepare_all(drafts, NOW), strict=True):
+            assert opened(made) == {**draft.fields, FieldName.REQUEST: draft.request_digest}
+            assert isinstance(made, PreparedEntry)
+            assert maker.reopen(made.entry, made.body, made.own_key).event == made.event
+        assert maker.prepares_elsewhere
 
 
-def test_a_draft_that_cannot_be_sealed_harms_nobody_else(maker: EntryMaker) -> None:
-    prepared_elsewhere(maker)
-    bad = crossing(2)
-    bad = type(bad)(bad.type, bad.exchange, bad.request_digest, bad.fields, readers={"nobody": bytes(32)})
-    first, second, third = maker.prepare_all([crossing(1), bad, crossing(3)], NOW)
-    assert isinstance(second, Malformed)
-    assert second.id == "hpke-public-key"
-    assert opened(first)[FieldName.RECIPIENT] == opened(third)[FieldName.RECIPIENT]
-    assert maker.prepares_elsewhere
+async def test_a_draft_that_cannot_be_sealed_harms_nobody_else() -> None:
+    async with entry_maker() as maker:
+        await prepared_elsewhere(maker)
+        bad = crossing(2)
+        bad = type(bad)(bad.type, bad.exchange, bad.request_digest, bad.fields, readers={"nobody": bytes(32)})
+        first, second, third = await maker.prepare_all([crossing(1), bad, crossing(3)], NOW)
+        assert isinstance(second, Malformed)
+        assert second.id == "hpke-public-key"
+        assert opened(first)[FieldName.RECIPIENT] == opened(third)[FieldName.RECIPIENT]
+        assert maker.prepares_elsewhere
 
 
-def test_a_killed_process_is_unavailable_once_and_started_again(maker: EntryMaker) -> None:
-    prepared_elsewhere(maker)
-    killed = maker.process
-    assert killed is not None
-    os.kill(killed, signal.SIGKILL)
-    until(lambda: not alive(killed))
-    (lost,) = maker.prepare_all([crossing(1)], NOW)
-    assert isinstance(lost, Unavailable)
-    assert lost.id == "log-preparation-lost"
-    assert opened(maker.prepare_all([crossing(1)], NOW)[0])
-    prepared_elsewhere(maker)
-    assert maker.process not in (None, killed)
+async def test_a_killed_process_is_unavailable_once_and_started_again() -> None:
+    async with entry_maker() as maker:
+        await prepared_elsewhere(maker)
+        killed = maker.process
+        assert killed is not None
+        os.kill(killed, signal.SIGKILL)
+        until(lambda: not alive(killed))
+        (lost,) = await maker.prepare_all([crossing(1)], NOW)
+        assert isinstance(lost, Unavailable)
+        assert lost.id == "log-preparation-lost"
+        assert opened((await maker.prepare_all([crossing(1)], NOW))[0])
+        await prepared_elsewhere(maker)
+        assert maker.process not in (None, killed)
 
 
 def test_the_process_ends_with_a_killed_node() -> None:
     program = (
-        "import time\n"
+        "import asyncio\n"
         "from carbonport.node.log.preparation_worker import PreparationWorker\n"
-        "worker = PreparationWorker()\n"
-        "while not worker.ready(): time.sleep(0.01)\n"
-        "print(worker.pid, flush=True)\n"
-        "time.sleep(600)\n"
+        "async def run():\n"
+        "    worker = PreparationWorker()\n"
+        "    while not worker.ready(): await asyncio.sleep(0.01)\n"
+        "    print(worker.pid, flush=True)\n"
+        "    await asyncio.sleep(600)\n"
+        "asyncio.run(run())\n"
     )
     with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True) as node:
         assert node.stdout is not None
@@ -145,13 +158,14 @@ def test_the_process_ends_with_a_killed_node() -> None:
     until(lambda: not alive(worker))
 
 
-def test_where_no_process_can_be_started_the_node_prepares_by_itself(
-    maker: EntryMaker, monkeypatch: pytest.MonkeyPatch
+async def test_where_no_process_can_be_started_the_node_prepares_by_itself(
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(sys, "executable", "/nowhere/python")
-    for number in range(10):
-        assert opened(maker.prepare_all([crossing(number)], NOW)[0])
-    assert maker.process is None
+    async with entry_maker() as maker:
+        monkeypatch.setattr(sys, "executable", "/nowhere/python")
+        for number in range(10):
+            assert opened((await maker.prepare_all([crossing(number)], NOW))[0])
+        assert maker.process is None
 
 
 async def test_a_log_prepared_elsewhere_holds_and_leaves_no_process(tmp_path: Path) -> None:
@@ -159,21 +173,11 @@ async def test_a_log_prepared_elsewhere_holds_and_leaves_no_process(tmp_path: Pa
     log = await world.open(store, settings=LogSettings(witness_timeout_s=60, worker_from=4))
     await log.append(crossing(0))
     assert log.preparing_process is None, "one at a time needs no process"
-    number, killed = 1, 0
-    lost: list[BaseException] = []
-    deadline = time.monotonic() + PATIENCE_S
-    while not lost:
-        assert time.monotonic() < deadline
-        answers = await asyncio.gather(
-            *(log.append(crossing(each)) for each in range(number, number + 20)), return_exceptions=True
-        )
-        lost = [each for each in answers if not isinstance(each, Logged)]
-        number += 20
-        if log.prepares_elsewhere and not killed:
-            killed = log.preparing_process or 0
-            os.kill(killed, signal.SIGKILL)
-            until(lambda pid=killed: not alive(pid))  # type: ignore[misc]
-    assert {getattr(each, "id", "") for each in lost} == {"log-preparation-lost"}
+    await asyncio.gather(*(log.append(crossing(each)) for each in range(1, 20)))
+    await until_turned(lambda: log.prepares_elsewhere)
+    lost = await appends_of_a_lost_process(log, signal.SIGKILL, range(20, 40))
+    assert all(isinstance(each, Unavailable) and each.id == "log-preparation-lost" for each in lost)
+    number = 40
     again = await asyncio.gather(*(log.append(crossing(each)) for each in range(number)))
     assert sorted(each.index for each in again) == list(range(number))
     for each, answer in enumerate(again):
@@ -182,6 +186,38 @@ async def test_a_log_prepared_elsewhere_holds_and_leaves_no_process(tmp_path: Pa
     left: list[int] = [process] if (process := log.preparing_process) is not None else []
     await log.close()
     assert not any(map(alive, left))
+    store.close()
+    world.close()
+
+
+async def appends_of_a_lost_process(
+    log: ExchangeLog, end: signal.Signals | None, numbers: Iterable[int]
+) -> list[Logged | BaseException]:
+    """What becomes of appends whose preparing process is stopped with them before it, and then gets the signal."""
+    process = log.preparing_process
+    assert process is not None
+    os.kill(process, signal.SIGSTOP)
+    appends = asyncio.gather(*(log.append(crossing(each)) for each in numbers), return_exceptions=True)
+    await asyncio.sleep(0.1)
+    assert not appends.done()
+    if end is not None:
+        os.kill(process, end)
+    lost = await appends
+    assert not alive(process)
+    return lost
+
+
+async def test_a_process_that_hangs_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("carbonport.node.log.preparation_worker.ANSWER_TIMEOUT_S", 0.2)
+    world, store = LogWorld(tmp_path), Store.open(tmp_path / "exporter")
+    log = await world.open(store)
+    await asyncio.gather(*(log.append(crossing(each)) for each in range(8)))
+    await until_turned(lambda: log.prepares_elsewhere)
+    lost = await appends_of_a_lost_process(log, None, range(8, 16))
+    assert all(isinstance(each, Unavailable) and each.id == "log-preparation-lost" for each in lost)
+    again = await asyncio.gather(*(log.append(crossing(each)) for each in range(16)))
+    assert sorted(each.index for each in again) == list(range(16))
+    await log.close()
     store.close()
     world.close()
 
@@ -231,7 +267,7 @@ def test_answers_are_counted_and_bounded() -> None:
         message_length((MAX_MESSAGE_BYTES + 1).to_bytes(LENGTH_BYTES, "big"))
 
 
-def test_a_process_of_another_version_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_process_of_another_version_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("carbonport.node.log.preparation_worker.__version__", "another")
     worker = PreparationWorker()
     started = 0
@@ -239,7 +275,7 @@ def test_a_process_of_another_version_is_not_used(monkeypatch: pytest.MonkeyPatc
         for _ in range(3):
             assert not worker.ready()
             started += worker.pid is not None
-            until(lambda: worker.ready() or worker.pid is None)
+            await until_turned(lambda: worker.answers or worker.pid is None)
         assert started == 3
         assert not worker.ready()
         assert worker.pid is None, "three failures in a row are enough"

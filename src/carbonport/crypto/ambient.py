@@ -25,3 +25,16 @@ def system_clock() -> int:
 def system_random(count: int) -> bytes:
     """`count` bytes from the operating system's generator."""
     return secrets.token_bytes(count)
+
+
+class Drawn:
+    """Random bytes drawn at once and handed out in parts, each used for one thing only: a `RandomBytes` that ends."""
+
+    def __init__(self, drawn: bytes) -> None:
+        self._left = drawn
+
+    def __call__(self, count: int) -> bytes:
+        """The next bytes, which are given once."""
+        part, self._left = self._left[:count], self._left[count:]
+        assert len(part) == count, "as many were drawn as are needed"
+        return part

@@ -1,21 +1,34 @@
-"""The appends of a log that have no receipt yet: those whose entries wait to be prepared, and those that are ready.
+"""The appends of a log that have no receipt yet: those whose entries are being prepared, and those that are to be.
 
-Entries are prepared all the time, in a thread of their own, whatever becomes of the batches before theirs (decision
-0056): whatever waits is prepared at once, then whatever has come meanwhile. Whoever commits takes what is ready.
-Promised: the order is kept, and every append ends in exactly one receipt or error, also when its caller has given up.
-Belongs to one event loop.
+Under load entries are prepared in parts while others still arrive, whatever becomes of the batch before theirs
+(decision 0056), and a batch is all that arrives together (decision 0105): it costs one transaction, one signature and
+one round of cosignatures, however many it has. Promised: the order is kept, every append ends in exactly one receipt or
+error, also when its caller has given up, a lone append waits for nobody, and none waits for others for more than
+`GATHERING_S`. Belongs to one event loop.
 """
 
 import asyncio
+import contextlib
 from collections import deque
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TypeAlias
 
 from carbonport.crypto.ambient import Clock
 from carbonport.node.log.draft import Draft, Logged
-from carbonport.node.log.preparation import EntryMaker, PreparedEntry
+from carbonport.node.log.preparation import EntryMaker, MadeEntry, PreparedEntry
+
+PART = 4
+"""So many appends are prepared as soon as they wait, and so many in a batch mean load."""
+
+RECENT_BATCHES = 8
+"""The next batch is expected to be as large as the largest of so many before it."""
+
+QUIET_S = 0.006
+"""No more are expected when for so long nobody appended or got a receipt."""
+
+GATHERING_S = 0.05
+"""No more are waited for after so long, though they keep coming."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,25 +42,28 @@ class Append:
 Ready: TypeAlias = tuple[Append, PreparedEntry]
 """An append whose entry is prepared and can be committed."""
 
+_Part: TypeAlias = "tuple[Sequence[Append], asyncio.Task[list[MadeEntry]]]"
+
 
 class Appends:
-    """What is under way; starts preparing at once."""
+    """What is under way."""
 
     def __init__(self, maker: EntryMaker, clock: Clock, max_batch: int) -> None:
-        """At most `max_batch` entries are prepared, or taken, at once."""
+        """At most `max_batch` entries are taken at once."""
         self._maker = maker
         self._clock = clock
         self._max_batch = max_batch
         self._loop = asyncio.get_running_loop()
-        self._thread = ThreadPoolExecutor(1, "carbonport-log-preparing")
         self._queue: deque[Append] = deque()
-        self._queued = asyncio.Event()
-        self._ready: deque[Ready] = deque()
-        self._some_ready = asyncio.Event()
+        self._parts: deque[_Part] = deque()
+        self._waiting = 0
+        self._awaited = 1
+        self._arrived = asyncio.Event()
+        self._last_move = self._loop.time()
+        self._recent = deque([0], RECENT_BATCHES)
         self._under_way = 0
         self._none_under_way = asyncio.Event()
         self._none_under_way.set()
-        self._preparing = asyncio.create_task(self._prepare_what_waits())
 
     @property
     def under_way(self) -> int:
@@ -60,15 +76,32 @@ class Appends:
         self._under_way += 1
         self._none_under_way.clear()
         self._queue.append(each)
-        self._queued.set()
+        if len(self._queue) == PART:
+            # After those that arrive in the same turn of the loop.
+            self._loop.call_soon(self._begin_part)
+        self._waiting += 1
+        if self._waiting >= self._awaited:
+            self._arrived.set()
+        self._last_move = self._loop.time()
         return each.done
 
     async def take(self) -> Sequence[Ready]:
-        """The next batch: all that is ready, once something is."""
-        while not self._ready:
-            self._some_ready.clear()
-            await self._some_ready.wait()
-        return [self._ready.popleft() for _ in range(min(len(self._ready), self._max_batch))]
+        """The next batch, once there is one, prepared."""
+        ready: list[Ready] = []
+        while not ready:
+            while not self._waiting:
+                self._arrived.clear()
+                await self._arrived.wait()
+            await self._gather(max(self._recent))
+            self._recent.append(self._waiting)
+            self._begin_part()
+            room = self._max_batch
+            while self._parts and len(self._parts[0][0]) <= room:
+                part, entries = self._parts.popleft()
+                room -= len(part)
+                self._waiting -= len(part)
+                ready += await self._collected(part, entries)
+        return ready
 
     def finish(self, each: Append, receipt: Logged) -> None:
         """Give the receipt."""
@@ -86,39 +119,48 @@ class Appends:
         """Return when nothing is under way."""
         await self._none_under_way.wait()
 
-    async def close(self) -> None:
-        """End the thread; nothing may be under way."""
-        self._preparing.cancel()
-        await asyncio.gather(self._preparing, return_exceptions=True)
-        self._thread.shutdown()
-
-    async def _prepare_what_waits(self) -> None:
-        while True:
-            await self._queued.wait()
-            self._queued.clear()
-            while self._queue:
-                await self._prepare()
-
-    async def _prepare(self) -> None:
-        """Prepare the entries of what waits; a draft out of shape has its error."""
-        batch = [self._queue.popleft() for _ in range(min(len(self._queue), self._max_batch))]
-        drafts = [each.draft for each in batch]
-        try:
-            made = await self._loop.run_in_executor(
-                self._thread, self._maker.prepare_all, drafts, self._clock()
-            )
-        except Exception as error:  # noqa: BLE001 - every waiting caller gets it; the next ones start afresh
-            for each in batch:
-                self.fail(each, error)
+    async def _gather(self, expected: int) -> None:
+        """Under load, return when as many wait as are expected, or no more are."""
+        if expected < PART:
             return
-        for each, entry in zip(batch, made, strict=True):
+        self._awaited, end = expected, self._loop.time() + GATHERING_S
+        while self._waiting < expected:
+            rest = min(self._last_move + QUIET_S, end) - self._loop.time()
+            if rest <= 0:
+                break
+            self._arrived.clear()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(rest):
+                    await self._arrived.wait()
+        self._awaited = 1
+
+    def _begin_part(self) -> None:
+        """Have prepared what waits for it."""
+        while self._queue:
+            part = [self._queue.popleft() for _ in range(min(len(self._queue), self._max_batch))]
+            drafts = [each.draft for each in part]
+            self._parts.append((part, self._loop.create_task(self._maker.prepare_all(drafts, self._clock()))))
+
+    async def _collected(
+        self, part: Sequence[Append], entries: "asyncio.Task[list[MadeEntry]]"
+    ) -> Sequence[Ready]:
+        """Those that can be committed; the others have their error."""
+        try:
+            made = await entries
+        except Exception as error:  # noqa: BLE001 - every waiting caller gets it; the next ones start afresh
+            for each in part:
+                self.fail(each, error)
+            return ()
+        ready: list[Ready] = []
+        for each, entry in zip(part, made, strict=True):
             if isinstance(entry, PreparedEntry):
-                self._ready.append((each, entry))
+                ready.append((each, entry))
             else:
                 self.fail(each, entry)
-        self._some_ready.set()
+        return ready
 
     def _count_ended(self) -> None:
+        self._last_move = self._loop.time()
         self._under_way -= 1
         if not self._under_way:
             self._none_under_way.set()

@@ -128,10 +128,10 @@ class Committer:
         outcomes: dict[int, Outcome] = {}
         drafts = [draft for draft, _ in made]
         prepared = {place: entry for place, (_, entry) in enumerate(made)}
-        known: Mapping[RequestKey, int] = {}
+        look = False
         while True:
             try:
-                outcomes.update(self._transaction(drafts, prepared, known, note))
+                outcomes.update(self._transaction(drafts, prepared, note, look=look))
             except _DraftsFailedError as failed:
                 outcomes.update(failed.causes)
                 for place in failed.causes:
@@ -139,13 +139,10 @@ class Committer:
             except Misuse as error:
                 # Some key is in the log already. Looking first would cost every batch a query for a rare
                 # case.
-                if error.id != "store-constraint" or known:
+                if error.id != "store-constraint" or look:
                     self._state = None
                     raise
-                known = self._find(drafts)
-                if not known:
-                    self._state = None
-                    raise
+                look = True
             except BaseException:
                 self._state = None
                 raise
@@ -156,11 +153,14 @@ class Committer:
         self,
         drafts: Sequence[Draft],
         prepared: Mapping[int, PreparedEntry],
-        known: Mapping[RequestKey, int],
         note: NoteToKeep | None,
+        *,
+        look: bool,
     ) -> dict[int, Outcome]:
         with self._writer.writing() as connection:
             state = self._current(connection)
+            # Under the lock: what another process logs after a look outside would break the next try.
+            known = _find(connection, state.log, drafts) if look else {}
             placed, fresh = _place(drafts, prepared, known, state.frontier.size)
             if not fresh and note is None:
                 # All were found again, by a transaction before this one that has looked at their conditions.
@@ -205,26 +205,23 @@ class Committer:
         self._state = state
         return state
 
-    def _find(self, drafts: Sequence[Draft]) -> dict[RequestKey, int]:
-        with self._writer.writing() as connection:
-            log = found_log(connection, self._origin).log
-            rows = connection.execute(
-                select(
-                    log_entries.c.exchange,
-                    log_entries.c.type,
-                    log_entries.c.request_digest,
-                    log_entries.c.position,
-                ).where(
-                    log_entries.c.log == log,
-                    log_entries.c.exchange.in_({draft.exchange for draft in drafts}),
-                )
-            )
-            found = {(row.exchange, row.type, bytes(row.request_digest)): row.position for row in rows}
-        return {key: found[key] for draft in drafts if (key := _key(draft)) in found}
-
 
 _Fresh: TypeAlias = list[tuple[int, Draft, PreparedEntry]]
 """New entries of a batch: index in the log, draft, rows."""
+
+
+def _find(connection: Connection, log: int, drafts: Sequence[Draft]) -> dict[RequestKey, int]:
+    """Where the log has drafts of these keys already."""
+    rows = connection.execute(
+        select(
+            log_entries.c.exchange,
+            log_entries.c.type,
+            log_entries.c.request_digest,
+            log_entries.c.position,
+        ).where(log_entries.c.log == log, log_entries.c.exchange.in_({draft.exchange for draft in drafts}))
+    )
+    found = {(row.exchange, row.type, bytes(row.request_digest)): row.position for row in rows}
+    return {key: found[key] for draft in drafts if (key := _key(draft)) in found}
 
 
 def _key(draft: Draft) -> RequestKey:

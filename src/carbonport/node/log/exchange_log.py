@@ -243,6 +243,7 @@ class ExchangeLog:
         Misuse for a draft out of shape, and whatever the draft's own `write` raised.
         """
         self._require_open()
+        self._maker.require_shape(draft)
         if self.waiting >= self._settings.max_waiting:
             raise Unavailable(
                 "log-queue-full",
@@ -293,7 +294,6 @@ class ExchangeLog:
             return
         self._closing = True
         await self._appends.wait_until_none()
-        await self._appends.close()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

@@ -6,19 +6,22 @@ Wrapping is what makes a repeated request's receipt possible after a restart; it
 HPKE seal.
 """
 
+import asyncio
 from collections.abc import Collection, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from carbonport.crypto.ambient import RandomBytes
+from carbonport.crypto.ambient import Drawn, RandomBytes
 from carbonport.crypto.fieldtree import FieldLeaf, leaf_digest
 from carbonport.crypto.log_body import MAX_BODY_READERS, Body, SealedBody, open_with_key, require_reader_id
 from carbonport.crypto.log_entry import Entry, FieldName, body_aad
 from carbonport.crypto.merkle import leaf_hash
 from carbonport.crypto.receipt import MAX_RECEIPT_FIELDS
-from carbonport.crypto.sealing import BODY_KEY_BYTES, decrypt_body, encrypt_body
+from carbonport.crypto.sealing import BODY_KEY_BYTES, BODY_NONCE_BYTES, decrypt_body, encrypt_body
 from carbonport.errors import CarbonportError, Misuse, Unavailable
 from carbonport.node.log.draft import REQUEST_DIGEST_BYTES, Draft
+from carbonport.node.log.preparation_messages import Answer
 from carbonport.node.log.preparation_worker import PreparationWorker
 from carbonport.node.log.sealed_entry import EntryOrder, SealedEntry, seal_entry
 
@@ -69,6 +72,7 @@ class EntryMaker:
         self._random_bytes = random_bytes
         self._worker_from = worker_from
         self._worker = PreparationWorker()
+        self._thread = ThreadPoolExecutor(1, "carbonport-log-sealing")
         self.seal_to(readers)
 
     def seal_to(self, readers: Mapping[str, bytes]) -> None:
@@ -77,7 +81,23 @@ class EntryMaker:
             require_reader_id(reader)
         self._readers = dict(readers)
 
-    def prepare_all(self, drafts: Sequence[Draft], time: int) -> list[MadeEntry]:
+    def require_shape(self, draft: Draft) -> None:
+        """Misuse (`log-draft`) for a draft that cannot become an entry, Malformed for a reader's key id that is
+        none."""
+        if len(draft.request_digest) != REQUEST_DIGEST_BYTES:
+            raise _bad_draft(f"a request digest of {len(draft.request_digest)} bytes")
+        if FieldName.REQUEST in draft.fields or len(draft.fields) >= MAX_RECEIPT_FIELDS:
+            raise _bad_draft(f"{len(draft.fields)} fields, or one that the log itself adds")
+        if sum(map(len, draft.fields.values())) > MAX_FIELD_BYTES:
+            raise _bad_draft("field values that are too long")
+        if any(name not in draft.fields and name != FieldName.REQUEST for name in draft.opened):
+            raise _bad_draft("a field to open that the event does not have")
+        if len(self._readers) + len(draft.readers) > MAX_BODY_READERS:
+            raise _bad_draft("too many readers")
+        for reader in draft.readers:
+            require_reader_id(reader)
+
+    async def prepare_all(self, drafts: Sequence[Draft], time: int) -> list[MadeEntry]:
         """An entry for each draft, or why there is none: Misuse when it is out of shape, Unavailable
         (`log-preparation-lost`) when the preparing process was lost."""
         outcomes: dict[int, MadeEntry] = {}
@@ -87,17 +107,12 @@ class EntryMaker:
                 orders[place] = self._order(draft, time)
             except CarbonportError as error:
                 outcomes[place] = error
-        try:
-            sealed = self._sealed_elsewhere(list(orders.values()))
-        except Unavailable as error:
-            return [outcomes.get(place, error) for place in range(len(drafts))]
+        sealed = await self._sealed(list(orders.values()))
+        nonces = Drawn(self._random_bytes(BODY_NONCE_BYTES * len(sealed)))
         for (place, order), entry in zip(orders.items(), sealed, strict=True):
-            try:
-                outcomes[place] = self._finished(
-                    entry or seal_entry(self._origin, order, self._random_bytes), order
-                )
-            except CarbonportError as error:
-                outcomes[place] = error
+            outcomes[place] = (
+                self._finished(entry, order, nonces) if isinstance(entry, SealedEntry) else entry
+            )
         return [outcomes[place] for place in range(len(drafts))]
 
     @property
@@ -113,10 +128,12 @@ class EntryMaker:
     def close(self) -> None:
         """End the preparing process, if there is one."""
         self._worker.close()
+        self._thread.shutdown()
 
     def _order(self, draft: Draft, time: int) -> EntryOrder:
         """What the entry is made of; Misuse when the draft is out of shape."""
-        _check(draft, len(self._readers))
+        # Again, for the readers may be others by now.
+        self.require_shape(draft)
         return EntryOrder(
             draft.type,
             draft.exchange,
@@ -126,17 +143,35 @@ class EntryMaker:
             {**self._readers, **draft.readers} if draft.readers else self._readers,
         )
 
-    def _sealed_elsewhere(self, orders: Sequence[EntryOrder]) -> Sequence[SealedEntry | None]:
-        """The entries from the process of its own; None for each that is to be sealed here."""
+    async def _sealed(self, orders: Sequence[EntryOrder]) -> Sequence[SealedEntry | CarbonportError]:
+        """Each order sealed, in the process of its own or here, or why it cannot be."""
+        answers: Sequence[Answer] = [None] * len(orders)
         if (
             self._worker_from
             and (self._worker.pid or len(orders) >= self._worker_from)
             and self._worker.ready()
         ):
-            return self._worker.prepare(self._origin, orders)
-        return [None] * len(orders)
+            try:
+                answers = await self._worker.prepare(self._origin, orders)
+            except Unavailable as error:
+                return [error] * len(orders)
+        missing = [order for order, answer in zip(orders, answers, strict=True) if answer is None]
+        if not missing:
+            return [answer for answer in answers if answer is not None]
+        # Also what the process could not seal, to learn why.
+        here = iter(await asyncio.get_running_loop().run_in_executor(self._thread, self._seal, missing))
+        return [next(here) if answer is None else answer for answer in answers]
 
-    def _finished(self, sealed: SealedEntry, order: EntryOrder) -> PreparedEntry:
+    def _seal(self, orders: Sequence[EntryOrder]) -> list[SealedEntry | CarbonportError]:
+        sealed: list[SealedEntry | CarbonportError] = []
+        for order in orders:
+            try:
+                sealed.append(seal_entry(self._origin, order, self._random_bytes))
+            except CarbonportError as error:
+                sealed.append(error)
+        return sealed
+
+    def _finished(self, sealed: SealedEntry, order: EntryOrder, random_bytes: RandomBytes) -> PreparedEntry:
         """The entry as a row and a receipt need it, its body key wrapped for the node itself."""
         # One associated data for body and wrapped key: they are encrypted under different keys.
         aad = body_aad(self._origin, Entry.parse(sealed.entry).leaf)
@@ -150,7 +185,7 @@ class EntryMaker:
                 for name, mark in zip(sorted(order.fields), sealed.marks, strict=True)
             ),
             body=sealed.body,
-            own_key=encrypt_body(self._own_key, aad, sealed.body_key, self._random_bytes),
+            own_key=encrypt_body(self._own_key, aad, sealed.body_key, random_bytes),
         )
 
     def reopen(self, entry: bytes, body: bytes, own_key: bytes) -> Body:
@@ -164,21 +199,6 @@ class EntryMaker:
 def shown_fields(body: Body, opened: Collection[str]) -> tuple[FieldLeaf | bytes, ...]:
     """The leaves of a receipt: those named in `opened` in the open, the others as digests."""
     return tuple(each if each.name in opened else leaf_digest(each) for each in body.fields)
-
-
-def _check(draft: Draft, readers: int) -> None:
-    if len(draft.request_digest) != REQUEST_DIGEST_BYTES:
-        raise _bad_draft(f"a request digest of {len(draft.request_digest)} bytes")
-    if FieldName.REQUEST in draft.fields or len(draft.fields) >= MAX_RECEIPT_FIELDS:
-        raise _bad_draft(f"{len(draft.fields)} fields, or one that the log itself adds")
-    if sum(map(len, draft.fields.values())) > MAX_FIELD_BYTES:
-        raise _bad_draft("field values that are too long")
-    if any(name not in draft.fields and name != FieldName.REQUEST for name in draft.opened):
-        raise _bad_draft("a field to open that the event does not have")
-    if readers + len(draft.readers) > MAX_BODY_READERS:
-        raise _bad_draft("too many readers")
-    for reader in draft.readers:
-        require_reader_id(reader)
 
 
 def _bad_draft(found: str) -> Misuse:

@@ -6,13 +6,16 @@ node's end of the socket is closed, and it is killed when it does not answer. A 
 preparing writes nothing.
 """
 
+import asyncio
 import contextlib
 import os
-import select
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import cast
 
 from carbonport import __version__
 from carbonport.errors import CarbonportError, Unavailable
@@ -45,12 +48,15 @@ ENVIRONMENT = ("PATH", "LD_LIBRARY_PATH", "LANG", "LC_ALL", "TMPDIR", "SYSTEMROO
 
 
 class PreparationWorker:
-    """One preparing process at a time; used from one thread at a time."""
+    """One preparing process at a time, which answers what it is asked in order; belongs to one event loop."""
 
     def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
-        self._socket: socket.socket | None = None
+        self._connecting: asyncio.Task[None] | None = None
+        self._transport: asyncio.WriteTransport | None = None
         self._ready = False
+        self._expected: deque[_Expected] = deque()
+        self._patience: asyncio.TimerHandle | None = None
         self._failures = 0
 
     @property
@@ -65,59 +71,66 @@ class PreparationWorker:
 
     def ready(self) -> bool:
         """Whether orders are answered now; starts the process when there is none."""
-        if self._ready:
-            return True
-        if self._socket is None:
-            if self._failures < MAX_FAILURES:
-                self._start()
-            return False
-        if select.select([self._socket], [], [], 0)[0]:
-            try:
-                (version,) = split_message(self._receive(self._socket))
-                self._ready = version == __version__.encode()
-            except (OSError, ValueError, CarbonportError):
-                self._ready = False
-            if not self._ready:
-                self._fail()
+        if self._process is None and self._failures < MAX_FAILURES:
+            self._start()
         return self._ready
 
-    def prepare(self, origin: str, orders: Sequence[EntryOrder]) -> list[Answer]:
-        """The entries that were ordered; Unavailable (`log-preparation-lost`) when the process died or hangs."""
-        assert self._socket is not None, "asked when it was ready"
+    async def prepare(self, origin: str, orders: Sequence[EntryOrder]) -> list[Answer]:
+        """The entries that were ordered; Unavailable (`log-preparation-lost`) when the process died or hangs. Several
+        callers may ask at the same time."""
         answers: list[Answer] = []
-        try:
-            for part in _in_messages(orders):
-                self._socket.sendall(orders_message(origin, part))
-                answers += read_answers(self._receive(self._socket), len(part))
-        except (OSError, CarbonportError) as error:
-            self._fail()
-            raise Unavailable(
-                "log-preparation-lost",
-                where=origin,
-                found=f"a preparing process that ended or did not answer ({type(error).__name__})",
-                expected=f"an answer within {ANSWER_TIMEOUT_S:g} seconds",
-                remedy="Try again: nothing was logged, and the process is started anew.",
-            ) from None
-        self._failures = 0
+        for part in _in_messages(orders):
+            answers += await self._ask(origin, part)
         return answers
 
     def close(self) -> None:
-        """End the process, and wait until it has ended."""
-        connection, process = self._socket, self._process
-        self._socket, self._process, self._ready = None, None, False
-        if connection is not None:
-            connection.close()
+        """End the process, and wait until it has ended; whoever still waits for an answer learns that it was lost."""
+        process, expected = self._process, self._expected
+        if self._connecting is not None:
+            self._connecting.cancel()
+        if self._transport is not None:
+            self._transport.abort()
+        self._set_patience(None)
+        self._process, self._connecting, self._transport, self._ready = None, None, None, False
+        self._expected = deque()
+        for each in expected:
+            if not each.answers.done():
+                each.answers.set_exception(_lost(each.origin))
         if process is not None:
             # It has nothing to finish.
             process.kill()
             process.wait()
+
+    def _ask(self, origin: str, orders: Sequence[EntryOrder]) -> "asyncio.Future[list[Answer]]":
+        if self._transport is None:
+            raise _lost(origin)
+        expected = _Expected(origin, len(orders), asyncio.get_running_loop().create_future())
+        self._expected.append(expected)
+        if self._patience is None:
+            self._set_patience(ANSWER_TIMEOUT_S)
+        self._transport.write(orders_message(origin, orders))
+        return expected.answers
+
+    def _receive(self, content: bytes) -> None:
+        """Take a message of the process: first its version, then answers."""
+        if not self._ready:
+            (version,) = split_message(content)
+            if version != __version__.encode():
+                raise ValueError("a process of another version")
+            self._ready = True
+            return
+        answers = read_answers(content, self._expected[0].count)
+        self._failures = 0
+        expected = self._expected.popleft()
+        self._set_patience(ANSWER_TIMEOUT_S if self._expected else None)
+        if not expected.answers.done():
+            expected.answers.set_result(answers)
 
     def _start(self) -> None:
         ours, theirs = socket.socketpair()
         for end in (ours, theirs):
             with contextlib.suppress(OSError):
                 end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SOCKET_BUFFER_BYTES)
-        ours.settimeout(ANSWER_TIMEOUT_S)
         with theirs:
             try:
                 self._process = subprocess.Popen(
@@ -132,14 +145,76 @@ class PreparationWorker:
                 ours.close()
                 self._failures += 1
                 return
-        self._socket = ours
+        self._connecting = asyncio.create_task(self._connect(ours, self._process))
 
-    def _receive(self, connection: socket.socket) -> bytes:
-        return _exactly(connection, message_length(_exactly(connection, LENGTH_BYTES)))
+    async def _connect(self, ours: socket.socket, process: "subprocess.Popen[bytes]") -> None:
+        def fail() -> None:
+            # A connection that ends late is not that of the process that came after.
+            if self._process is process:
+                self._failures += 1
+                self.close()
 
-    def _fail(self) -> None:
+        def conversation() -> _Messages:
+            return _Messages(self._receive, fail)
+
+        transport, _ = await asyncio.get_running_loop().create_unix_connection(conversation, sock=ours)
+        self._transport = cast("asyncio.WriteTransport", transport)
+
+    def _set_patience(self, seconds: float | None) -> None:
+        """Wait for the next answer this long, or for none."""
+        if self._patience is not None:
+            self._patience.cancel()
+        self._patience = None
+        if seconds is not None:
+            self._patience = asyncio.get_running_loop().call_later(seconds, self._give_up)
+
+    def _give_up(self) -> None:
         self._failures += 1
         self.close()
+
+
+@dataclass(frozen=True, slots=True)
+class _Expected:
+    """Answers that the process owes: to so many orders of the log `origin`."""
+
+    origin: str
+    count: int
+    answers: "asyncio.Future[list[Answer]]"
+
+
+class _Messages(asyncio.Protocol):
+    """Splits what comes from the process into messages; `failed` is told of the end, and of what is none."""
+
+    def __init__(self, received: Callable[[bytes], None], failed: Callable[[], None]) -> None:
+        self._received = received
+        self._failed = failed
+        self._buffer = bytearray()
+
+    def data_received(self, data: bytes) -> None:
+        self._buffer += data
+        try:
+            while len(self._buffer) >= LENGTH_BYTES:
+                end = LENGTH_BYTES + message_length(bytes(self._buffer[:LENGTH_BYTES]))
+                if len(self._buffer) < end:
+                    return
+                content = bytes(self._buffer[LENGTH_BYTES:end])
+                del self._buffer[:end]
+                self._received(content)
+        except (CarbonportError, ValueError, IndexError):
+            self._failed()
+
+    def connection_lost(self, error: Exception | None) -> None:  # noqa: ARG002 - asyncio's own name
+        self._failed()
+
+
+def _lost(origin: str) -> Unavailable:
+    return Unavailable(
+        "log-preparation-lost",
+        where=origin,
+        found="a preparing process that ended, or did not answer as it should",
+        expected=f"an answer within {ANSWER_TIMEOUT_S:g} seconds",
+        remedy="Try again: nothing was logged, and the process is started anew.",
+    )
 
 
 def _in_messages(orders: Sequence[EntryOrder]) -> Iterator[Sequence[EntryOrder]]:
@@ -154,14 +229,3 @@ def _in_messages(orders: Sequence[EntryOrder]) -> Iterator[Sequence[EntryOrder]]
         size += values
     if part:
         yield part
-
-
-def _exactly(connection: socket.socket, length: int) -> bytes:
-    content = bytearray(length)
-    view, at = memoryview(content), 0
-    while at < length:
-        read = connection.recv_into(view[at:])
-        if not read:
-            raise ConnectionResetError("closed by the other end")
-        at += read
-    return bytes(content)

@@ -7,7 +7,7 @@ starts fast and holds none of the node's keys (`carbonport.node.log.preparation_
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
-from carbonport.crypto.ambient import RandomBytes
+from carbonport.crypto.ambient import Drawn, RandomBytes
 from carbonport.crypto.fieldtree import SALT_BYTES, leaf_digest, salted_fields
 from carbonport.crypto.log_body import Body, seal_body
 from carbonport.crypto.log_entry import ENTRY_KEY_BYTES, Entry, EntryType, Event
@@ -47,8 +47,8 @@ class SealedEntry:
 
 def seal_entry(origin: str, order: EntryOrder, random_bytes: RandomBytes) -> SealedEntry:
     """Draw salts and keys, hash, encrypt and seal for the log `origin`."""
-    # All that is random about an entry is drawn at once and handed out in parts, each used for one thing only.
-    random_bytes = _Drawn(
+    # Asking the system costs more than the bytes.
+    random_bytes = Drawn(
         random_bytes(SALT_BYTES * len(order.fields) + ENTRY_KEY_BYTES + BODY_KEY_BYTES + BODY_NONCE_BYTES)
     )
     leaves = salted_fields(order.fields, random_bytes)
@@ -74,15 +74,3 @@ def seal_entry(origin: str, order: EntryOrder, random_bytes: RandomBytes) -> Sea
         body=sealed.encode(),
         body_key=body_key,
     )
-
-
-class _Drawn:
-    """Random bytes drawn beforehand: a `RandomBytes` that gives each of them once."""
-
-    def __init__(self, drawn: bytes) -> None:
-        self._left = drawn
-
-    def __call__(self, count: int) -> bytes:
-        part, self._left = self._left[:count], self._left[count:]
-        assert len(part) == count, "as many were drawn as an entry needs"
-        return part
