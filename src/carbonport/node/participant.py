@@ -62,7 +62,7 @@ class Participant:
     @property
     def id(self) -> str:
         """`<jurisdiction>/<LEI>`."""
-        return str(self.config.name)
+        return self.config.node.participant
 
     @property
     def trust(self) -> TrustStore:

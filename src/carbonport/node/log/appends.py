@@ -1,10 +1,10 @@
 """The appends of a log that have no receipt yet: those whose entries are being prepared, and those that are to be.
 
 Under load entries are prepared in parts while others still arrive, whatever becomes of the batch before theirs
-(decision 0056), and a batch is all that arrives together (decision 0105): it costs one transaction, one signature and
+(decision 0056), and a batch is all that arrives together (decision 0058): it costs one transaction, one signature and
 one round of cosignatures, however many it has. Promised: the order is kept, every append ends in exactly one receipt or
-error, also when its caller has given up, a lone append waits for nobody, and none waits for others for more than
-`GATHERING_S`. Belongs to one event loop.
+error, also when its caller has given up; none waits for others for longer than `GATHERING_S`, and where appends come
+one by one none waits at all. Belongs to one event loop.
 """
 
 import asyncio
@@ -24,10 +24,10 @@ PART = 4
 RECENT_BATCHES = 8
 """The next batch is expected to be as large as the largest of so many before it."""
 
-QUIET_S = 0.006
+QUIET_S = 0.003
 """No more are expected when for so long nobody appended or got a receipt."""
 
-GATHERING_S = 0.05
+GATHERING_S = 0.03
 """No more are waited for after so long, though they keep coming."""
 
 
@@ -82,7 +82,7 @@ class Appends:
         self._waiting += 1
         if self._waiting >= self._awaited:
             self._arrived.set()
-        self._last_move = self._loop.time()
+        self._note_move()
         return each.done
 
     async def take(self) -> Sequence[Ready]:
@@ -134,6 +134,9 @@ class Appends:
                     await self._arrived.wait()
         self._awaited = 1
 
+    def _note_move(self) -> None:
+        self._last_move = self._loop.time()
+
     def _begin_part(self) -> None:
         """Have prepared what waits for it."""
         while self._queue:
@@ -160,7 +163,9 @@ class Appends:
         return ready
 
     def _count_ended(self) -> None:
-        self._last_move = self._loop.time()
+        self._note_move()
+        # And when its caller has gone on.
+        self._loop.call_soon(self._note_move)
         self._under_way -= 1
         if not self._under_way:
             self._none_under_way.set()

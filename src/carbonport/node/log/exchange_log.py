@@ -1,9 +1,8 @@
 """The exchange log of a node: `await append(draft)` gives a durable entry with its receipt.
 
-The way of an entry: queued; prepared with everything else that was waiting (no lingering), whatever becomes of the
-batches before it (decision 0056); committed in one transaction with everything else that is ready (group commit); the
-new head signed, only now; cosigned once for all of the batch; receipts released; then the next batch is committed
-(decision 0055).
+The way of an entry: queued; prepared, under load while others still arrive (decision 0056); committed in one
+transaction with all that arrived with it (group commit, decision 0058); the new head signed, only now; cosigned once
+for all of the batch; receipts released; then the next batch is committed (decision 0055).
 
 Promised: no receipt before its entry is durable, no signature over a tree that is not, and no signature at all when a
 witness has seen more of this log than the store holds, or another history. A provisional receipt leaves when the quorum
