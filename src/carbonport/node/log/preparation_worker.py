@@ -52,11 +52,8 @@ class PreparationWorker:
 
     def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
+        self._conversation: _Conversation | None = None
         self._connecting: asyncio.Task[None] | None = None
-        self._transport: asyncio.WriteTransport | None = None
-        self._ready = False
-        self._expected: deque[_Expected] = deque()
-        self._patience: asyncio.TimerHandle | None = None
         self._failures = 0
 
     @property
@@ -67,64 +64,38 @@ class PreparationWorker:
     @property
     def answers(self) -> bool:
         """Whether the process has said that it is ready."""
-        return self._ready
+        return self._conversation is not None and self._conversation.greeted
 
     def ready(self) -> bool:
         """Whether orders are answered now; starts the process when there is none."""
         if self._process is None and self._failures < MAX_FAILURES:
             self._start()
-        return self._ready
+        return self.answers
 
     async def prepare(self, origin: str, orders: Sequence[EntryOrder]) -> list[Answer]:
         """The entries that were ordered; Unavailable (`log-preparation-lost`) when the process died or hangs. Several
         callers may ask at the same time."""
         answers: list[Answer] = []
         for part in _in_messages(orders):
-            answers += await self._ask(origin, part)
+            conversation = self._conversation
+            if conversation is None or not conversation.greeted:
+                raise _lost(origin)
+            answers += await conversation.ask(origin, part)
+        self._failures = 0
         return answers
 
     def close(self) -> None:
         """End the process, and wait until it has ended; whoever still waits for an answer learns that it was lost."""
-        process, expected = self._process, self._expected
-        if self._connecting is not None:
-            self._connecting.cancel()
-        if self._transport is not None:
-            self._transport.abort()
-        self._set_patience(None)
-        self._process, self._connecting, self._transport, self._ready = None, None, None, False
-        self._expected = deque()
-        for each in expected:
-            if not each.answers.done():
-                each.answers.set_exception(_lost(each.origin))
+        process, conversation, connecting = self._process, self._conversation, self._connecting
+        self._process, self._conversation, self._connecting = None, None, None
+        if connecting is not None:
+            connecting.cancel()
+        if conversation is not None:
+            conversation.end()
         if process is not None:
             # It has nothing to finish.
             process.kill()
             process.wait()
-
-    def _ask(self, origin: str, orders: Sequence[EntryOrder]) -> "asyncio.Future[list[Answer]]":
-        if self._transport is None:
-            raise _lost(origin)
-        expected = _Expected(origin, len(orders), asyncio.get_running_loop().create_future())
-        self._expected.append(expected)
-        if self._patience is None:
-            self._set_patience(ANSWER_TIMEOUT_S)
-        self._transport.write(orders_message(origin, orders))
-        return expected.answers
-
-    def _receive(self, content: bytes) -> None:
-        """Take a message of the process: first its version, then answers."""
-        if not self._ready:
-            (version,) = split_message(content)
-            if version != __version__.encode():
-                raise ValueError("a process of another version")
-            self._ready = True
-            return
-        answers = read_answers(content, self._expected[0].count)
-        self._failures = 0
-        expected = self._expected.popleft()
-        self._set_patience(ANSWER_TIMEOUT_S if self._expected else None)
-        if not expected.answers.done():
-            expected.answers.set_result(answers)
 
     def _start(self) -> None:
         ours, theirs = socket.socketpair()
@@ -145,32 +116,14 @@ class PreparationWorker:
                 ours.close()
                 self._failures += 1
                 return
-        self._connecting = asyncio.create_task(self._connect(ours, self._process))
+        self._conversation = _Conversation(self._over)
+        self._connecting = asyncio.create_task(_connect(ours, self._conversation))
 
-    async def _connect(self, ours: socket.socket, process: "subprocess.Popen[bytes]") -> None:
-        def fail() -> None:
-            # A connection that ends late is not that of the process that came after.
-            if self._process is process:
-                self._failures += 1
-                self.close()
-
-        def conversation() -> _Messages:
-            return _Messages(self._receive, fail)
-
-        transport, _ = await asyncio.get_running_loop().create_unix_connection(conversation, sock=ours)
-        self._transport = cast("asyncio.WriteTransport", transport)
-
-    def _set_patience(self, seconds: float | None) -> None:
-        """Wait for the next answer this long, or for none."""
-        if self._patience is not None:
-            self._patience.cancel()
-        self._patience = None
-        if seconds is not None:
-            self._patience = asyncio.get_running_loop().call_later(seconds, self._give_up)
-
-    def _give_up(self) -> None:
-        self._failures += 1
-        self.close()
+    def _over(self, conversation: "_Conversation") -> None:
+        """Count the failure; unless it is one that ended long ago."""
+        if conversation is self._conversation:
+            self._failures += 1
+            self.close()
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,13 +135,46 @@ class _Expected:
     answers: "asyncio.Future[list[Answer]]"
 
 
-class _Messages(asyncio.Protocol):
-    """Splits what comes from the process into messages; `failed` is told of the end, and of what is none."""
+class _Conversation(asyncio.Protocol):
+    """The node's end of the socket to one process: its greeting, then answers in the order of the questions.
 
-    def __init__(self, received: Callable[[bytes], None], failed: Callable[[], None]) -> None:
-        self._received = received
-        self._failed = failed
+    `over` is told once nothing more is to be expected: the socket was closed, what came is no answer, or none came
+    in time.
+    """
+
+    def __init__(self, over: "Callable[[_Conversation], None]") -> None:
+        self._over = over
+        self._transport: asyncio.WriteTransport | None = None
         self._buffer = bytearray()
+        self._expected: deque[_Expected] = deque()
+        self._patience: asyncio.TimerHandle | None = None
+        self.greeted = False
+
+    def ask(self, origin: str, orders: Sequence[EntryOrder]) -> "asyncio.Future[list[Answer]]":
+        """The answers that will come, or `log-preparation-lost`."""
+        assert self._transport is not None, "it has greeted"
+        expected = _Expected(origin, len(orders), asyncio.get_running_loop().create_future())
+        self._expected.append(expected)
+        if self._patience is None:
+            self._wait_for_the_next()
+        self._transport.write(orders_message(origin, orders))
+        return expected.answers
+
+    def end(self) -> None:
+        """Say nothing more, and tell all who wait."""
+        if self._transport is not None:
+            self._transport.abort()
+        lost, self._expected = self._expected, deque()
+        self._wait_for_the_next()
+        for each in lost:
+            if not each.answers.done():
+                each.answers.set_exception(_lost(each.origin))
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.WriteTransport", transport)
+
+    def connection_lost(self, error: Exception | None) -> None:  # noqa: ARG002 - asyncio's own name
+        self._over(self)
 
     def data_received(self, data: bytes) -> None:
         self._buffer += data
@@ -199,12 +185,37 @@ class _Messages(asyncio.Protocol):
                     return
                 content = bytes(self._buffer[LENGTH_BYTES:end])
                 del self._buffer[:end]
-                self._received(content)
+                self._receive(content)
         except (CarbonportError, ValueError, IndexError):
-            self._failed()
+            self._over(self)
 
-    def connection_lost(self, error: Exception | None) -> None:  # noqa: ARG002 - asyncio's own name
-        self._failed()
+    def _receive(self, content: bytes) -> None:
+        if not self.greeted:
+            (version,) = split_message(content)
+            if version != __version__.encode():
+                raise ValueError("a process of another version")
+            self.greeted = True
+            return
+        answers = read_answers(content, self._expected[0].count)
+        expected = self._expected.popleft()
+        self._wait_for_the_next()
+        if not expected.answers.done():
+            expected.answers.set_result(answers)
+
+    def _wait_for_the_next(self) -> None:
+        """Begin the time that the next answer may take, if one is expected."""
+        if self._patience is not None:
+            self._patience.cancel()
+        loop = asyncio.get_running_loop()
+        self._patience = loop.call_later(ANSWER_TIMEOUT_S, self._over, self) if self._expected else None
+
+
+async def _connect(ours: socket.socket, conversation: _Conversation) -> None:
+    try:
+        await asyncio.get_running_loop().create_unix_connection(lambda: conversation, sock=ours)
+    except OSError as error:
+        ours.close()
+        conversation.connection_lost(error)
 
 
 def _lost(origin: str) -> Unavailable:
