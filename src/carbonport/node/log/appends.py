@@ -94,12 +94,7 @@ class Appends:
                 await self._arrived.wait()
             await self._gather(max(self._recent))
             self._recent.append(self._waiting)
-            self._begin_part()
-            room = self._max_batch
-            while self._parts and len(self._parts[0][0]) <= room:
-                part, entries = self._parts.popleft()
-                room -= len(part)
-                self._waiting -= len(part)
+            for part, entries in self._batch():
                 ready += await self._collected(part, entries)
         return ready
 
@@ -133,6 +128,17 @@ class Appends:
                 async with asyncio.timeout(rest):
                     await self._arrived.wait()
         self._awaited = 1
+
+    def _batch(self) -> Sequence[_Part]:
+        """The parts of a batch, the last one begun now; what arrives after this is not among them."""
+        self._begin_part()
+        batch = list[_Part]()
+        room = self._max_batch
+        while self._parts and len(self._parts[0][0]) <= room:
+            batch.append(self._parts.popleft())
+            room -= len(batch[-1][0])
+        self._waiting -= self._max_batch - room
+        return batch
 
     def _note_move(self) -> None:
         self._last_move = self._loop.time()
