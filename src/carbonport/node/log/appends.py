@@ -19,10 +19,7 @@ from carbonport.node.log.draft import Draft, Logged
 from carbonport.node.log.preparation import EntryMaker, MadeEntry, PreparedEntry
 
 PART = 4
-"""So many appends are prepared as soon as they wait, and so many in a batch mean load."""
-
-RECENT_BATCHES = 8
-"""The next batch is expected to be as large as the largest of so many before it."""
+"""So many appends are prepared as soon as they wait, and so many that may come together mean load."""
 
 QUIET_S = 0.003
 """No more are expected when for so long nobody appended or got a receipt."""
@@ -60,7 +57,7 @@ class Appends:
         self._awaited = 1
         self._arrived = asyncio.Event()
         self._last_move = self._loop.time()
-        self._recent = deque([0], RECENT_BATCHES)
+        self._last_batch = 0
         self._under_way = 0
         self._none_under_way = asyncio.Event()
         self._none_under_way.set()
@@ -89,11 +86,12 @@ class Appends:
         """The next batch, once there is one, prepared."""
         ready: list[Ready] = []
         while not ready:
+            # Whoever was in the batch before may ask again, now that it has its receipt.
+            expected = self._waiting + self._last_batch
             while not self._waiting:
                 self._arrived.clear()
                 await self._arrived.wait()
-            await self._gather(max(self._recent))
-            self._recent.append(self._waiting)
+            await self._gather(expected)
             for part, entries in self._batch():
                 ready += await self._collected(part, entries)
         return ready
@@ -137,7 +135,8 @@ class Appends:
         while self._parts and len(self._parts[0][0]) <= room:
             batch.append(self._parts.popleft())
             room -= len(batch[-1][0])
-        self._waiting -= self._max_batch - room
+        self._last_batch = self._max_batch - room
+        self._waiting -= self._last_batch
         return batch
 
     def _note_move(self) -> None:
